@@ -1,0 +1,155 @@
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <prefopt/detail/abi.hpp>
+#include <ranges>
+#include <type_traits>
+
+namespace prefopt::inline PREFOPT_ABI {
+namespace detail {
+
+/// A value that becomes a T without losing more than an integer's or a half type's natural rounding: T itself,
+/// a narrower float, an integer (lengths, labels), a 16-bit class type with a conversion to float (bfloat16, float16).
+template <class U, class T>
+concept column_value = std::same_as<U, T> || std::integral<U> ||
+    (std::floating_point<U> && std::numeric_limits<U>::digits < std::numeric_limits<T>::digits) ||
+    (std::is_class_v<U> && sizeof(U) == 2 && requires(U const value) { static_cast<float>(value); });
+
+/// A one-dimensional vector with an inner stride, by shape: Eigen's Map, Ref, Block, Array and Matrix vectors.
+template <class V>
+concept strided_vector = requires(V& vector) {
+  requires bool(std::remove_cvref_t<V>::IsVectorAtCompileTime);
+  *vector.data();
+  vector.size();
+  vector.innerStride();
+};
+
+template <class V>
+concept owning_vector = requires(V& vector) { vector.conservativeResize(1); };
+
+/// What a view may be made from: an lvalue, or a temporary that does not own its elements.
+template <class R>
+concept viewable_vector = strided_vector<R> && (std::is_lvalue_reference_v<R> || !owning_vector<R>);
+
+template <class R>
+concept viewable_range = !viewable_vector<R> && !strided_vector<R> && std::ranges::contiguous_range<R> &&
+    std::ranges::sized_range<R> && std::ranges::borrowed_range<R>;
+
+template <class R>
+using element_of = std::remove_cvref_t<decltype(*std::declval<R&>().data())>;
+
+}  // namespace detail
+
+/// A read-only view of one column of a batch: contiguous or strided numbers that are, or convert to, T.
+/// Made implicitly from whatever is contiguous (vector, array, span), from Eigen vectors and maps, or from
+/// {pointer, size, stride}; the stride counts elements, may be negative, and 0 repeats one value.
+/// Contiguous T is read where it lies; anything else is packed block by block, never whole.
+/// A column of size 0 counts as not given.
+template <class T>
+class column {
+ public:
+  using value_type = T;
+
+  constexpr column() = default;
+
+  template <detail::column_value<T> U>
+  constexpr column(U const* first, std::size_t size, std::ptrdiff_t stride = 1) noexcept
+      : first_{first}, size_{size}, stride_{stride}, pack_{std::same_as<U, T> && stride == 1 ? nullptr : pack<U>} {}
+
+  template <detail::viewable_range R>
+  requires detail::column_value<std::ranges::range_value_t<R>, T>
+  constexpr column(R&& range) noexcept : column{std::ranges::data(range), std::ranges::size(range)} {}
+
+  template <detail::viewable_vector V>
+  requires detail::column_value<detail::element_of<V>, T>
+  constexpr column(V&& vector) noexcept
+      : column{vector.data(), static_cast<std::size_t>(vector.size()), static_cast<std::ptrdiff_t>(vector.innerStride())} {}
+
+  [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
+
+  /// `count` values from `begin` on: where they lie, or packed into `buffer`; null for a column that is not given.
+  [[nodiscard]] T const* block(std::size_t begin, std::size_t count, T* buffer) const noexcept {
+    if (empty()) return nullptr;
+    if (pack_ == nullptr) return static_cast<T const*>(first_) + begin;
+    pack_(first_, stride_, begin, count, buffer);
+    return buffer;
+  }
+
+  [[nodiscard]] T operator[](std::size_t index) const noexcept {
+    T value;
+    return *block(index, 1, &value);
+  }
+
+ private:
+  template <class U>
+  static void pack(void const* first, std::ptrdiff_t stride, std::size_t begin, std::size_t count, T* buffer) noexcept {
+    auto const* source = static_cast<U const*>(first) + static_cast<std::ptrdiff_t>(begin) * stride;
+    for (std::size_t i = 0; i < count; ++i, source += stride) {
+      if constexpr (std::is_class_v<U>) {
+        buffer[i] = static_cast<T>(static_cast<float>(*source));
+      } else {
+        buffer[i] = static_cast<T>(*source);
+      }
+    }
+  }
+
+  void const* first_ = nullptr;
+  std::size_t size_ = 0;
+  std::ptrdiff_t stride_ = 1;
+  void (*pack_)(void const*, std::ptrdiff_t, std::size_t, std::size_t, T*) noexcept = nullptr;
+};
+
+/// A view that results are written to: contiguous or strided T, made like a column. Size 0 means: not wanted.
+template <class T>
+class output {
+ public:
+  using value_type = T;
+
+  constexpr output() = default;
+
+  constexpr output(T* first, std::size_t size, std::ptrdiff_t stride = 1) noexcept
+      : first_{first}, size_{size}, stride_{stride} {}
+
+  template <detail::viewable_range R>
+  requires std::same_as<std::ranges::range_reference_t<R>, T&>
+  constexpr output(R&& range) noexcept : output{std::ranges::data(range), std::ranges::size(range)} {}
+
+  template <detail::viewable_vector V>
+  requires std::convertible_to<decltype(std::declval<V&>().data()), T*>
+  constexpr output(V&& vector) noexcept
+      : output{vector.data(), static_cast<std::size_t>(vector.size()), static_cast<std::ptrdiff_t>(vector.innerStride())} {}
+
+  [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
+
+  /// Where `count` results from `begin` on may be written: in place, or in `buffer`, which `commit` then spreads out.
+  /// The present values are there already if `fetch` is set. Null for an output that is not wanted.
+  [[nodiscard]] T* block(std::size_t begin, std::size_t count, T* buffer, bool fetch) const noexcept {
+    if (empty()) return nullptr;
+    T* const source = at(begin);
+    if (stride_ == 1) return source;
+    if (fetch) {
+      for (std::size_t i = 0; i < count; ++i) buffer[i] = source[static_cast<std::ptrdiff_t>(i) * stride_];
+    }
+    return buffer;
+  }
+
+  void commit(std::size_t begin, std::size_t count, T const* buffer) const noexcept {
+    if (empty() || stride_ == 1) return;
+    T* const target = at(begin);
+    for (std::size_t i = 0; i < count; ++i) target[static_cast<std::ptrdiff_t>(i) * stride_] = buffer[i];
+  }
+
+ private:
+  [[nodiscard]] T* at(std::size_t index) const noexcept { return first_ + static_cast<std::ptrdiff_t>(index) * stride_; }
+
+  T* first_ = nullptr;
+  std::size_t size_ = 0;
+  std::ptrdiff_t stride_ = 1;
+};
+
+}  // namespace prefopt::inline PREFOPT_ABI

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <prefopt/version.hpp>
+
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ > 0)
+#error "prefopt: -ffast-math and -ffinite-math-only break NaN handling and rounding here: compile this file without them"
+#endif
+
+#if !defined(__cplusplus) || __cplusplus < 202002L
+#error "prefopt: C++20 is needed"
+#endif
+
+// Everything lives in an inline namespace that names version and instruction set, so that translation units built with
+// different -march options can be linked together: each keeps its own copy of the templates.
+#if defined(__AVX512VL__) && defined(__AVX512BW__) && defined(__AVX512DQ__)
+#define PREFOPT_ISA avx512
+#elif defined(__AVX512F__)
+#define PREFOPT_ISA avx512f
+#elif defined(__AVX2__) && defined(__FMA__)
+#define PREFOPT_ISA avx2_fma
+#elif defined(__AVX2__)
+#define PREFOPT_ISA avx2
+#elif defined(__AVX__)
+#define PREFOPT_ISA avx
+#elif defined(__SSE4_1__)
+#define PREFOPT_ISA sse4
+#elif defined(__SSE2__)
+#define PREFOPT_ISA sse2
+#elif defined(__ARM_FEATURE_SVE)
+#define PREFOPT_ISA sve
+#elif defined(__ARM_NEON)
+#define PREFOPT_ISA neon
+#else
+#define PREFOPT_ISA other
+#endif
+
+#if defined(__cpp_exceptions)
+#define PREFOPT_ERRORS throws
+#else
+#define PREFOPT_ERRORS aborts
+#endif
+
+#define PREFOPT_JOIN_EXPANDED(major, minor, isa, errors) v##major##_##minor##_##isa##_##errors
+#define PREFOPT_JOIN(major, minor, isa, errors) PREFOPT_JOIN_EXPANDED(major, minor, isa, errors)
+#define PREFOPT_ABI PREFOPT_JOIN(PREFOPT_VERSION_MAJOR, PREFOPT_VERSION_MINOR, PREFOPT_ISA, PREFOPT_ERRORS)
+
+#if defined(__GNUC__) || defined(__clang__)
+#define PREFOPT_INLINE inline __attribute__((always_inline))
+#define PREFOPT_NOINLINE __attribute__((noinline))
+#define PREFOPT_COLD __attribute__((noinline, cold))
+#else
+#define PREFOPT_INLINE inline
+#define PREFOPT_NOINLINE
+#define PREFOPT_COLD
+#endif

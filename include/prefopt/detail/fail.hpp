@@ -1,0 +1,55 @@
+#pragma once
+
+#include <charconv>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <prefopt/detail/abi.hpp>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace prefopt::inline PREFOPT_ABI {
+
+/// Called with the message of an error where exceptions are off; must not return.
+using error_handler = void (*)(char const* message);
+
+namespace detail {
+
+inline error_handler& current_error_handler() noexcept {
+  static error_handler handler = nullptr;
+  return handler;
+}
+
+PREFOPT_COLD inline std::string text(double value) {
+  char buffer[32];
+  auto const end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
+  return {buffer, end};
+}
+
+PREFOPT_COLD inline std::string text(std::size_t value) { return std::to_string(value); }
+
+/// Throws std::invalid_argument{"prefopt::" + where + ": " + what}, or hands that text to the error handler.
+[[noreturn]] PREFOPT_COLD inline void fail(std::string_view where, std::string_view what) {
+  std::string message = "prefopt::";
+  message.append(where).append(": ").append(what);
+#if defined(__cpp_exceptions)
+  throw std::invalid_argument(message);
+#else
+  if (current_error_handler() != nullptr) current_error_handler()(message.c_str());
+  std::fprintf(stderr, "%s\n", message.c_str());
+  std::abort();
+#endif
+}
+
+}  // namespace detail
+
+/// Replaces what is done with an error where exceptions are off (-fno-exceptions); by default the message goes to
+/// standard error and the program aborts. Returns the handler that was set before.
+inline error_handler set_error_handler(error_handler handler) noexcept {
+  auto const before = detail::current_error_handler();
+  detail::current_error_handler() = handler;
+  return before;
+}
+
+}  // namespace prefopt::inline PREFOPT_ABI

@@ -1,0 +1,271 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <prefopt/detail/pair_kernel.hpp>
+#include <prefopt/options.hpp>
+#include <prefopt/report.hpp>
+#include <string>
+
+namespace prefopt::inline PREFOPT_ABI::detail {
+
+/// What the engine knows of a loss.
+struct pair_traits {
+  std::string (*name)();
+  columns needs, takes;
+  bool has_posterior;
+};
+
+/// At most this many parts can be run at once; their number and bounds depend on the batch's size alone.
+inline constexpr std::size_t most_parts = 64;
+
+struct parts {
+  std::size_t pairs, length, count;
+
+  explicit constexpr parts(std::size_t n) noexcept : pairs{n} {
+    std::size_t const blocks = (n + block_pairs - 1) / block_pairs;
+    length = std::max<std::size_t>((blocks + most_parts - 1) / most_parts, 16) * block_pairs;
+    count = (n + length - 1) / length;
+  }
+};
+
+/// Runs body(block, sums) over all blocks of a batch and adds up the sums in an order that depends on the size alone.
+template <class T, class Sums, class Body>
+Sums for_each_block(pair_batch<T> const& batch, pair_outputs<T> const& results, bool fetch_gradients,
+                    executor const& run, Body const& body) {
+  parts const split{batch.chosen.size()};
+  std::array<Sums, most_parts> partial{};
+  auto const part = [&](std::size_t index) noexcept {
+    T in_buffer[inputs][block_pairs];
+    T out_buffer[outputs][block_pairs];
+    std::size_t const end = std::min(split.pairs, (index + 1) * split.length);
+    for (std::size_t begin = index * split.length; begin < end; begin += block_pairs) {
+      pair_block<T> block;
+      block.count = std::min(block_pairs, end - begin);
+      for (std::size_t c = 0; c < inputs; ++c) {
+        block.in[c] = (batch.*input_columns<T>[c]).block(begin, block.count, in_buffer[c]);
+      }
+      for (std::size_t c = 0; c < outputs; ++c) {
+        bool const fetch = fetch_gradients && (c == d_chosen_out || c == d_rejected_out);
+        block.out[c] = (results.*output_columns<T>[c]).block(begin, block.count, out_buffer[c], fetch);
+      }
+      body(block, begin, partial[index]);
+      for (std::size_t c = 0; c < outputs; ++c) {
+        (results.*output_columns<T>[c]).commit(begin, block.count, out_buffer[c]);
+      }
+    }
+  };
+  run(split.count, executor::task{part});
+  Sums total{};
+  for (std::size_t i = 0; i < split.count; ++i) total += partial[i];
+  return total;
+}
+
+/// What has to be known of a batch's values before anything is written.
+struct inspection {
+  double weight = 0, counted = 0;
+  /// Lowest pair with a value out of its column's range, a NaN or infinity, an empty completion; the size if none has.
+  std::size_t out_of_range = no_pair, non_finite = no_pair, empty = no_pair;
+
+  static constexpr std::size_t no_pair = static_cast<std::size_t>(-1);
+
+  void operator+=(inspection const& other) noexcept {
+    weight += other.weight;
+    counted += other.counted;
+    out_of_range = std::min(out_of_range, other.out_of_range);
+    non_finite = std::min(non_finite, other.non_finite);
+    empty = std::min(empty, other.empty);
+  }
+};
+
+/// The range of a column's values; log-probs and margins may be anything.
+constexpr bool has_range(std::size_t column) noexcept {
+  return column == chosen_length || column == rejected_length || column == weight || column == label ||
+      column == reliability;
+}
+
+constexpr double highest(std::size_t column) noexcept {
+  return column == label || column == reliability ? 1 : std::numeric_limits<double>::infinity();
+}
+
+template <class T, class Arch>
+PREFOPT_NOINLINE void inspect(pair_block<T> const& block, std::size_t begin, bool needs_finite, bool has_empty,
+                              bool skip_non_finite, bool skip_empty, inspection& seen) noexcept {
+  using V = xsimd::batch<T, Arch>;
+  V const zero(T(0)), one(T(1));
+  V weights = zero, counted = zero;
+  std::size_t at = begin;
+  for_each_lanes<V>(block, [&](auto const& in, auto const&, std::size_t offset, auto const& live) noexcept {
+    auto const first = [&](auto const& lanes, std::size_t& lowest) noexcept {
+      if (!xsimd::any(lanes)) return;
+      bool marks[V::size];
+      lanes.store_unaligned(marks);
+      lowest = std::min(lowest, at + static_cast<std::size_t>(std::find(marks, marks + V::size, true) - marks));
+    };
+    auto outside = live & !live;
+    for (std::size_t c = chosen_length; c < inputs; ++c) {
+      if (in[c] == nullptr || !has_range(c)) continue;
+      V const x = V::load_unaligned(in[c] + offset);
+      outside = outside | (x < zero) | (x > V(static_cast<T>(highest(c))));
+    }
+    first(live & outside, seen.out_of_range);
+    auto counts = live;
+    if (needs_finite) {
+      auto const bad = not_finite<V>(in, offset);
+      first(live & bad, seen.non_finite);
+      if (skip_non_finite) counts = counts & !bad;
+    }
+    if (has_empty) {
+      auto const nothing = empty_completion<V>(in, offset);
+      first(live & nothing, seen.empty);
+      if (skip_empty) counts = counts & !nothing;
+    }
+    counted += xsimd::select(counts, one, zero);
+    if (in[weight] != nullptr) weights += xsimd::select(counts, V::load_unaligned(in[weight] + offset), zero);
+    at += V::size;
+  });
+  seen.counted += static_cast<double>(sum_of_lanes(counted));
+  seen.weight += static_cast<double>(sum_of_lanes(block.in[weight] != nullptr ? weights : counted));
+}
+
+[[noreturn]] PREFOPT_COLD inline void fail_evaluate(std::string const& what) { fail("evaluate", what); }
+
+PREFOPT_COLD inline std::string elements(char const* name, std::size_t size) {
+  return std::string{name} + " has " + text(size) + (size == 1 ? " element" : " elements");
+}
+
+/// Which columns a batch must and may have. `lengths_mark_empty`: lengths are given to find empty completions although
+/// the loss does not read them.
+template <class T>
+void check_columns(pair_traits const& traits, pair_batch<T> const& batch, pair_outputs<T> const& results,
+                   bool lengths_mark_empty) {
+  constexpr std::array<columns, inputs> kind{columns::none,   columns::none,   columns::reference, columns::reference,
+                                             columns::length, columns::length, columns::none,      columns::margin,
+                                             columns::label,  columns::reliability};
+  std::size_t const n = batch.chosen.size();
+  for (std::size_t c = 0; c < inputs; ++c) {
+    std::size_t const size = (batch.*input_columns<T>[c]).size();
+    bool const always = c == chosen || c == rejected;
+    bool const needed = always || (kind[c] != columns::none && contains(traits.needs, kind[c]));
+    bool const read = needed || c == weight || contains(traits.takes, kind[c]) ||
+        (lengths_mark_empty && kind[c] == columns::length);
+    if (size == 0 && needed && n != 0) {
+      fail_evaluate(traits.name() + " needs the column " + input_names[c] + ", which is not given");
+    }
+    if (size != 0 && !read) {
+      fail_evaluate(traits.name() + " does not read the column " + input_names[c] + ", which is given");
+    }
+    if (size != 0 && size != n) fail_evaluate(elements(input_names[c], size) + ", " + elements("chosen", n));
+  }
+  for (std::size_t c = 0; c < outputs; ++c) {
+    std::size_t const size = (results.*output_columns<T>[c]).size();
+    if (size == 0) continue;
+    if (c == posterior_out && !traits.has_posterior) {
+      fail_evaluate(traits.name() + " does not write the output posterior, which is given");
+    }
+    if (size != n) fail_evaluate(std::string{"output "} + elements(output_names[c], size) + ", " + elements("chosen", n));
+  }
+}
+
+inline void check_options(options const& options) {
+  if (!options.denominator) return;
+  if (options.reduction != reduction::mean) fail_evaluate("denominator is given, but only reduction::mean divides");
+  if (!(*options.denominator > 0) || !std::isfinite(*options.denominator)) {
+    fail_evaluate("denominator is " + text(*options.denominator) + ", expected a finite number > 0");
+  }
+}
+
+template <class T>
+[[noreturn]] PREFOPT_COLD void fail_for_range(pair_batch<T> const& batch, std::size_t pair) {
+  for (std::size_t c = 0; c < inputs; ++c) {
+    auto const& column = batch.*input_columns<T>[c];
+    if (column.empty() || !has_range(c)) continue;
+    double const got = static_cast<double>(column[pair]);
+    if (got < 0 || got > highest(c)) {
+      fail_evaluate(std::string{input_names[c]} + "[" + text(pair) + "] is " + text(got) + ", expected a number " +
+                    (highest(c) == 1 ? "in [0, 1]" : ">= 0"));
+    }
+  }
+  fail_evaluate("a column changed during the call");
+}
+
+template <class T>
+[[noreturn]] PREFOPT_COLD void fail_for_non_finite(pair_batch<T> const& batch, std::size_t pair) {
+  for (std::size_t c = 0; c < inputs; ++c) {
+    auto const& column = batch.*input_columns<T>[c];
+    if (column.empty() || std::isfinite(column[pair])) continue;
+    fail_evaluate(std::string{input_names[c]} + "[" + text(pair) + "] is " + text(static_cast<double>(column[pair])) +
+                  ", expected a finite number");
+  }
+  fail_evaluate("a column changed during the call");
+}
+
+/// The engine for pairs: checks, then one pass.
+template <class T, class Arch>
+report evaluate_pairs(pair_traits const& traits, pair_kernel<T> kernel, void const* loss, double reward_scale,
+                      pair_batch<T> const& batch, pair_outputs<T> const& results, options const& options,
+                      bool lengths_mark_empty = false) {
+  check_options(options);
+  check_columns(traits, batch, results, lengths_mark_empty);
+
+  std::size_t const n = batch.chosen.size();
+  bool const skip_non_finite = options.non_finite == on_invalid::skip, skip_empty = options.empty == on_invalid::skip;
+  bool const needs_finite = options.non_finite != on_invalid::propagate;
+  bool const has_empty = !batch.chosen_length.empty();
+  double total_weight = static_cast<double>(n);
+  if (needs_finite || has_empty || !batch.weight.empty() || !batch.label.empty() || !batch.reliability.empty()) {
+    // Only the columns that decide anything are read twice.
+    pair_batch<T> judged = batch;
+    if (!needs_finite) judged.rejected = judged.ref_chosen = judged.ref_rejected = judged.margin = {};
+    auto const seen = for_each_block<T, inspection>(
+        judged, {}, false, options.executor, [&](pair_block<T> const& block, std::size_t begin, inspection& sums) noexcept {
+          inspect<T, Arch>(block, begin, needs_finite, has_empty, skip_non_finite, skip_empty, sums);
+        });
+    if (seen.out_of_range != inspection::no_pair) fail_for_range(batch, seen.out_of_range);
+    if (options.non_finite == on_invalid::error && seen.non_finite != inspection::no_pair) {
+      fail_for_non_finite(batch, seen.non_finite);
+    }
+    if (options.empty == on_invalid::error && seen.empty != inspection::no_pair) {
+      fail_evaluate("pair " + text(seen.empty) + " has a completion of length 0, which options.empty calls an error");
+    }
+    total_weight = seen.weight;
+  }
+
+  // Nothing to divide by: every counted weight is 0, and so is every gradient.
+  double const denominator = options.denominator.value_or(total_weight == 0 ? 1 : total_weight);
+  pair_settings<T> const settings{
+      .gradient_scale = static_cast<T>(options.reduction == reduction::mean ? 1 / denominator : 1),
+      .reward_scale = static_cast<T>(reward_scale),
+      .accumulate = options.gradient == gradient_write::accumulate,
+      .skip_non_finite = skip_non_finite,
+      .skip_empty = skip_empty,
+      .has_empty = has_empty};
+  auto const sums = for_each_block<T, pair_sums>(
+      batch, results, settings.accumulate, options.executor,
+      [&](pair_block<T> const& block, std::size_t, pair_sums& part) noexcept { kernel(loss, settings, block, part); });
+
+  double const pairs = sums.counted == 0 ? 1 : sums.counted;
+  return {.loss = options.reduction == reduction::sum ? sums.loss : sums.loss / denominator,
+          .accuracy = sums.wins / pairs,
+          .margin = reward_scale * (sums.margin / pairs),
+          .chosen_reward = reward_scale * (sums.chosen / pairs),
+          .rejected_reward = reward_scale * (sums.rejected / pairs),
+          .weight = sums.weight,
+          .count = static_cast<std::size_t>(sums.counted),
+          .skipped = n - static_cast<std::size_t>(sums.counted),
+          .non_finite = static_cast<std::size_t>(sums.non_finite),
+          .empty = static_cast<std::size_t>(sums.empty)};
+}
+
+template <class L>
+inline constexpr bool writes_posterior = requires(L const loss, pair_row<float> const row, float const a) {
+  apply(loss, row, a, a).posterior;
+};
+
+template <class L>
+inline constexpr pair_traits traits_of{&name_of<L>, needs_of<resolved<L>>(), takes_of<resolved<L>>(),
+                                       writes_posterior<resolved<L>>};
+
+}  // namespace prefopt::inline PREFOPT_ABI::detail

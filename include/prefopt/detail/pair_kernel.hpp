@@ -1,0 +1,145 @@
+#pragma once
+
+#include <cstddef>
+#include <prefopt/detail/pair_block.hpp>
+#include <prefopt/loss/contract.hpp>
+
+namespace prefopt::inline PREFOPT_ABI::detail {
+
+/// What a call does to every pair alike.
+template <class T>
+struct pair_settings {
+  T gradient_scale = 1;
+  T reward_scale = 1;
+  bool accumulate = false;
+  bool skip_non_finite = false;
+  bool skip_empty = false;
+  bool has_empty = false;  ///< lengths are given, read by the score or only to find empty completions
+};
+
+/// Sums over the counted pairs.
+struct pair_sums {
+  double loss = 0, wins = 0, margin = 0, chosen = 0, rejected = 0, weight = 0;
+  double counted = 0, non_finite = 0, empty = 0;
+
+  void operator+=(pair_sums const& other) noexcept {
+    loss += other.loss;
+    wins += other.wins;
+    margin += other.margin;
+    chosen += other.chosen;
+    rejected += other.rejected;
+    weight += other.weight;
+    counted += other.counted;
+    non_finite += other.non_finite;
+    empty += other.empty;
+  }
+};
+
+/// One block of pairs: writes the outputs, adds to the sums. Reads each input and writes each output once.
+template <class T>
+using pair_kernel = void (*)(void const* loss, pair_settings<T> const&, pair_block<T> const&, pair_sums&) noexcept;
+
+/// Which lanes of a batch hold a NaN or an infinity in any column that is given, and which an empty completion.
+template <class V, class T>
+PREFOPT_INLINE auto not_finite(std::array<T const*, inputs> const& in, std::size_t offset) noexcept {
+  V const zero(T(0));
+  V probe = zero;
+  for (T const* column : in) {
+    if (column != nullptr) probe = xsimd::fma(V::load_unaligned(column + offset), zero, probe);
+  }
+  return probe != zero;
+}
+
+template <class V, class T>
+PREFOPT_INLINE auto empty_completion(std::array<T const*, inputs> const& in, std::size_t offset) noexcept {
+  V const zero(T(0));
+  return (V::load_unaligned(in[chosen_length] + offset) == zero) |
+      (V::load_unaligned(in[rejected_length] + offset) == zero);
+}
+
+template <class L, class T, class Arch>
+PREFOPT_NOINLINE void run_pair_kernel(void const* loss_address, pair_settings<T> const& settings,
+                                      pair_block<T> const& block, pair_sums& sums) noexcept {
+  using V = xsimd::batch<T, Arch>;
+  using score_type = typename L::score;
+  constexpr columns reads = needs_of<L>() | takes_of<L>();
+  L const loss = *static_cast<L const*>(loss_address);
+  V const zero(T(0)), half(T(0.5)), one(T(1));
+  V const gradient_scale(settings.gradient_scale), reward_scale(settings.reward_scale);
+  bool const accumulate = settings.accumulate, skip_non_finite = settings.skip_non_finite,
+             skip_empty = settings.skip_empty, has_empty = settings.has_empty;
+  V loss_sum = zero, wins = zero, margin_sum = zero, chosen_sum = zero, rejected_sum = zero, weight_sum = zero,
+    counted = zero, non_finite = zero, empty = zero;
+
+  for_each_lanes<V>(block, [&](auto const& in, auto const& out, std::size_t offset, auto const& live) noexcept {
+    auto const load = [&](input column) noexcept { return V::load_unaligned(in[column] + offset); };
+    auto const read = [&](bool is_read, input column, V const& otherwise) noexcept {
+      return is_read && in[column] != nullptr ? load(column) : otherwise;
+    };
+    constexpr bool anchors = contains(reads, columns::reference), measures = contains(reads, columns::length);
+    completion<V> const better{load(chosen), read(anchors, ref_chosen, zero), read(measures, chosen_length, one)};
+    completion<V> const worse{load(rejected), read(anchors, ref_rejected, zero), read(measures, rejected_length, one)};
+    pair_row<V> const row{read(contains(reads, columns::margin), margin, zero),
+                          read(contains(reads, columns::label), label, one),
+                          read(contains(reads, columns::reliability), reliability, one)};
+    scored<V> const a = score_type{}(better), b = score_type{}(worse);
+    auto const result = apply(loss, row, a.value, b.value);
+
+    auto counts = live;
+    auto const bad = not_finite<V>(in, offset);
+    non_finite += xsimd::select(live & bad, one, zero);
+    if (skip_non_finite) counts = counts & !bad;
+    if (has_empty) {
+      auto const nothing = empty_completion<V>(in, offset);
+      empty += xsimd::select(live & nothing, one, zero);
+      if (skip_empty) counts = counts & !nothing;
+    }
+    auto const kept = [&](V const& x) noexcept { return xsimd::select(counts, x, zero); };
+
+    V value = result.value, chain = gradient_scale;
+    if (in[weight] != nullptr) {
+      V const w = load(weight);
+      value = value * w;
+      chain = chain * w;
+      weight_sum += kept(w);
+    }
+    auto const store = [&](output_index column, V const& x) noexcept {
+      if (out[column] != nullptr) x.store_unaligned(out[column] + offset);
+    };
+    auto const store_gradient = [&](output_index column, V const& x) noexcept {
+      if (out[column] == nullptr) return;
+      T* const target = out[column] + offset;
+      (accumulate ? V::load_unaligned(target) + x : x).store_unaligned(target);
+    };
+    store(loss_out, kept(value));
+    store_gradient(d_chosen_out, kept(result.d_chosen * a.slope * chain));
+    store_gradient(d_rejected_out, kept(result.d_rejected * b.slope * chain));
+    store(chosen_reward_out, kept(reward_scale * a.value));
+    store(rejected_reward_out, kept(reward_scale * b.value));
+    // Without evidence the posterior is the prior, so that a skipped pair leaves the M-step where it is.
+    if constexpr (requires { result.posterior; }) {
+      store(posterior_out, xsimd::select(counts, result.posterior, row.reliability));
+    }
+
+    V const difference = a.value - b.value;
+    loss_sum += kept(value);
+    margin_sum += kept(difference);
+    chosen_sum += kept(a.value);
+    rejected_sum += kept(b.value);
+    wins += kept(xsimd::select(difference > zero, one, xsimd::select(difference == zero, half, zero)));
+    counted += kept(one);
+  });
+
+  auto const add = [](double& sum, V const& lanes) noexcept { sum += static_cast<double>(sum_of_lanes(lanes)); };
+  add(sums.loss, loss_sum);
+  add(sums.wins, wins);
+  add(sums.margin, margin_sum);
+  add(sums.chosen, chosen_sum);
+  add(sums.rejected, rejected_sum);
+  add(sums.counted, counted);
+  add(sums.non_finite, non_finite);
+  add(sums.empty, empty);
+  add(sums.weight, block.in[weight] != nullptr ? weight_sum : counted);
+}
+
+}  // namespace prefopt::inline PREFOPT_ABI::detail

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <concepts>
+#include <prefopt/simd/lanes.hpp>
+
+namespace prefopt::inline PREFOPT_ABI {
+
+/// A function's value and its derivative at one point.
+template <lane V>
+struct value_slope {
+  V value, slope;
+};
+
+/// A link at z and at -z, each with its own derivative.
+template <lane V>
+struct both_signs {
+  value_slope<V> plus, minus;
+};
+
+/// A link: the function of the logit z that makes a loss, with its slope. It falls where larger z is better.
+template <class F, class V = double>
+concept link = requires(F const f, V const z) {
+  { f(z) } noexcept -> std::same_as<value_slope<V>>;
+};
+
+namespace detail {
+
+template <class Link, lane V>
+PREFOPT_INLINE both_signs<V> at_both_signs(Link const& link, V const& z) noexcept {
+  if constexpr (requires { link.at_both_signs(z); }) {
+    return link.at_both_signs(z);
+  } else {
+    return {link(z), link(V(-z))};
+  }
+}
+
+}  // namespace detail
+}  // namespace prefopt::inline PREFOPT_ABI

@@ -1,0 +1,212 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <prefopt/evaluate.hpp>
+#include <prefopt/loss/list.hpp>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace prefopt::inline PREFOPT_ABI {
+
+/// Parameters by name, as a configuration file gives them.
+using parameter_values = std::vector<std::pair<std::string, double>>;
+
+/// A pair loss whose type is known at run time only: from `make_pair_loss`, or made of any pair loss. A value; small.
+class any_pair_loss {
+ public:
+  template <pair_loss L>
+  requires(!std::same_as<L, any_pair_loss>)
+  any_pair_loss(L const& loss)
+      : traits_{&detail::traits_of<L>},
+        float_kernel_{&detail::run_pair_kernel<detail::resolved<L>, float, xsimd::default_arch>},
+        double_kernel_{&detail::run_pair_kernel<detail::resolved<L>, double, xsimd::default_arch>},
+        check_{[](void const* at) { detail::check_parameters(*static_cast<L const*>(at)); }} {
+    auto const resolved = detail::resolve(loss);
+    static_assert(std::is_trivially_copyable_v<L> && sizeof(L) <= sizeof given_ && sizeof resolved <= sizeof resolved_);
+    std::memcpy(given_, &loss, sizeof loss);
+    std::memcpy(resolved_, &resolved, sizeof resolved);
+    reward_scale_ = detail::reward_scale(resolved);
+  }
+
+  [[nodiscard]] std::string name() const { return traits_->name(); }
+  [[nodiscard]] bool needs(columns which) const noexcept { return contains(traits_->needs, which); }
+  [[nodiscard]] bool reads(columns which) const noexcept { return contains(traits_->needs | traits_->takes, which); }
+  [[nodiscard]] bool has_posterior() const noexcept { return traits_->has_posterior; }
+  /// Throws std::invalid_argument for a parameter out of its range.
+  void check() const { check_(given_); }
+
+  template <class T>
+  friend report evaluate(any_pair_loss const& loss, pair_batch<T> const& batch,
+                         std::type_identity_t<pair_outputs<T>> const& outputs = {}, options const& options = {}) {
+    return loss.run(batch, outputs, options, false);
+  }
+
+ private:
+  template <class T>
+  report run(pair_batch<T> const& batch, pair_outputs<T> const& outputs, options const& options,
+             bool lengths_mark_empty) const {
+    check();
+    detail::pair_kernel<T> kernel;
+    if constexpr (std::same_as<T, float>) {
+      kernel = float_kernel_;
+    } else {
+      kernel = double_kernel_;
+    }
+    return detail::evaluate_pairs<T, xsimd::default_arch>(*traits_, kernel, resolved_, reward_scale_, batch, outputs, options,
+                                                          lengths_mark_empty);
+  }
+
+  detail::pair_traits const* traits_;
+  detail::pair_kernel<float> float_kernel_;
+  detail::pair_kernel<double> double_kernel_;
+  void (*check_)(void const*);
+  double reward_scale_;
+  alignas(double) unsigned char given_[64], resolved_[64];
+};
+
+namespace detail {
+
+/// A loss of the list as a program shows it and makes it.
+struct parameter_card {
+  std::string_view name;
+  double standard;
+  range valid;
+};
+
+template <class L>
+std::vector<parameter_card> parameter_cards() {
+  std::vector<parameter_card> cards;
+  if constexpr (requires { L::parameters(); }) {
+    std::apply([&](auto const&... p) { (cards.push_back({p.name, L{}.*p.member, p.valid}), ...); }, L::parameters());
+  }
+  if constexpr (requires(L loss) { loss.base; }) {
+    for (auto const& card : parameter_cards<decltype(L::base)>()) cards.push_back(card);
+  }
+  return cards;
+}
+
+/// Sets the parameter of that name in the loss or in its base; false if there is none.
+template <class L>
+bool set_parameter(L& loss, std::string_view name, double value) {
+  bool found = false;
+  if constexpr (requires { L::parameters(); }) {
+    std::apply([&](auto const&... p) { ((p.name == name ? (loss.*p.member = value, found = true) : false), ...); },
+               L::parameters());
+  }
+  if constexpr (requires { loss.base; }) found = found || set_parameter(loss.base, name, value);
+  return found;
+}
+
+}  // namespace detail
+
+/// A parameter as a program shows it.
+using parameter_card = detail::parameter_card;
+
+/// A loss of the one list as a program shows it. For a modifier, parameters are its own and `bases` what it goes over.
+struct pair_loss_card {
+  loss_card card;
+  columns needs, takes;
+  bool is_modifier;
+  std::vector<parameter_card> parameters;
+  std::vector<std::string_view> bases;
+};
+
+namespace detail {
+
+/// What can be made by name: L itself, or the modifier L<Base>.
+struct made_loss {
+  std::string_view name, base;
+  any_pair_loss (*make)(parameter_values const&);
+  std::vector<parameter_card> (*parameters)();
+};
+
+template <class T>
+std::string joined(std::vector<T> const& names) {
+  std::string text;
+  for (auto const& name : names) text.append(text.empty() ? "" : ", ").append(name);
+  return text;
+}
+
+template <class L>
+any_pair_loss make_with(parameter_values const& values) {
+  L loss{};
+  for (auto const& [name, value] : values) {
+    if (set_parameter(loss, name, value)) continue;
+    std::vector<std::string_view> known;
+    for (auto const& card : parameter_cards<L>()) known.push_back(card.name);
+    fail("make_pair_loss", name_of<L>() + " has no parameter \"" + name + "\", " +
+                               (known.empty() ? "it has none" : "it has " + joined(known)));
+  }
+  any_pair_loss const made{loss};
+  made.check();
+  return made;
+}
+
+inline std::vector<made_loss> const& made_losses() {
+  static std::vector<made_loss> const all = [] {
+    std::vector<made_loss> made;
+    pair_losses::for_each([&]<class L> {
+      made.push_back({L::card.name, {}, &make_with<L>, &parameter_cards<L>});
+      modifiers_of<L>::type::for_each(
+          [&]<class M> { made.push_back({M::card.name, L::card.name, &make_with<M>, &parameter_cards<M>}); });
+    });
+    return made;
+  }();
+  return all;
+}
+
+}  // namespace detail
+
+/// The losses of the list and then the modifiers, in order.
+inline std::vector<pair_loss_card> const& pair_loss_cards() {
+  static std::vector<pair_loss_card> const all = [] {
+    std::vector<pair_loss_card> losses, modifiers;
+    pair_losses::for_each([&]<class L> {
+      auto const& traits = detail::traits_of<L>;
+      losses.push_back({L::card, traits.needs, traits.takes, false, detail::parameter_cards<L>(), {}});
+      modifiers_of<L>::type::for_each([&]<class M> {
+        auto known = std::find_if(modifiers.begin(), modifiers.end(),
+                                  [](auto const& modifier) { return modifier.card.name == M::card.name; });
+        if (known == modifiers.end()) {
+          auto own = detail::parameter_cards<M>();
+          own.resize(own.size() - detail::parameter_cards<L>().size());
+          // What the modifier adds to its base.
+          auto const needs = static_cast<columns>(static_cast<unsigned>(detail::traits_of<M>.needs) &
+                                                  ~static_cast<unsigned>(traits.needs));
+          known = modifiers.insert(modifiers.end(), {M::card, needs, columns::none, true, std::move(own), {}});
+        }
+        known->bases.push_back(L::card.name);
+      });
+    });
+    losses.insert(losses.end(), modifiers.begin(), modifiers.end());
+    return losses;
+  }();
+  return all;
+}
+
+/// The loss of that name with those parameters, the others at their defaults; a modifier goes over `base`, whose
+/// parameters it then takes, too. Throws std::invalid_argument for an unknown name, base or parameter, listing the known
+/// ones, and for a parameter out of its range.
+inline any_pair_loss make_pair_loss(std::string_view name, parameter_values const& values = {}, std::string_view base = {}) {
+  for (auto const& made : detail::made_losses()) {
+    if (made.name == name && made.base == base) return made.make(values);
+  }
+  std::vector<std::string_view> known;
+  for (auto const& card : pair_loss_cards()) {
+    known.push_back(card.card.name);
+    if (card.card.name != name) continue;
+    std::string const what = std::string{name} +
+        (!card.is_modifier ? " is not a modifier and takes no base, got base \"" + std::string{base} + '"'
+         : base.empty()    ? " is a modifier and needs a base, one of " + detail::joined(card.bases)
+                           : " does not go over \"" + std::string{base} + "\", it goes over " + detail::joined(card.bases));
+    detail::fail("make_pair_loss", what);
+  }
+  detail::fail("make_pair_loss", "there is no loss \"" + std::string{name} + "\", known are " + detail::joined(known));
+}
+
+}  // namespace prefopt::inline PREFOPT_ABI

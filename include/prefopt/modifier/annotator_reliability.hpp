@@ -1,0 +1,105 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <prefopt/detail/fail.hpp>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace prefopt::inline PREFOPT_ABI {
+
+/// The state of lcpo: the reliability eta_k of each annotator, between calls.
+///     fill        eta of each pair's annotator into the `reliability` column
+///     accumulate  adds the posteriors w of a call to each annotator's sums
+///     update      M-step: eta_k <- (1 - rate) eta_k + rate * mean of w_k, for annotators with posteriors; clears the sums
+///                 rate = 1 after a whole pass is the paper's full-batch M-step (eq. 6), otherwise the moving average (eq. 7)
+/// An annotator without posteriors since the last update keeps its eta. eta stays within [1e-6, 1 - 1e-6].
+/// The sums of several ranks add up: all-reduce `sums()` before `update()`.
+///     source    arXiv:2509.24159, eq. 6 and 7, algorithm 1
+class annotator_reliability {
+ public:
+  static constexpr double lowest = 1e-6, highest = 1 - 1e-6;
+
+  /// Throws std::invalid_argument unless annotators > 0, initial in [0, 1], rate in (0, 1].
+  explicit annotator_reliability(std::size_t annotators = 1, double initial = 0.9, double rate = 0.1)
+      : values_(annotators, std::clamp(initial, lowest, highest)), sums_(2 * annotators, 0.0), rate_{rate} {
+    if (annotators == 0) fail("annotators is 0, expected at least 1");
+    if (!(initial >= 0 && initial <= 1)) fail("initial is " + detail::text(initial) + ", expected a number in [0, 1]");
+    if (!(rate > 0 && rate <= 1)) fail("rate is " + detail::text(rate) + ", expected a number in (0, 1]");
+  }
+
+  [[nodiscard]] std::span<double const> values() const noexcept { return values_; }
+
+  /// Continues from saved values.
+  void assign(std::span<double const> values) {
+    if (values.size() != values_.size()) {
+      fail("assign: " + detail::text(values.size()) + " values, expected " + detail::text(values_.size()));
+    }
+    for (double const eta : values) {
+      if (!(eta >= 0 && eta <= 1)) fail("assign: a value is " + detail::text(eta) + ", expected a number in [0, 1]");
+    }
+    std::transform(values.begin(), values.end(), values_.begin(),
+                   [](double eta) { return std::clamp(eta, lowest, highest); });
+  }
+
+  template <std::integral Id, std::floating_point T>
+  void fill(std::span<Id const> annotators, std::span<T> reliability) const {
+    check(annotators, reliability.size());
+    for (std::size_t i = 0; i < annotators.size(); ++i) {
+      reliability[i] = static_cast<T>(values_[static_cast<std::size_t>(annotators[i])]);
+    }
+  }
+
+  template <std::integral Id, std::floating_point T>
+  void accumulate(std::span<Id const> annotators, std::span<T const> posterior) {
+    check(annotators, posterior.size());
+    for (std::size_t i = 0; i < posterior.size(); ++i) {
+      if (!(posterior[i] >= T(0) && posterior[i] <= T(1))) {
+        fail("accumulate: posterior[" + detail::text(i) + "] is " + detail::text(static_cast<double>(posterior[i])) +
+             ", expected a number in [0, 1]");
+      }
+    }
+    for (std::size_t i = 0; i < annotators.size(); ++i) {
+      auto const annotator = static_cast<std::size_t>(annotators[i]);
+      sums_[2 * annotator] += static_cast<double>(posterior[i]);
+      sums_[2 * annotator + 1] += 1;
+    }
+  }
+
+  /// Sum and number of the posteriors of annotator 0, of annotator 1, …
+  [[nodiscard]] std::span<double> sums() noexcept { return sums_; }
+
+  void update() noexcept {
+    for (std::size_t k = 0; k < values_.size(); ++k) {
+      double& sum = sums_[2 * k];
+      double& count = sums_[2 * k + 1];
+      if (count > 0) values_[k] = std::clamp((1 - rate_) * values_[k] + rate_ * (sum / count), lowest, highest);
+      sum = count = 0;
+    }
+  }
+
+ private:
+  [[noreturn]] static void fail(std::string const& what) { detail::fail("annotator_reliability", what); }
+
+  template <class Id>
+  void check(std::span<Id const> annotators, std::size_t expected) const {
+    if (annotators.size() != expected) {
+      fail(detail::text(annotators.size()) + " annotator ids for " + detail::text(expected) + " pairs");
+    }
+    for (std::size_t i = 0; i < annotators.size(); ++i) {
+      if (std::cmp_less(annotators[i], 0) || std::cmp_greater_equal(annotators[i], values_.size())) {
+        fail("annotator id " + std::to_string(annotators[i]) + " of pair " + detail::text(i) + ", expected one below " +
+             detail::text(values_.size()));
+      }
+    }
+  }
+
+  std::vector<double> values_, sums_;
+  double rate_;
+};
+
+}  // namespace prefopt::inline PREFOPT_ABI

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <prefopt/loss/contract.hpp>
+#include <prefopt/simd/math.hpp>
+
+namespace prefopt::inline PREFOPT_ABI {
+
+/// LCPO, latent collective preference optimization (later RE-PO): one EM step over labels that may be wrong.
+/// Reads `reliability` (eta, the probability that the pair's annotator is right), can write `posterior` (w).
+///     G = L_base(rejected, chosen) - L_base(chosen, rejected)            p = sigma(G)
+///     w = p eta / (p eta + (1 - p)(1 - eta)) = sigma(G + logit(eta))     E-step, held constant
+///     L = -(w log sigma(G) + (1 - w) log sigma(-G)),  dL/dG = sigma(G) - w
+/// The paper's normalized objective. For a base that is a likelihood (dpo, cpo without sft, bradley_terry), eta = 1 is
+/// the base; for ipo and simpo with gamma > 0 it is the normalized form of it. eta = 1/2 has zero gradient, eta = 0 flips
+/// labels. The gradient vanishes as |G| grows: a confident disagreement is taken for an error of the annotator.
+/// On ipo G = 2 h / tau, which saturates on sums: take ipo_mean.
+///     source    arXiv:2509.24159, eq. 2, 4 and 5. Not length control, which shares the acronym.
+template <pair_loss L>
+struct lcpo {
+  L base{};
+
+  using score = typename detail::resolved<L>::score;
+  static constexpr columns needs = detail::needs_of<detail::resolved<L>>() | columns::reliability,
+                           takes = detail::takes_of<detail::resolved<L>>();
+
+  template <lane V>
+  requires margin_loss<L>
+  PREFOPT_INLINE with_posterior<value_slope<V>, V> operator()(pair_row<V> const& row, V const& u) const noexcept {
+    auto const [given, swapped] = detail::in_both_orders(detail::resolve(base), row, u);
+    auto const [value, slope, posterior] = expected(V(swapped.value - given.value), row.reliability);
+    return {{value, V(slope * (swapped.slope - given.slope))}, posterior};
+  }
+
+  template <lane V>
+  requires(!margin_loss<L>)
+  PREFOPT_INLINE with_posterior<pair_value<V>, V> operator()(pair_row<V> const& row, V const& a, V const& b) const noexcept {
+    auto const [given, swapped] = detail::in_both_orders(detail::resolve(base), row, a, b);
+    auto const [value, slope, posterior] = expected(V(swapped.value - given.value), row.reliability);
+    return {{value, V(slope * (swapped.d_chosen - given.d_chosen)), V(slope * (swapped.d_rejected - given.d_rejected))},
+            posterior};
+  }
+
+  static constexpr loss_card card{"lcpo", "-(w log sigma(G) + (1 - w) log sigma(-G)), G = L(swapped) - L",
+                                  "arXiv:2509.24159, eq. 2, 4, 5"};
+
+ private:
+  template <lane V>
+  struct expectation {
+    V value, slope, posterior;
+  };
+
+  template <lane V>
+  PREFOPT_INLINE static expectation<V> expected(V const& gap, V const& eta) noexcept {
+    V const zero = math::constant<V>(0), one = math::constant<V>(1);
+    auto const at = math::logistic(gap);
+    V const doubt = one - eta;
+    V const agrees = eta * at.sigmoid, errs = doubt * at.sigmoid_negated, total = agrees + errs;
+    // total is 0 only where sigma has underflowed against eta = 0 or 1: the posterior is then eta itself.
+    auto const certain = total == zero;
+    V const w = math::select(certain, eta, V(agrees / total)), other = math::select(certain, doubt, V(errs / total));
+    // sigma(G) - w without its cancellation: p (1 - p)(1 - 2 eta) / total.
+    V const slope = math::select(certain, V(at.sigmoid - eta),
+                                 V(at.sigmoid * (at.sigmoid_negated * (doubt - eta) / total)));
+    V const value = math::select(w == zero, zero, V(w * at.softplus_negated)) +
+        math::select(other == zero, zero, V(other * at.softplus));
+    return {value, slope, w};
+  }
+};
+
+}  // namespace prefopt::inline PREFOPT_ABI

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <prefopt/loss/contract.hpp>
+
+namespace prefopt::inline PREFOPT_ABI {
+
+/// Correction for labels flipped at a known rate: its average over flips is the base loss on clean labels.
+/// unbiased<dpo> is rDPO.
+///     L = ((1 - epsilon) L_base(chosen, rejected) - epsilon L_base(rejected, chosen)) / (1 - 2 epsilon)
+/// The second term is the pair swapped, margin and all. For dpo it is unbounded below: a negative loss is right.
+///     source    Ray Chowdhury et al. 2024, arXiv:2403.00409, eq. 10
+template <pair_loss L>
+struct unbiased {
+  L base{};
+  double epsilon = 0.1;  ///< flip rate, in [0, 0.5); 0 is the base, bit for bit
+
+  using score = typename detail::resolved<L>::score;
+  static constexpr columns needs = detail::needs_of<detail::resolved<L>>(), takes = detail::takes_of<detail::resolved<L>>();
+
+  template <lane V>
+  requires margin_loss<L>
+  PREFOPT_INLINE value_slope<V> operator()(pair_row<V> const& row, V const& u) const noexcept {
+    auto const [given, swapped] = detail::in_both_orders(detail::resolve(base), row, u);
+    if (epsilon == 0) return given;
+    return {blend(given.value, swapped.value), blend(given.slope, swapped.slope)};
+  }
+
+  template <lane V>
+  requires(!margin_loss<L>)
+  PREFOPT_INLINE pair_value<V> operator()(pair_row<V> const& row, V const& a, V const& b) const noexcept {
+    auto const [given, swapped] = detail::in_both_orders(detail::resolve(base), row, a, b);
+    if (epsilon == 0) return given;
+    return {blend(given.value, swapped.value), blend(given.d_chosen, swapped.d_chosen),
+            blend(given.d_rejected, swapped.d_rejected)};
+  }
+
+  static constexpr loss_card card{"unbiased", "((1 - epsilon) L - epsilon L(swapped)) / (1 - 2 epsilon)",
+                                  "arXiv:2403.00409, eq. 10"};
+  static constexpr auto parameters() noexcept {
+    return std::tuple{parameter{"epsilon", &unbiased::epsilon, range{.low = 0, .high = 0.5, .high_is_in = false}}};
+  }
+
+ private:
+  template <lane V>
+  PREFOPT_INLINE V blend(V const& given, V const& swapped) const noexcept {
+    return V(math::constant<V>((1 - epsilon) / (1 - 2 * epsilon)) * given -
+             math::constant<V>(epsilon / (1 - 2 * epsilon)) * swapped);
+  }
+};
+
+}  // namespace prefopt::inline PREFOPT_ABI

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <prefopt/detail/abi.hpp>
+#include <type_traits>
+
+// GCC 12 takes its own AVX-512 intrinsics' deliberately undefined registers for mistakes (GCC bug 105593).
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <xsimd/xsimd.hpp>
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+#pragma GCC diagnostic pop
+#endif
+
+namespace prefopt::inline PREFOPT_ABI {
+
+/// What a loss computes on: float, double, an xsimd batch of either, or any scalar of the user's with the same
+/// arithmetic (long double, an automatic-differentiation type). One body serves them all.
+template <class V>
+concept lane = !std::integral<V> && std::copy_constructible<V> && requires(V const a, V const b) {
+  V(a + b);
+  V(a - b);
+  V(a * b);
+  V(a / b);
+  V(-a);
+  a < b;
+};
+
+namespace detail {
+
+template <class V>
+struct batch_traits {
+  static constexpr bool is_batch = false;
+  using scalar = V;
+};
+
+template <class T, class Arch>
+struct batch_traits<xsimd::batch<T, Arch>> {
+  static constexpr bool is_batch = true;
+  using scalar = T;
+};
+
+template <class V>
+concept batch = batch_traits<V>::is_batch;
+
+}  // namespace detail
+
+/// The vocabulary that losses are written in. Function objects, so that a call never competes with xsimd's, Eigen's or
+/// std's functions of the same name through argument-dependent lookup.
+namespace math {
+
+/// A parameter or literal as a lane: rounded once to the lane's precision.
+template <lane V>
+PREFOPT_INLINE constexpr V constant(double value) noexcept {
+  if constexpr (detail::batch<V> || std::floating_point<V>) {
+    return V(static_cast<typename detail::batch_traits<V>::scalar>(value));
+  } else {
+    return V(value);
+  }
+}
+
+/// condition ? yes : no, lane by lane.
+inline constexpr struct {
+  template <class Condition, lane V>
+  PREFOPT_INLINE constexpr V operator()(Condition const& condition, V const& yes, V const& no) const noexcept {
+    if constexpr (detail::batch<V>) {
+      return xsimd::select(condition, yes, no);
+    } else {
+      return condition ? yes : no;
+    }
+  }
+} select{};
+
+/// |x|; NaN stays NaN.
+inline constexpr struct {
+  template <lane V>
+  PREFOPT_INLINE constexpr V operator()(V const& x) const noexcept {
+    if constexpr (detail::batch<V>) {
+      return xsimd::abs(x);
+    } else {
+      return x < V(0) ? V(-x) : x;
+    }
+  }
+} abs{};
+
+/// max(x, 0); 0 for NaN, so add it to something that keeps the NaN.
+inline constexpr struct {
+  template <lane V>
+  PREFOPT_INLINE constexpr V operator()(V const& x) const noexcept {
+    return math::select(x > constant<V>(0), x, constant<V>(0));
+  }
+} positive_part{};
+
+/// a * b + c, fused where the lanes are fused.
+inline constexpr struct {
+  template <lane V>
+  PREFOPT_INLINE constexpr V operator()(V const& a, V const& b, V const& c) const noexcept {
+    if constexpr (detail::batch<V>) {
+      return xsimd::fma(a, b, c);
+    } else {
+      return V(a * b + c);
+    }
+  }
+} fma{};
+
+}  // namespace math
+
+namespace detail {
+
+template <class To, class T, class Arch>
+PREFOPT_INLINE auto bits_as(xsimd::batch<T, Arch> const& x) noexcept {
+#if XSIMD_VERSION_MAJOR >= 11
+  return xsimd::bitwise_cast<To>(x);
+#else
+  return xsimd::bitwise_cast<xsimd::batch<To, Arch>>(x);
+#endif
+}
+
+template <class T, class Arch>
+PREFOPT_INLINE T sum_of_lanes(xsimd::batch<T, Arch> const& x) noexcept {
+#if XSIMD_VERSION_MAJOR >= 9
+  return xsimd::reduce_add(x);
+#else
+  return xsimd::hadd(x);
+#endif
+}
+
+/// 0, 1, 2, … in the lanes.
+template <class T, class Arch>
+PREFOPT_INLINE xsimd::batch<T, Arch> lane_numbers() noexcept {
+  using V = xsimd::batch<T, Arch>;
+  alignas(Arch::alignment()) T numbers[V::size];
+  for (std::size_t i = 0; i < V::size; ++i) numbers[i] = static_cast<T>(i);
+  return V::load_aligned(numbers);
+}
+
+}  // namespace detail
+}  // namespace prefopt::inline PREFOPT_ABI
