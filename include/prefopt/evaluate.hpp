@@ -1,9 +1,39 @@
 #pragma once
 
+#include <concepts>
 #include <prefopt/detail/pair_engine.hpp>
 #include <type_traits>
 
 namespace prefopt::inline PREFOPT_ABI {
+
+/// True for a loss whose type is known at run time only, see any.hpp.
+template <class L>
+inline constexpr bool is_erased_pair_loss = false;
+
+/// What `evaluate` takes for pairs: a pair loss of any contract, or one chosen at run time.
+template <class L>
+concept evaluable_pair_loss = is_erased_pair_loss<L> || pair_loss<L>;
+
+namespace detail {
+
+template <class T>
+concept computed_in = std::same_as<T, float> || std::same_as<T, double>;
+
+template <class L, class T, class Arch>
+report evaluate_with(L const& loss, pair_batch<T> const& batch, pair_outputs<T> const& outputs, options const& options,
+                     bool lengths_mark_empty) {
+  if constexpr (is_erased_pair_loss<L>) {
+    return loss.run(batch, outputs, options, lengths_mark_empty);
+  } else {
+    check_parameters(loss);
+    auto const resolved = resolve(loss);
+    using resolved_type = std::remove_const_t<decltype(resolved)>;
+    return evaluate_pairs<T, Arch>(traits_of<L>, &run_pair_kernel<resolved_type, T, Arch>, &resolved,
+                                   reward_scale(resolved), batch, outputs, options, lengths_mark_empty);
+  }
+}
+
+}  // namespace detail
 
 /// A loss over a batch of pairs: each pair's value, the gradients by `chosen` and `rejected`, and the report, in one pass.
 ///     reads      the columns that the loss names; `weight` always if given
@@ -14,15 +44,10 @@ namespace prefopt::inline PREFOPT_ABI {
 ///                differ; a column that the loss needs and does not get, or gets and does not read; length or weight
 ///                < 0; label or reliability outside [0, 1]; and what `options.non_finite` and `options.empty` call errors
 /// Float is computed in float, double in double; sums over the batch in blocks, then in double.
-template <class Arch = xsimd::default_arch, pair_loss L, class T>
-requires std::same_as<T, float> || std::same_as<T, double>
+template <class Arch = xsimd::default_arch, evaluable_pair_loss L, detail::computed_in T>
 report evaluate(L const& loss, pair_batch<T> const& batch, std::type_identity_t<pair_outputs<T>> const& outputs = {},
                 options const& options = {}) {
-  detail::check_parameters(loss);
-  auto const resolved = detail::resolve(loss);
-  using resolved_type = std::remove_const_t<decltype(resolved)>;
-  return detail::evaluate_pairs<T, Arch>(detail::traits_of<L>, &detail::run_pair_kernel<resolved_type, T, Arch>, &resolved,
-                                         detail::reward_scale(resolved), batch, outputs, options);
+  return detail::evaluate_with<L, T, Arch>(loss, batch, outputs, options, false);
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI

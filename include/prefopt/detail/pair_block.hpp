@@ -12,14 +12,14 @@ namespace prefopt::inline PREFOPT_ABI::detail {
 inline constexpr std::size_t block_pairs = 256;
 
 /// The members of a batch and of its outputs, in one order, for whatever treats them alike.
-inline constexpr std::size_t inputs = 10, outputs = 6;
+inline constexpr std::size_t input_count = 10, output_count = 6;
 
 template <class T>
-inline constexpr std::array<column<T> pair_batch<T>::*, inputs> input_columns{
+inline constexpr std::array<column<T> pair_batch<T>::*, input_count> input_columns{
     &pair_batch<T>::chosen,        &pair_batch<T>::rejected,        &pair_batch<T>::ref_chosen, &pair_batch<T>::ref_rejected,
     &pair_batch<T>::chosen_length, &pair_batch<T>::rejected_length, &pair_batch<T>::weight,     &pair_batch<T>::margin,
     &pair_batch<T>::label,         &pair_batch<T>::reliability};
-inline constexpr std::array<char const*, inputs> input_names{
+inline constexpr std::array<char const*, input_count> input_names{
     "chosen", "rejected", "ref_chosen", "ref_rejected", "chosen_length", "rejected_length", "weight", "margin", "label",
     "reliability"};
 enum input : std::size_t {
@@ -27,18 +27,18 @@ enum input : std::size_t {
 };
 
 template <class T>
-inline constexpr std::array<output<T> pair_outputs<T>::*, outputs> output_columns{
+inline constexpr std::array<output<T> pair_outputs<T>::*, output_count> output_columns{
     &pair_outputs<T>::loss,          &pair_outputs<T>::d_chosen,        &pair_outputs<T>::d_rejected,
     &pair_outputs<T>::chosen_reward, &pair_outputs<T>::rejected_reward, &pair_outputs<T>::posterior};
-inline constexpr std::array<char const*, outputs> output_names{"loss",          "d_chosen",        "d_rejected",
+inline constexpr std::array<char const*, output_count> output_names{"loss",          "d_chosen",        "d_rejected",
                                                                "chosen_reward", "rejected_reward", "posterior"};
 enum output_index : std::size_t { loss_out, d_chosen_out, d_rejected_out, chosen_reward_out, rejected_reward_out, posterior_out };
 
 /// Contiguous pieces of the columns, null where a column is not given or an output not wanted.
 template <class T>
 struct pair_block {
-  std::array<T const*, inputs> in{};
-  std::array<T*, outputs> out{};
+  std::array<T const*, input_count> in{};
+  std::array<T*, output_count> out{};
   std::size_t count = 0;
 };
 
@@ -48,8 +48,8 @@ struct pair_block {
 template <class V, class T, class Step>
 PREFOPT_INLINE void for_each_lanes(pair_block<T> const& block, Step const& step) noexcept {
   constexpr std::size_t lanes = V::size;
-  alignas(64) T tail_in[inputs][lanes];
-  alignas(64) T tail_out[outputs][lanes];
+  alignas(64) T tail_in[input_count][lanes];
+  alignas(64) T tail_out[output_count][lanes];
   auto in = block.in;
   auto out = block.out;
   V const numbers = lane_numbers<T, typename V::arch_type>();
@@ -57,12 +57,12 @@ PREFOPT_INLINE void for_each_lanes(pair_block<T> const& block, Step const& step)
   for (std::size_t i = 0; i < block.count; i += lanes) {
     std::size_t offset = i;
     if (i == whole) {
-      for (std::size_t c = 0; c < inputs; ++c) {
+      for (std::size_t c = 0; c < input_count; ++c) {
         if (in[c] == nullptr) continue;
         for (std::size_t j = 0; j < lanes; ++j) tail_in[c][j] = in[c][i + std::min(j, rest - 1)];
         in[c] = tail_in[c];
       }
-      for (std::size_t c = 0; c < outputs; ++c) {
+      for (std::size_t c = 0; c < output_count; ++c) {
         if (out[c] == nullptr) continue;
         for (std::size_t j = 0; j < rest; ++j) tail_out[c][j] = out[c][i + j];
         for (std::size_t j = rest; j < lanes; ++j) tail_out[c][j] = T(0);
@@ -73,7 +73,7 @@ PREFOPT_INLINE void for_each_lanes(pair_block<T> const& block, Step const& step)
     step(in, out, offset, numbers < V(static_cast<T>(block.count - i)));
   }
   if (rest != 0) {
-    for (std::size_t c = 0; c < outputs; ++c) {
+    for (std::size_t c = 0; c < output_count; ++c) {
       if (block.out[c] != nullptr) std::copy_n(tail_out[c], rest, block.out[c] + whole);
     }
   }

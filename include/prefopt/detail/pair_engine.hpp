@@ -38,21 +38,21 @@ Sums for_each_block(pair_batch<T> const& batch, pair_outputs<T> const& results, 
   parts const split{batch.chosen.size()};
   std::array<Sums, most_parts> partial{};
   auto const part = [&](std::size_t index) noexcept {
-    T in_buffer[inputs][block_pairs];
-    T out_buffer[outputs][block_pairs];
+    T in_buffer[input_count][block_pairs];
+    T out_buffer[output_count][block_pairs];
     std::size_t const end = std::min(split.pairs, (index + 1) * split.length);
     for (std::size_t begin = index * split.length; begin < end; begin += block_pairs) {
       pair_block<T> block;
       block.count = std::min(block_pairs, end - begin);
-      for (std::size_t c = 0; c < inputs; ++c) {
+      for (std::size_t c = 0; c < input_count; ++c) {
         block.in[c] = (batch.*input_columns<T>[c]).block(begin, block.count, in_buffer[c]);
       }
-      for (std::size_t c = 0; c < outputs; ++c) {
+      for (std::size_t c = 0; c < output_count; ++c) {
         bool const fetch = fetch_gradients && (c == d_chosen_out || c == d_rejected_out);
         block.out[c] = (results.*output_columns<T>[c]).block(begin, block.count, out_buffer[c], fetch);
       }
       body(block, begin, partial[index]);
-      for (std::size_t c = 0; c < outputs; ++c) {
+      for (std::size_t c = 0; c < output_count; ++c) {
         (results.*output_columns<T>[c]).commit(begin, block.count, out_buffer[c]);
       }
     }
@@ -105,7 +105,7 @@ PREFOPT_NOINLINE void inspect(pair_block<T> const& block, std::size_t begin, boo
       lowest = std::min(lowest, at + static_cast<std::size_t>(std::find(marks, marks + V::size, true) - marks));
     };
     auto outside = live & !live;
-    for (std::size_t c = chosen_length; c < inputs; ++c) {
+    for (std::size_t c = chosen_length; c < input_count; ++c) {
       if (in[c] == nullptr || !has_range(c)) continue;
       V const x = V::load_unaligned(in[c] + offset);
       outside = outside | (x < zero) | (x > V(static_cast<T>(highest(c))));
@@ -141,11 +141,11 @@ PREFOPT_COLD inline std::string elements(char const* name, std::size_t size) {
 template <class T>
 void check_columns(pair_traits const& traits, pair_batch<T> const& batch, pair_outputs<T> const& results,
                    bool lengths_mark_empty) {
-  constexpr std::array<columns, inputs> kind{columns::none,   columns::none,   columns::reference, columns::reference,
+  constexpr std::array<columns, input_count> kind{columns::none,   columns::none,   columns::reference, columns::reference,
                                              columns::length, columns::length, columns::none,      columns::margin,
                                              columns::label,  columns::reliability};
   std::size_t const n = batch.chosen.size();
-  for (std::size_t c = 0; c < inputs; ++c) {
+  for (std::size_t c = 0; c < input_count; ++c) {
     std::size_t const size = (batch.*input_columns<T>[c]).size();
     bool const always = c == chosen || c == rejected;
     bool const needed = always || (kind[c] != columns::none && contains(traits.needs, kind[c]));
@@ -159,7 +159,7 @@ void check_columns(pair_traits const& traits, pair_batch<T> const& batch, pair_o
     }
     if (size != 0 && size != n) fail_evaluate(elements(input_names[c], size) + ", " + elements("chosen", n));
   }
-  for (std::size_t c = 0; c < outputs; ++c) {
+  for (std::size_t c = 0; c < output_count; ++c) {
     std::size_t const size = (results.*output_columns<T>[c]).size();
     if (size == 0) continue;
     if (c == posterior_out && !traits.has_posterior) {
@@ -179,7 +179,7 @@ inline void check_options(options const& options) {
 
 template <class T>
 [[noreturn]] PREFOPT_COLD void fail_for_range(pair_batch<T> const& batch, std::size_t pair) {
-  for (std::size_t c = 0; c < inputs; ++c) {
+  for (std::size_t c = 0; c < input_count; ++c) {
     auto const& column = batch.*input_columns<T>[c];
     if (column.empty() || !has_range(c)) continue;
     double const got = static_cast<double>(column[pair]);
@@ -193,7 +193,7 @@ template <class T>
 
 template <class T>
 [[noreturn]] PREFOPT_COLD void fail_for_non_finite(pair_batch<T> const& batch, std::size_t pair) {
-  for (std::size_t c = 0; c < inputs; ++c) {
+  for (std::size_t c = 0; c < input_count; ++c) {
     auto const& column = batch.*input_columns<T>[c];
     if (column.empty() || std::isfinite(column[pair])) continue;
     fail_evaluate(std::string{input_names[c]} + "[" + text(pair) + "] is " + text(static_cast<double>(column[pair])) +

@@ -41,7 +41,7 @@ using pair_kernel = void (*)(void const* loss, pair_settings<T> const&, pair_blo
 
 /// Which lanes of a batch hold a NaN or an infinity in any column that is given, and which an empty completion.
 template <class V, class T>
-PREFOPT_INLINE auto not_finite(std::array<T const*, inputs> const& in, std::size_t offset) noexcept {
+PREFOPT_INLINE auto not_finite(std::array<T const*, input_count> const& in, std::size_t offset) noexcept {
   V const zero(T(0));
   V probe = zero;
   for (T const* column : in) {
@@ -51,7 +51,7 @@ PREFOPT_INLINE auto not_finite(std::array<T const*, inputs> const& in, std::size
 }
 
 template <class V, class T>
-PREFOPT_INLINE auto empty_completion(std::array<T const*, inputs> const& in, std::size_t offset) noexcept {
+PREFOPT_INLINE auto empty_completion(std::array<T const*, input_count> const& in, std::size_t offset) noexcept {
   V const zero(T(0));
   return (V::load_unaligned(in[chosen_length] + offset) == zero) |
       (V::load_unaligned(in[rejected_length] + offset) == zero);

@@ -13,6 +13,11 @@
 
 namespace prefopt::inline PREFOPT_ABI {
 
+class any_pair_loss;
+
+template <>
+inline constexpr bool is_erased_pair_loss<any_pair_loss> = true;
+
 /// Parameters by name, as a configuration file gives them.
 using parameter_values = std::vector<std::pair<std::string, double>>;
 
@@ -40,23 +45,21 @@ class any_pair_loss {
   /// Throws std::invalid_argument for a parameter out of its range.
   void check() const { check_(given_); }
 
-  template <class T>
-  friend report evaluate(any_pair_loss const& loss, pair_batch<T> const& batch,
-                         std::type_identity_t<pair_outputs<T>> const& outputs = {}, options const& options = {}) {
-    return loss.run(batch, outputs, options, false);
-  }
-
  private:
+  template <class L, class T, class Arch>
+  friend report detail::evaluate_with(L const&, pair_batch<T> const&, pair_outputs<T> const&, options const&, bool);
+
   template <class T>
   report run(pair_batch<T> const& batch, pair_outputs<T> const& outputs, options const& options,
              bool lengths_mark_empty) const {
     check();
-    detail::pair_kernel<T> kernel;
-    if constexpr (std::same_as<T, float>) {
-      kernel = float_kernel_;
-    } else {
-      kernel = double_kernel_;
-    }
+    auto const kernel = [&] {
+      if constexpr (std::same_as<T, float>) {
+        return float_kernel_;
+      } else {
+        return double_kernel_;
+      }
+    }();
     return detail::evaluate_pairs<T, xsimd::default_arch>(*traits_, kernel, resolved_, reward_scale_, batch, outputs, options,
                                                           lengths_mark_empty);
   }
@@ -147,10 +150,11 @@ any_pair_loss make_with(parameter_values const& values) {
   return made;
 }
 
-inline std::vector<made_loss> const& made_losses() {
+template <class Losses>
+std::vector<made_loss> const& made_losses() {
   static std::vector<made_loss> const all = [] {
     std::vector<made_loss> made;
-    pair_losses::for_each([&]<class L> {
+    Losses::for_each([&]<class L> {
       made.push_back({L::card.name, {}, &make_with<L>, &parameter_cards<L>});
       modifiers_of<L>::type::for_each(
           [&]<class M> { made.push_back({M::card.name, L::card.name, &make_with<M>, &parameter_cards<M>}); });
@@ -162,11 +166,12 @@ inline std::vector<made_loss> const& made_losses() {
 
 }  // namespace detail
 
-/// The losses of the list and then the modifiers, in order.
-inline std::vector<pair_loss_card> const& pair_loss_cards() {
+/// The losses of a list and then the modifiers, in order.
+template <class Losses = pair_losses>
+std::vector<pair_loss_card> const& pair_loss_cards() {
   static std::vector<pair_loss_card> const all = [] {
     std::vector<pair_loss_card> losses, modifiers;
-    pair_losses::for_each([&]<class L> {
+    Losses::for_each([&]<class L> {
       auto const& traits = detail::traits_of<L>;
       losses.push_back({L::card, traits.needs, traits.takes, false, detail::parameter_cards<L>(), {}});
       modifiers_of<L>::type::for_each([&]<class M> {
@@ -191,13 +196,14 @@ inline std::vector<pair_loss_card> const& pair_loss_cards() {
 
 /// The loss of that name with those parameters, the others at their defaults; a modifier goes over `base`, whose
 /// parameters it then takes, too. Throws std::invalid_argument for an unknown name, base or parameter, listing the known
-/// ones, and for a parameter out of its range.
-inline any_pair_loss make_pair_loss(std::string_view name, parameter_values const& values = {}, std::string_view base = {}) {
-  for (auto const& made : detail::made_losses()) {
+/// ones, and for a parameter out of its range. A list of one's own, `loss_list<my_loss, dpo>`, may stand for the library's.
+template <class Losses = pair_losses>
+any_pair_loss make_pair_loss(std::string_view name, parameter_values const& values = {}, std::string_view base = {}) {
+  for (auto const& made : detail::made_losses<Losses>()) {
     if (made.name == name && made.base == base) return made.make(values);
   }
   std::vector<std::string_view> known;
-  for (auto const& card : pair_loss_cards()) {
+  for (auto const& card : pair_loss_cards<Losses>()) {
     known.push_back(card.card.name);
     if (card.card.name != name) continue;
     std::string const what = std::string{name} +

@@ -1,10 +1,9 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
-#include <concepts>
 #include <cstddef>
 #include <prefopt/detail/fail.hpp>
+#include <ranges>
 #include <span>
 #include <string>
 #include <utility>
@@ -46,26 +45,30 @@ class annotator_reliability {
                    [](double eta) { return std::clamp(eta, lowest, highest); });
   }
 
-  template <std::integral Id, std::floating_point T>
-  void fill(std::span<Id const> annotators, std::span<T> reliability) const {
-    check(annotators, reliability.size());
-    for (std::size_t i = 0; i < annotators.size(); ++i) {
-      reliability[i] = static_cast<T>(values_[static_cast<std::size_t>(annotators[i])]);
-    }
+  /// Both are contiguous ranges of one size: integer ids below the number of annotators, and float or double.
+  template <std::ranges::contiguous_range Ids, std::ranges::contiguous_range Column>
+  void fill(Ids const& annotators, Column&& reliability) const {
+    using T = std::ranges::range_value_t<Column>;
+    std::span<T> const column{reliability};
+    check(annotators, column.size());
+    std::transform(std::ranges::begin(annotators), std::ranges::end(annotators), column.begin(),
+                   [&](auto id) { return static_cast<T>(values_[static_cast<std::size_t>(id)]); });
   }
 
-  template <std::integral Id, std::floating_point T>
-  void accumulate(std::span<Id const> annotators, std::span<T const> posterior) {
-    check(annotators, posterior.size());
-    for (std::size_t i = 0; i < posterior.size(); ++i) {
-      if (!(posterior[i] >= T(0) && posterior[i] <= T(1))) {
-        fail("accumulate: posterior[" + detail::text(i) + "] is " + detail::text(static_cast<double>(posterior[i])) +
+  template <std::ranges::contiguous_range Ids, std::ranges::contiguous_range Column>
+  void accumulate(Ids const& annotators, Column const& posterior) {
+    std::span const ids{annotators};
+    std::span const column{posterior};
+    check(annotators, column.size());
+    for (std::size_t i = 0; i < column.size(); ++i) {
+      if (!(column[i] >= 0 && column[i] <= 1)) {
+        fail("accumulate: posterior[" + detail::text(i) + "] is " + detail::text(static_cast<double>(column[i])) +
              ", expected a number in [0, 1]");
       }
     }
-    for (std::size_t i = 0; i < annotators.size(); ++i) {
-      auto const annotator = static_cast<std::size_t>(annotators[i]);
-      sums_[2 * annotator] += static_cast<double>(posterior[i]);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      auto const annotator = static_cast<std::size_t>(ids[i]);
+      sums_[2 * annotator] += static_cast<double>(column[i]);
       sums_[2 * annotator + 1] += 1;
     }
   }
@@ -85,8 +88,9 @@ class annotator_reliability {
  private:
   [[noreturn]] static void fail(std::string const& what) { detail::fail("annotator_reliability", what); }
 
-  template <class Id>
-  void check(std::span<Id const> annotators, std::size_t expected) const {
+  template <class Ids>
+  void check(Ids const& ids, std::size_t expected) const {
+    std::span const annotators{ids};
     if (annotators.size() != expected) {
       fail(detail::text(annotators.size()) + " annotator ids for " + detail::text(expected) + " pairs");
     }

@@ -1,0 +1,32 @@
+# Used by the build and by the installed package.
+#
+# prefopt_find_xsimd([FETCH]): makes the target prefopt_xsimd. The version is checked here and not by find_package, whose
+# rules differ between xsimd's releases, and only include directories are taken over: Debian 12's exported target links
+# a library that does not exist. With FETCH a missing package is downloaded at a pinned commit.
+function(prefopt_find_xsimd)
+  if(TARGET prefopt_xsimd)
+    return()
+  endif()
+  find_package(xsimd CONFIG QUIET GLOBAL)
+  if(NOT TARGET xsimd AND NOT TARGET xsimd::xsimd)
+    if(NOT "FETCH" IN_LIST ARGN)
+      message(FATAL_ERROR "prefopt needs xsimd 8.1 or later (Debian: libxsimd-dev)")
+    endif()
+    message(STATUS "prefopt: xsimd is not installed, fetching it")
+    include(FetchContent)
+    FetchContent_Declare(xsimd GIT_REPOSITORY https://github.com/xtensor-stack/xsimd.git GIT_TAG 1f8dd9c8e162968d9b4ff0251c56d431b8777f36)
+    FetchContent_MakeAvailable(xsimd)
+    set(xsimd_VERSION 13.2.0)
+  endif()
+  if(DEFINED xsimd_VERSION AND xsimd_VERSION VERSION_LESS 8.1)
+    message(FATAL_ERROR "prefopt needs xsimd 8.1 or later, found ${xsimd_VERSION} in ${xsimd_DIR}")
+  endif()
+  if(TARGET xsimd::xsimd)
+    set(source xsimd::xsimd)
+  else()
+    set(source xsimd)
+  endif()
+  get_target_property(directories ${source} INTERFACE_INCLUDE_DIRECTORIES)
+  add_library(prefopt_xsimd INTERFACE IMPORTED GLOBAL)
+  target_include_directories(prefopt_xsimd SYSTEM INTERFACE ${directories})
+endfunction()

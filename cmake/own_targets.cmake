@@ -1,0 +1,26 @@
+# For the project's own tests, benchmarks and programs. The library itself sets no flags.
+include(CheckCXXCompilerFlag)
+
+set(PREFOPT_MARCH native CACHE STRING "-march for the project's own programs, tests and benchmarks; empty for the compiler's default")
+option(PREFOPT_WARNINGS_AS_ERRORS "Warnings in the project's own code are errors" ${PROJECT_IS_TOP_LEVEL})
+
+if(PREFOPT_MARCH)
+  check_cxx_compiler_flag(-march=${PREFOPT_MARCH} prefopt_has_march_${PREFOPT_MARCH})
+endif()
+
+# The warnings that our code is free of, on a target of ours alone.
+function(prefopt_own_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wshadow)
+  if(PREFOPT_WARNINGS_AS_ERRORS)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+endfunction()
+
+# A target of ours: warnings, the library, and the instruction set asked for.
+function(prefopt_own_target target)
+  prefopt_own_warnings(${target})
+  target_link_libraries(${target} PRIVATE prefopt::prefopt)
+  if(PREFOPT_MARCH AND prefopt_has_march_${PREFOPT_MARCH})
+    target_compile_options(${target} PRIVATE -march=${PREFOPT_MARCH})
+  endif()
+endfunction()

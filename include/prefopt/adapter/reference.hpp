@@ -1,0 +1,83 @@
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <prefopt/adapter/policy.hpp>
+#include <prefopt/column.hpp>
+#include <prefopt/detail/fail.hpp>
+#include <ranges>
+#include <utility>
+
+namespace prefopt::inline PREFOPT_ABI {
+
+/// No reference: log-probs of 0. An anchored loss then takes its reference-free form, in its value and in its rewards.
+struct no_reference {
+  template <class Batch, class T>
+  void log_probs(Batch const&, pair_log_probs<T> const& out) const noexcept {
+    std::fill(out.chosen.begin(), out.chosen.end(), T(0));
+    std::fill(out.rejected.begin(), out.rejected.end(), T(0));
+  }
+};
+
+/// A policy that is no longer trained: a copy, or a reference wrapper's target.
+template <class Policy>
+class frozen_reference {
+ public:
+  explicit frozen_reference(Policy policy) : policy_{std::move(policy)} {}
+
+  template <class Batch, class T>
+  void log_probs(Batch const& batch, pair_log_probs<T> const& out) const {
+    policy_.log_probs(batch, out);
+  }
+
+  [[nodiscard]] Policy const& policy() const noexcept { return policy_; }
+
+ private:
+  Policy policy_;
+};
+
+template <class Policy>
+frozen_reference(Policy) -> frozen_reference<Policy>;
+
+/// Log-probs computed beforehand. A batch that is a range of integers names the stored pairs by index; any other batch
+/// is all of them in order. Throws std::invalid_argument for an index out of bounds or a batch of another size.
+template <class T>
+class stored_reference {
+ public:
+  stored_reference(column<T> chosen, column<T> rejected) : chosen_{chosen}, rejected_{rejected} {
+    if (chosen.size() != rejected.size()) {
+      detail::fail("stored_reference", "rejected has " + detail::text(rejected.size()) + " elements, chosen has " +
+                                           detail::text(chosen.size()));
+    }
+  }
+
+  template <class Batch>
+  void log_probs(Batch const& batch, pair_log_probs<T> const& out) const {
+    if constexpr (requires { requires std::integral<std::ranges::range_value_t<Batch>>; }) {
+      std::size_t i = 0;
+      for (auto const index : batch) {
+        if (std::cmp_less(index, 0) || std::cmp_greater_equal(index, chosen_.size())) {
+          detail::fail("stored_reference", "index " + std::to_string(index) + " of the batch, expected one below " +
+                                               detail::text(chosen_.size()));
+        }
+        out.chosen[i] = chosen_[static_cast<std::size_t>(index)];
+        out.rejected[i++] = rejected_[static_cast<std::size_t>(index)];
+      }
+    } else {
+      if (out.chosen.size() != chosen_.size()) {
+        detail::fail("stored_reference", "the batch has " + detail::text(out.chosen.size()) + " pairs, stored are " +
+                                             detail::text(chosen_.size()));
+      }
+      for (std::size_t i = 0; i < chosen_.size(); ++i) {
+        out.chosen[i] = chosen_[i];
+        out.rejected[i] = rejected_[i];
+      }
+    }
+  }
+
+ private:
+  column<T> chosen_, rejected_;
+};
+
+}  // namespace prefopt::inline PREFOPT_ABI

@@ -1,0 +1,130 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <prefopt/logprob/tokens.hpp>
+#include <prefopt/options.hpp>
+#include <type_traits>
+
+namespace prefopt::inline PREFOPT_ABI {
+
+/// Where the sequences' numbers go, each of `sequences` values or left empty.
+template <class T>
+struct sequence_outputs {
+  output<T> log_prob{};  ///< sum over the completion's tokens
+  output<T> length{};    ///< their number
+};
+
+namespace detail {
+
+inline constexpr std::size_t block_tokens = 256;
+
+/// Runs f(sequence) over all sequences in parts that the executor may run at once.
+template <class F>
+void for_each_sequence(std::size_t sequences, executor const& run, F const& f) {
+  std::size_t const length = std::max<std::size_t>((sequences + 63) / 64, 8);
+  auto const part = [&](std::size_t index) noexcept {
+    std::size_t const end = std::min(sequences, (index + 1) * length);
+    for (std::size_t i = index * length; i < end; ++i) f(i);
+  };
+  run((sequences + length - 1) / length, executor::task{part});
+}
+
+/// Runs f(values, mask or null, first token, count) over a sequence in blocks.
+template <token_view Tokens, class F>
+void for_each_token_block(Tokens const& tokens, std::size_t sequence, F const& f) noexcept {
+  using T = typename Tokens::value_type;
+  T values[block_tokens], marks[block_tokens];
+  column<T> const log_prob = tokens.values(sequence), mask = tokens.counted(sequence);
+  std::size_t const end = tokens.end(sequence);
+  for (std::size_t begin = tokens.begin(sequence); begin < end; begin += block_tokens) {
+    std::size_t const count = std::min(block_tokens, end - begin);
+    f(log_prob.block(begin, count, values), mask.block(begin, count, marks), begin, count);
+  }
+}
+
+template <token_view Tokens>
+void check_sequence_column(std::string_view where, Tokens const& tokens, char const* name, std::size_t size) {
+  if (size == 0 || size == tokens.sequences()) return;
+  fail(where, std::string{name} + " has " + text(size) + " elements, there are " + text(tokens.sequences()) + " sequences");
+}
+
+}  // namespace detail
+
+/// Token log-probs to sequence log-probs and lengths.
+///     log_prob  sum over the tokens that the mask keeps, in double, rounded once; an empty completion has 0
+///     special   a masked token is not read into the sum, whatever it holds; -inf gives -inf, NaN gives NaN
+///     throws    std::invalid_argument, before anything is written: shapes that differ, offsets that fall or run out of bounds
+template <token_view Tokens>
+void sequence_log_probs(Tokens const& tokens,
+                        std::type_identity_t<sequence_outputs<typename Tokens::value_type>> const& outputs,
+                        executor const& run = {}) {
+  using T = typename Tokens::value_type;
+  constexpr char const* where = "sequence_log_probs";
+  tokens.check(where);
+  detail::check_sequence_column(where, tokens, "output log_prob", outputs.log_prob.size());
+  detail::check_sequence_column(where, tokens, "output length", outputs.length.size());
+  detail::for_each_sequence(tokens.sequences(), run, [&](std::size_t sequence) noexcept {
+    // Independent partial sums, by the token's place in its sequence: fast, and no host's layout shows in the result.
+    constexpr std::size_t chains = 8;
+    std::array<double, chains> sums{};
+    std::size_t length = 0;
+    detail::for_each_token_block(
+        tokens, sequence, [&](T const* values, T const* mask, std::size_t, std::size_t count) noexcept {
+          for (std::size_t i = 0; i < count; ++i) {
+            bool const counts = mask == nullptr || mask[i] != T(0);
+            sums[i % chains] += counts ? static_cast<double>(values[i]) : 0.0;
+            length += counts ? 1 : 0;
+          }
+        });
+    double const total = ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+    auto const write = [&](output<T> const& target, double value) noexcept {
+      T buffer;
+      if (T* const at = target.block(sequence, 1, &buffer, false); at != nullptr) {
+        *at = static_cast<T>(value);
+        target.commit(sequence, 1, &buffer);
+      }
+    };
+    write(outputs.log_prob, total);
+    write(outputs.length, static_cast<double>(length));
+  });
+}
+
+/// The gradient of sequence log-probs back to every token: each token of the completion gets its sequence's, masked
+/// tokens get 0 (under accumulate they are left alone).
+///     throws    std::invalid_argument, before anything is written: shapes that differ, offsets out of order or bounds
+template <token_view Tokens>
+void token_gradients(Tokens const& tokens, std::type_identity_t<column<typename Tokens::value_type>> const& d_sequence,
+                     typename Tokens::gradient const& d_tokens, gradient_write how = gradient_write::assign,
+                     executor const& run = {}) {
+  using T = typename Tokens::value_type;
+  constexpr char const* where = "token_gradients";
+  tokens.check(where);
+  tokens.check(where, d_tokens);
+  if (d_sequence.size() != tokens.sequences()) {
+    detail::fail(where, "d_sequence has " + detail::text(d_sequence.size()) + " elements, there are " +
+                            detail::text(tokens.sequences()) + " sequences");
+  }
+  bool const adds = how == gradient_write::accumulate;
+  detail::for_each_sequence(tokens.sequences(), run, [&](std::size_t sequence) noexcept {
+    T const gradient = d_sequence[sequence];
+    output<T> const target = Tokens::target(d_tokens, sequence);
+    T buffer[detail::block_tokens];
+    detail::for_each_token_block(
+        tokens, sequence, [&](T const*, T const* mask, std::size_t begin, std::size_t count) noexcept {
+          T* const d = target.block(begin, count, buffer, adds);
+          for (std::size_t i = 0; i < count; ++i) {
+            bool const counts = mask == nullptr || mask[i] != T(0);
+            if (adds) {
+              d[i] = counts ? d[i] + gradient : d[i];
+            } else {
+              d[i] = counts ? gradient : T(0);
+            }
+          }
+          target.commit(begin, count, buffer);
+        });
+  });
+}
+
+}  // namespace prefopt::inline PREFOPT_ABI

@@ -1,0 +1,21 @@
+#pragma once
+
+// Everything that needs no host and no Eigen.
+
+#include <prefopt/adapter/policy.hpp>
+#include <prefopt/adapter/reference.hpp>
+#include <prefopt/adapter/step.hpp>
+#include <prefopt/batch.hpp>
+#include <prefopt/column.hpp>
+#include <prefopt/evaluate.hpp>
+#include <prefopt/executor.hpp>
+#include <prefopt/logprob/evaluate.hpp>
+#include <prefopt/logprob/sequence.hpp>
+#include <prefopt/logprob/tokens.hpp>
+#include <prefopt/loss/any.hpp>
+#include <prefopt/loss/list.hpp>
+#include <prefopt/matrix.hpp>
+#include <prefopt/modifier/annotator_reliability.hpp>
+#include <prefopt/options.hpp>
+#include <prefopt/report.hpp>
+#include <prefopt/version.hpp>
