@@ -46,10 +46,12 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define PREFOPT_INLINE inline __attribute__((always_inline))
+#define PREFOPT_INLINE_LAMBDA __attribute__((always_inline))
 #define PREFOPT_NOINLINE __attribute__((noinline))
 #define PREFOPT_COLD __attribute__((noinline, cold))
 #else
 #define PREFOPT_INLINE inline
+#define PREFOPT_INLINE_LAMBDA
 #define PREFOPT_NOINLINE
 #define PREFOPT_COLD
 #endif

@@ -4,10 +4,12 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <memory>
 #include <prefopt/detail/pair_kernel.hpp>
 #include <prefopt/options.hpp>
 #include <prefopt/report.hpp>
 #include <string>
+#include <type_traits>
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
@@ -36,8 +38,15 @@ template <class T, class Sums, class Body>
 Sums for_each_block(pair_batch<T> const& batch, pair_outputs<T> const& results, bool fetch_gradients,
                     executor const& run, Body const& body) {
   parts const split{batch.chosen.size()};
-  std::array<Sums, most_parts> partial{};
+  // Each part makes its own: a call on few pairs must not pay for sums that it does not need.
+  union partial_sums {
+    partial_sums() noexcept {}
+    Sums sums;
+  };
+  static_assert(std::is_trivially_destructible_v<Sums>);
+  partial_sums partial[most_parts];
   auto const part = [&](std::size_t index) noexcept {
+    Sums& sums = *std::construct_at(&partial[index].sums);
     T in_buffer[input_count][block_pairs];
     T out_buffer[output_count][block_pairs];
     std::size_t const end = std::min(split.pairs, (index + 1) * split.length);
@@ -51,7 +60,7 @@ Sums for_each_block(pair_batch<T> const& batch, pair_outputs<T> const& results, 
         bool const fetch = fetch_gradients && (c == d_chosen_out || c == d_rejected_out);
         block.out[c] = (results.*output_columns<T>[c]).block(begin, block.count, out_buffer[c], fetch);
       }
-      body(block, begin, partial[index]);
+      body(block, begin, sums);
       for (std::size_t c = 0; c < output_count; ++c) {
         (results.*output_columns<T>[c]).commit(begin, block.count, out_buffer[c]);
       }
@@ -59,7 +68,7 @@ Sums for_each_block(pair_batch<T> const& batch, pair_outputs<T> const& results, 
   };
   run(split.count, executor::task{part});
   Sums total{};
-  for (std::size_t i = 0; i < split.count; ++i) total += partial[i];
+  for (std::size_t i = 0; i < split.count; ++i) total += partial[i].sums;
   return total;
 }
 
@@ -90,6 +99,17 @@ constexpr double highest(std::size_t column) noexcept {
   return column == label || column == reliability ? 1 : std::numeric_limits<double>::infinity();
 }
 
+/// Which lanes of a batch hold a NaN or an infinity in any column that is given.
+template <class V, class T>
+PREFOPT_INLINE auto not_finite(std::array<T const*, input_count> const& in, std::size_t offset) noexcept {
+  V const zero(T(0));
+  V probe = zero;
+  for (T const* column : in) {
+    if (column != nullptr) probe = xsimd::fma(V::load_unaligned(column + offset), zero, probe);
+  }
+  return probe != zero;
+}
+
 template <class T, class Arch>
 PREFOPT_NOINLINE void inspect(pair_block<T> const& block, std::size_t begin, bool needs_finite, bool has_empty,
                               bool skip_non_finite, bool skip_empty, inspection& seen) noexcept {
@@ -97,7 +117,7 @@ PREFOPT_NOINLINE void inspect(pair_block<T> const& block, std::size_t begin, boo
   V const zero(T(0)), one(T(1));
   V weights = zero, counted = zero;
   std::size_t at = begin;
-  for_each_lanes<V>(block, [&](auto const& in, auto const&, std::size_t offset, auto const& live) noexcept {
+  for_each_lanes<V>(block, [&](auto const& in, auto const&, std::size_t offset, auto const& live) PREFOPT_INLINE_LAMBDA {
     auto const first = [&](auto const& lanes, std::size_t& lowest) noexcept {
       if (!xsimd::any(lanes)) return;
       bool marks[V::size];

@@ -39,17 +39,6 @@ struct pair_sums {
 template <class T>
 using pair_kernel = void (*)(void const* loss, pair_settings<T> const&, pair_block<T> const&, pair_sums&) noexcept;
 
-/// Which lanes of a batch hold a NaN or an infinity in any column that is given, and which an empty completion.
-template <class V, class T>
-PREFOPT_INLINE auto not_finite(std::array<T const*, input_count> const& in, std::size_t offset) noexcept {
-  V const zero(T(0));
-  V probe = zero;
-  for (T const* column : in) {
-    if (column != nullptr) probe = xsimd::fma(V::load_unaligned(column + offset), zero, probe);
-  }
-  return probe != zero;
-}
-
 template <class V, class T>
 PREFOPT_INLINE auto empty_completion(std::array<T const*, input_count> const& in, std::size_t offset) noexcept {
   V const zero(T(0));
@@ -71,42 +60,49 @@ PREFOPT_NOINLINE void run_pair_kernel(void const* loss_address, pair_settings<T>
   V loss_sum = zero, wins = zero, margin_sum = zero, chosen_sum = zero, rejected_sum = zero, weight_sum = zero,
     counted = zero, non_finite = zero, empty = zero;
 
-  for_each_lanes<V>(block, [&](auto const& in, auto const& out, std::size_t offset, auto const& live) noexcept {
-    auto const load = [&](input column) noexcept { return V::load_unaligned(in[column] + offset); };
-    auto const read = [&](bool is_read, input column, V const& otherwise) noexcept {
-      return is_read && in[column] != nullptr ? load(column) : otherwise;
+  for_each_lanes<V>(block, [&](auto const& in, auto const& out, std::size_t offset,
+                               auto const& live) PREFOPT_INLINE_LAMBDA {
+    // Whatever is read goes into the probe: a NaN or an infinity anywhere leaves a NaN there.
+    V probe = zero;
+    auto const load = [&](input column) PREFOPT_INLINE_LAMBDA {
+      V const x = V::load_unaligned(in[column] + offset);
+      probe = xsimd::fma(x, zero, probe);
+      return x;
     };
     constexpr bool anchors = contains(reads, columns::reference), measures = contains(reads, columns::length);
-    completion<V> const better{load(chosen), read(anchors, ref_chosen, zero), read(measures, chosen_length, one)};
-    completion<V> const worse{load(rejected), read(anchors, ref_rejected, zero), read(measures, rejected_length, one)};
-    pair_row<V> const row{read(contains(reads, columns::margin), margin, zero),
-                          read(contains(reads, columns::label), label, one),
-                          read(contains(reads, columns::reliability), reliability, one)};
+    completion<V> better{load(chosen), zero, one}, worse{load(rejected), zero, one};
+    if constexpr (anchors) better.reference = load(ref_chosen), worse.reference = load(ref_rejected);
+    if constexpr (measures) better.length = load(chosen_length), worse.length = load(rejected_length);
+    pair_row<V> row{zero, one, one};
+    if constexpr (contains(reads, columns::margin)) {
+      if (in[margin] != nullptr) row.margin = load(margin);
+    }
+    if constexpr (contains(reads, columns::label)) row.label = load(label);
+    if constexpr (contains(reads, columns::reliability)) row.reliability = load(reliability);
     scored<V> const a = score_type{}(better), b = score_type{}(worse);
     auto const result = apply(loss, row, a.value, b.value);
+    V value = result.value, chain = gradient_scale, w = one;
+    if (in[weight] != nullptr) {
+      w = load(weight);
+      value = value * w;
+      chain = chain * w;
+    }
 
     auto counts = live;
-    auto const bad = not_finite<V>(in, offset);
-    non_finite += xsimd::select(live & bad, one, zero);
+    auto const bad = live & (probe != zero);
+    non_finite += xsimd::select(bad, one, zero);
     if (skip_non_finite) counts = counts & !bad;
     if (has_empty) {
       auto const nothing = empty_completion<V>(in, offset);
       empty += xsimd::select(live & nothing, one, zero);
       if (skip_empty) counts = counts & !nothing;
     }
-    auto const kept = [&](V const& x) noexcept { return xsimd::select(counts, x, zero); };
+    auto const kept = [&](V const& x) PREFOPT_INLINE_LAMBDA { return xsimd::select(counts, x, zero); };
 
-    V value = result.value, chain = gradient_scale;
-    if (in[weight] != nullptr) {
-      V const w = load(weight);
-      value = value * w;
-      chain = chain * w;
-      weight_sum += kept(w);
-    }
-    auto const store = [&](output_index column, V const& x) noexcept {
+    auto const store = [&](output_index column, V const& x) PREFOPT_INLINE_LAMBDA {
       if (out[column] != nullptr) x.store_unaligned(out[column] + offset);
     };
-    auto const store_gradient = [&](output_index column, V const& x) noexcept {
+    auto const store_gradient = [&](output_index column, V const& x) PREFOPT_INLINE_LAMBDA {
       if (out[column] == nullptr) return;
       T* const target = out[column] + offset;
       (accumulate ? V::load_unaligned(target) + x : x).store_unaligned(target);
@@ -128,6 +124,7 @@ PREFOPT_NOINLINE void run_pair_kernel(void const* loss_address, pair_settings<T>
     rejected_sum += kept(b.value);
     wins += kept(xsimd::select(difference > zero, one, xsimd::select(difference == zero, half, zero)));
     counted += kept(one);
+    weight_sum += kept(w);
   });
 
   auto const add = [](double& sum, V const& lanes) noexcept { sum += static_cast<double>(sum_of_lanes(lanes)); };
@@ -139,7 +136,7 @@ PREFOPT_NOINLINE void run_pair_kernel(void const* loss_address, pair_settings<T>
   add(sums.counted, counted);
   add(sums.non_finite, non_finite);
   add(sums.empty, empty);
-  add(sums.weight, block.in[weight] != nullptr ? weight_sum : counted);
+  add(sums.weight, weight_sum);
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI::detail

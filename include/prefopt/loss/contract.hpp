@@ -190,11 +190,6 @@ PREFOPT_INLINE with_posterior<pair_value<V>, V> of_scores(with_posterior<value_s
   return {{m.value, m.slope, V(-m.slope)}, m.posterior};
 }
 
-template <lane V>
-PREFOPT_INLINE pair_value<V> operator+(pair_value<V> const& x, pair_value<V> const& y) noexcept {
-  return {V(x.value + y.value), V(x.d_chosen + y.d_chosen), V(x.d_rejected + y.d_rejected)};
-}
-
 /// A pair loss at the scores a and b.
 template <class L, lane V>
 PREFOPT_INLINE auto apply(L const& loss, pair_row<V> const& row, V const& a, V const& b) noexcept {
@@ -202,11 +197,11 @@ PREFOPT_INLINE auto apply(L const& loss, pair_row<V> const& row, V const& a, V c
     auto const logit = loss.logit();
     auto const at = link_of(loss, row)(logit(shifted<L>(V(a - b), row)));
     V const slope = math::constant<V>(logit.scale) * at.slope;
-    auto const whole = pair_value<V>{at.value, slope, V(-slope)};
     if constexpr (has_rest<L>) {
-      return whole + loss.rest(a, b);
+      pair_value<V> const rest = loss.rest(a, b);
+      return pair_value<V>{V(at.value + rest.value), V(slope + rest.d_chosen), V(rest.d_rejected - slope)};
     } else {
-      return whole;
+      return pair_value<V>{at.value, slope, V(-slope)};
     }
   } else if constexpr (calls_on_margin<L, V>) {
     return of_scores(call(loss, row, V(a - b)));
@@ -231,15 +226,15 @@ PREFOPT_INLINE both_orders<value_slope<V>> in_both_orders(L const& loss, pair_ro
       return {{both.plus.value, V(scale * both.plus.slope)}, {both.minus.value, V(-scale * both.minus.slope)}};
     }
   }
-  value_slope<V> const given = apply(loss, row, u), swapped = apply(loss, row, V(-u));
-  return {given, {swapped.value, V(-swapped.slope)}};
+  value_slope<V> const swapped = apply(loss, row, V(-u));
+  return {apply(loss, row, u), {swapped.value, V(-swapped.slope)}};
 }
 
 template <class L, lane V>
 PREFOPT_INLINE both_orders<pair_value<V>> in_both_orders(L const& loss, pair_row<V> const& row, V const& a,
                                                          V const& b) noexcept {
-  pair_value<V> const given = apply(loss, row, a, b), swapped = apply(loss, row, b, a);
-  return {given, {swapped.value, swapped.d_rejected, swapped.d_chosen}};
+  pair_value<V> const swapped = apply(loss, row, b, a);
+  return {apply(loss, row, a, b), {swapped.value, swapped.d_rejected, swapped.d_chosen}};
 }
 
 /// What a chosen completion's implicit reward is, in units of its score.

@@ -21,7 +21,6 @@ struct unbiased {
   requires margin_loss<L>
   PREFOPT_INLINE value_slope<V> operator()(pair_row<V> const& row, V const& u) const noexcept {
     auto const [given, swapped] = detail::in_both_orders(detail::resolve(base), row, u);
-    if (epsilon == 0) return given;
     return {blend(given.value, swapped.value), blend(given.slope, swapped.slope)};
   }
 
@@ -29,7 +28,6 @@ struct unbiased {
   requires(!margin_loss<L>)
   PREFOPT_INLINE pair_value<V> operator()(pair_row<V> const& row, V const& a, V const& b) const noexcept {
     auto const [given, swapped] = detail::in_both_orders(detail::resolve(base), row, a, b);
-    if (epsilon == 0) return given;
     return {blend(given.value, swapped.value), blend(given.d_chosen, swapped.d_chosen),
             blend(given.d_rejected, swapped.d_rejected)};
   }
@@ -43,8 +41,10 @@ struct unbiased {
  private:
   template <lane V>
   PREFOPT_INLINE V blend(V const& given, V const& swapped) const noexcept {
-    return V(math::constant<V>((1 - epsilon) / (1 - 2 * epsilon)) * given -
-             math::constant<V>(epsilon / (1 - 2 * epsilon)) * swapped);
+    // Without flips, an infinite swapped loss must not become 0 * inf.
+    return epsilon == 0 ? given
+                        : V(math::constant<V>((1 - epsilon) / (1 - 2 * epsilon)) * given -
+                            math::constant<V>(epsilon / (1 - 2 * epsilon)) * swapped);
   }
 };
 
