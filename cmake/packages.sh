@@ -1,0 +1,27 @@
+# Sourced by the scripts beside it: installs the Debian packages named as arguments that are missing. Where all are
+# there, or where there is no dpkg, the package manager is not touched.
+install_missing_packages() {
+  command -v dpkg-query >/dev/null || return 0
+  local package missing=()
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  [ "${#missing[@]}" -eq 0 ] && return 0
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || {
+      echo "These packages are missing, and there is no sudo: run as root: apt-get install ${missing[*]}" >&2
+      return 1
+    }
+    as_root=(sudo)
+  fi
+  echo "Installing ${missing[*]}"
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+}
+
+# What the programs are built with.
+program_packages=(g++ cmake make libxsimd-dev libeigen3-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libcsv-dev
+                  liblbfgs-dev gnuplot-nox)
+# What the tests and benchmarks need besides; clang as the second compiler.
+test_packages=(catch2 libbenchmark-dev clang)

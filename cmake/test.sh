@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# The whole test suite from a fresh checkout: installs what is missing, builds and tests with g++; then the library's
+# own tests again with clang, and with g++ under the address and undefined-behaviour sanitizers.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=cmake/packages.sh
+source cmake/packages.sh
+
+install_missing_packages "${program_packages[@]}" "${test_packages[@]}"
+jobs=$(nproc)
+
+leg() { # leg NAME CMAKE-ARGUMENT...
+  local name=$1
+  shift
+  echo "== $name"
+  cmake -S . -B "build-$name" "$@" >"build-$name.log" 2>&1 || { cat "build-$name.log"; return 1; }
+  cmake --build "build-$name" --parallel "$jobs"
+  ctest --test-dir "build-$name" --parallel "$jobs" --output-on-failure
+}
+
+rm -f build-*.log
+leg gcc -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=Release
+leg clang -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=Release -DPREFOPT_BUILD_EXAMPLES=OFF -DPREFOPT_BUILD_BENCHMARKS=OFF
+leg sanitized -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPREFOPT_BUILD_EXAMPLES=OFF -DPREFOPT_BUILD_BENCHMARKS=OFF \
+  -DPREFOPT_TEST_EACH_INSTRUCTION_SET=OFF "-DCMAKE_CXX_FLAGS=-fsanitize=address,undefined -fno-sanitize-recover=all"
+echo "All tests passed."
