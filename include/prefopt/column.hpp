@@ -15,7 +15,7 @@ namespace detail {
 /// a narrower float, an integer (lengths, labels), a 16-bit class type with a conversion to float (bfloat16, float16).
 template <class U, class T>
 concept column_value = std::same_as<U, T> || std::integral<U> ||
-    (std::floating_point<U> && std::numeric_limits<U>::digits < std::numeric_limits<T>::digits) ||
+    (std::floating_point<U> && std::floating_point<T> && std::numeric_limits<U>::digits < std::numeric_limits<T>::digits) ||
     (std::is_class_v<U> && sizeof(U) == 2 && requires(U const value) { static_cast<float>(value); });
 
 /// A one-dimensional vector with an inner stride, by shape: Eigen's Map, Ref, Block, Array and Matrix vectors.
@@ -27,8 +27,9 @@ concept strided_vector = requires(V& vector) {
   vector.innerStride();
 };
 
+/// Owns its elements. An Eigen::Ref<const X> that had to copy does, too, but cannot be told from one that did not.
 template <class V>
-concept owning_vector = requires(V& vector) { vector.conservativeResize(1); };
+concept owning_vector = requires(std::remove_cvref_t<V>& vector) { vector.conservativeResize(1); };
 
 /// What a view may be made from: an lvalue, or a temporary that does not own its elements.
 template <class R>

@@ -16,14 +16,18 @@
 #define PREFOPT_ISA avx512
 #elif defined(__AVX512F__)
 #define PREFOPT_ISA avx512f
-#elif defined(__AVX2__) && defined(__FMA__)
-#define PREFOPT_ISA avx2_fma
 #elif defined(__AVX2__)
 #define PREFOPT_ISA avx2
 #elif defined(__AVX__)
 #define PREFOPT_ISA avx
+#elif defined(__SSE4_2__)
+#define PREFOPT_ISA sse4_2
 #elif defined(__SSE4_1__)
-#define PREFOPT_ISA sse4
+#define PREFOPT_ISA sse4_1
+#elif defined(__SSSE3__)
+#define PREFOPT_ISA ssse3
+#elif defined(__SSE3__)
+#define PREFOPT_ISA sse3
 #elif defined(__SSE2__)
 #define PREFOPT_ISA sse2
 #elif defined(__ARM_FEATURE_SVE)
@@ -34,15 +38,42 @@
 #define PREFOPT_ISA other
 #endif
 
+// Extensions beside those levels that a compiler uses of its own accord in ordinary code.
+#if defined(__FMA__)
+#define PREFOPT_ISA_FMA _fma
+#else
+#define PREFOPT_ISA_FMA
+#endif
+#if defined(__BMI2__)
+#define PREFOPT_ISA_BMI _bmi2
+#else
+#define PREFOPT_ISA_BMI
+#endif
+#if defined(__AVX512VBMI2__)
+#define PREFOPT_ISA_VBMI _vbmi2
+#elif defined(__AVX512VBMI__)
+#define PREFOPT_ISA_VBMI _vbmi
+#else
+#define PREFOPT_ISA_VBMI
+#endif
+#if defined(__AVX512FP16__)
+#define PREFOPT_ISA_FP16 _fp16
+#else
+#define PREFOPT_ISA_FP16
+#endif
+
 #if defined(__cpp_exceptions)
 #define PREFOPT_ERRORS throws
 #else
 #define PREFOPT_ERRORS aborts
 #endif
 
-#define PREFOPT_JOIN_EXPANDED(major, minor, isa, errors) v##major##_##minor##_##isa##_##errors
-#define PREFOPT_JOIN(major, minor, isa, errors) PREFOPT_JOIN_EXPANDED(major, minor, isa, errors)
-#define PREFOPT_ABI PREFOPT_JOIN(PREFOPT_VERSION_MAJOR, PREFOPT_VERSION_MINOR, PREFOPT_ISA, PREFOPT_ERRORS)
+#define PREFOPT_JOIN_EXPANDED(major, minor, isa, fma, bmi, vbmi, fp16, errors) \
+  v##major##_##minor##_##isa##fma##bmi##vbmi##fp16##_##errors
+#define PREFOPT_JOIN(...) PREFOPT_JOIN_EXPANDED(__VA_ARGS__)
+#define PREFOPT_ABI                                                                                               \
+  PREFOPT_JOIN(PREFOPT_VERSION_MAJOR, PREFOPT_VERSION_MINOR, PREFOPT_ISA, PREFOPT_ISA_FMA, PREFOPT_ISA_BMI,       \
+               PREFOPT_ISA_VBMI, PREFOPT_ISA_FP16, PREFOPT_ERRORS)
 
 #if defined(__GNUC__) || defined(__clang__)
 #define PREFOPT_INLINE inline __attribute__((always_inline))

@@ -95,8 +95,11 @@ constexpr bool has_range(std::size_t column) noexcept {
       column == reliability;
 }
 
-constexpr double highest(std::size_t column) noexcept {
-  return column == label || column == reliability ? 1 : std::numeric_limits<double>::infinity();
+template <class T>
+constexpr T highest(std::size_t column) noexcept {
+  return column == label || column == reliability ? T(1)
+      : column == weight                          ? std::numeric_limits<T>::max()
+                                                  : std::numeric_limits<T>::infinity();
 }
 
 /// Which lanes of a batch hold a NaN or an infinity in any column that is given.
@@ -107,7 +110,7 @@ PREFOPT_INLINE auto not_finite(std::array<T const*, input_count> const& in, std:
   for (T const* column : in) {
     if (column != nullptr) probe = xsimd::fma(V::load_unaligned(column + offset), zero, probe);
   }
-  return probe != zero;
+  return !(probe == zero);
 }
 
 template <class T, class Arch>
@@ -128,7 +131,10 @@ PREFOPT_NOINLINE void inspect(pair_block<T> const& block, std::size_t begin, boo
     for (std::size_t c = chosen_length; c < input_count; ++c) {
       if (in[c] == nullptr || !has_range(c)) continue;
       V const x = V::load_unaligned(in[c] + offset);
-      outside = outside | (x < zero) | (x > V(static_cast<T>(highest(c))));
+      outside = outside | (x < zero);
+      // One weight enters the sum that every gradient is divided by: unless its pair is skipped, it has to be finite.
+      if (c != weight || !skip_non_finite) outside = outside | (x > V(highest<T>(c)));
+      if (c == weight && !skip_non_finite) outside = outside | !(x == x);
     }
     first(live & outside, seen.out_of_range);
     auto counts = live;
@@ -152,8 +158,8 @@ PREFOPT_NOINLINE void inspect(pair_block<T> const& block, std::size_t begin, boo
 
 [[noreturn]] PREFOPT_COLD inline void fail_evaluate(std::string const& what) { fail("evaluate", what); }
 
-PREFOPT_COLD inline std::string elements(char const* name, std::size_t size) {
-  return std::string{name} + " has " + text(size) + (size == 1 ? " element" : " elements");
+[[noreturn]] PREFOPT_COLD inline void fail_size(std::string const& name, std::size_t size, std::size_t pairs) {
+  fail_evaluate(name + " has " + text(size) + (size == 1 ? " element" : " elements") + ", chosen has " + text(pairs));
 }
 
 /// Which columns a batch must and may have. `lengths_mark_empty`: lengths are given to find empty completions although
@@ -177,7 +183,7 @@ void check_columns(pair_traits const& traits, pair_batch<T> const& batch, pair_o
     if (size != 0 && !read) {
       fail_evaluate(traits.name() + " does not read the column " + input_names[c] + ", which is given");
     }
-    if (size != 0 && size != n) fail_evaluate(elements(input_names[c], size) + ", " + elements("chosen", n));
+    if (size != 0 && size != n) fail_size(input_names[c], size, n);
   }
   for (std::size_t c = 0; c < output_count; ++c) {
     std::size_t const size = (results.*output_columns<T>[c]).size();
@@ -185,7 +191,15 @@ void check_columns(pair_traits const& traits, pair_batch<T> const& batch, pair_o
     if (c == posterior_out && !traits.has_posterior) {
       fail_evaluate(traits.name() + " does not write the output posterior, which is given");
     }
-    if (size != n) fail_evaluate(std::string{"output "} + elements(output_names[c], size) + ", " + elements("chosen", n));
+    if (size != n) fail_size(std::string{"output "} + output_names[c], size, n);
+  }
+  // Columns that come in twos: one alone would be a loss that nobody wrote.
+  for (std::size_t const c : {ref_chosen, chosen_length}) {
+    bool const first = !(batch.*input_columns<T>[c]).empty(), second = !(batch.*input_columns<T>[c + 1]).empty();
+    if (first != second) {
+      fail_evaluate(std::string{input_names[first ? c : c + 1]} + " is given, but " + input_names[first ? c + 1 : c] +
+                    " is not");
+    }
   }
 }
 
@@ -202,10 +216,12 @@ template <class T>
   for (std::size_t c = 0; c < input_count; ++c) {
     auto const& column = batch.*input_columns<T>[c];
     if (column.empty() || !has_range(c)) continue;
-    double const got = static_cast<double>(column[pair]);
-    if (got < 0 || got > highest(c)) {
-      fail_evaluate(std::string{input_names[c]} + "[" + text(pair) + "] is " + text(got) + ", expected a number " +
-                    (highest(c) == 1 ? "in [0, 1]" : ">= 0"));
+    T const got = column[pair];
+    if (got < 0 || got > highest<T>(c) || (c == weight && std::isnan(got))) {
+      fail_evaluate(std::string{input_names[c]} + "[" + text(pair) + "] is " + text(static_cast<double>(got)) +
+                    (highest<T>(c) == 1 ? ", expected a number in [0, 1]"
+                     : c == weight      ? ", expected a finite number >= 0"
+                                        : ", expected a number >= 0"));
     }
   }
   fail_evaluate("a column changed during the call");

@@ -89,7 +89,8 @@ PREFOPT_NOINLINE void run_pair_kernel(void const* loss_address, pair_settings<T>
     }
 
     auto counts = live;
-    auto const bad = live & (probe != zero);
+    // Not probe != zero: xsimd 8.1 orders that comparison on AVX, and NaN would pass.
+    auto const bad = live & !(probe == zero);
     non_finite += xsimd::select(bad, one, zero);
     if (skip_non_finite) counts = counts & !bad;
     if (has_empty) {

@@ -34,5 +34,16 @@ PREFOPT_INLINE both_signs<V> at_both_signs(Link const& link, V const& z) noexcep
   }
 }
 
+/// phi(-z) - phi(z) and its derivative: what a loss that is a likelihood calls the logit of its label.
+template <class Link, lane V>
+PREFOPT_INLINE value_slope<V> gap(Link const& link, V const& z) noexcept {
+  if constexpr (requires { link.gap(z); }) {
+    return link.gap(z);
+  } else {
+    auto const both = at_both_signs(link, z);
+    return {V(both.minus.value - both.plus.value), V(-both.minus.slope - both.plus.slope)};
+  }
+}
+
 }  // namespace detail
 }  // namespace prefopt::inline PREFOPT_ABI

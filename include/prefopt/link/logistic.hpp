@@ -23,6 +23,12 @@ struct logistic {
     auto const parts = math::logistic(z);
     return {{parts.softplus_negated, V(-parts.sigmoid_negated)}, {parts.softplus, V(-parts.sigmoid)}};
   }
+
+  /// phi(-z) - phi(z) = z, exactly.
+  template <lane V>
+  PREFOPT_INLINE value_slope<V> gap(V const& z) const noexcept {
+    return {z, math::constant<V>(1)};
+  }
 };
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -17,11 +17,19 @@ struct mixed {
   PREFOPT_INLINE value_slope<V> operator()(V const& z) const noexcept {
     auto const both = detail::at_both_signs(base, z);
     V const q = lanes<V>(right), p = lanes<V>(wrong);
-    return {V(part(q, both.plus.value) + part(p, both.minus.value)), V(q * both.plus.slope - p * both.minus.slope)};
+    return {V(part(q, both.plus.value) + part(p, both.minus.value)), V(part(q, both.plus.slope) - part(p, both.minus.slope))};
+  }
+
+  /// phi(-z) - phi(z) = (2 q - 1) (base(-z) - base(z)).
+  template <lane V>
+  PREFOPT_INLINE value_slope<V> gap(V const& z) const noexcept {
+    auto const of_base = detail::gap(base, z);
+    V const lean = lanes<V>(right) - lanes<V>(wrong);
+    return {V(lean * of_base.value), V(lean * of_base.slope)};
   }
 
  private:
-  // A label without doubt must not turn the other label's infinite loss into 0 * inf.
+  // A label without doubt must not turn the other label's infinity into 0 * inf.
   template <lane V>
   PREFOPT_INLINE static V part(V const& share, V const& value) noexcept {
     return math::select(share == math::constant<V>(0), math::constant<V>(0), V(share * value));

@@ -16,6 +16,13 @@ struct squared {
     V const distance = z - math::constant<V>(target);
     return {V(distance * distance), V(distance + distance)};
   }
+
+  /// phi(-z) - phi(z) = 4 target z, without the difference of two squares.
+  template <lane V>
+  PREFOPT_INLINE value_slope<V> gap(V const& z) const noexcept {
+    V const slope = math::constant<V>(4 * target);
+    return {V(slope * z), slope};
+  }
 };
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -107,6 +107,38 @@ bool set_parameter(L& loss, std::string_view name, double value) {
 
 }  // namespace detail
 
+namespace detail {
+
+template <class L>
+constexpr bool has_parameter(std::string_view name) {
+  bool found = false;
+  if constexpr (requires { L::parameters(); }) {
+    found = std::apply([&](auto const&... p) { return ((p.name == name) || ...); }, L::parameters());
+  }
+  if constexpr (requires(L loss) { loss.base; }) found = found || has_parameter<decltype(L::base)>(name);
+  return found;
+}
+
+/// A name stands for one parameter: not so for smoothed<cdpo>, which has two epsilons and can only be made as a type.
+template <class M>
+constexpr bool has_distinct_parameters() {
+  if constexpr (requires { M::parameters(); }) {
+    return std::apply([](auto const&... p) { return !(has_parameter<decltype(M::base)>(p.name) || ...); }, M::parameters());
+  } else {
+    return true;
+  }
+}
+
+/// Calls f.operator()<M>() for every modifier M over L that can be made by name.
+template <class L, class F>
+void for_each_named_modifier(F const& f) {
+  modifiers_of<L>::type::for_each([&]<class M> {
+    if constexpr (has_distinct_parameters<M>()) f.template operator()<M>();
+  });
+}
+
+}  // namespace detail
+
 /// A parameter as a program shows it.
 using parameter_card = detail::parameter_card;
 
@@ -138,7 +170,11 @@ std::string joined(std::vector<T> const& names) {
 template <class L>
 any_pair_loss make_with(parameter_values const& values) {
   L loss{};
-  for (auto const& [name, value] : values) {
+  for (auto at = values.begin(); at != values.end(); ++at) {
+    auto const& [name, value] = *at;
+    if (std::any_of(values.begin(), at, [&](auto const& earlier) { return earlier.first == at->first; })) {
+      fail("make_pair_loss", "the parameter \"" + name + "\" is given twice");
+    }
     if (set_parameter(loss, name, value)) continue;
     std::vector<std::string_view> known;
     for (auto const& card : parameter_cards<L>()) known.push_back(card.name);
@@ -156,7 +192,7 @@ std::vector<made_loss> const& made_losses() {
     std::vector<made_loss> made;
     Losses::for_each([&]<class L> {
       made.push_back({L::card.name, {}, &make_with<L>, &parameter_cards<L>});
-      modifiers_of<L>::type::for_each(
+      for_each_named_modifier<L>(
           [&]<class M> { made.push_back({M::card.name, L::card.name, &make_with<M>, &parameter_cards<M>}); });
     });
     return made;
@@ -174,7 +210,7 @@ std::vector<pair_loss_card> const& pair_loss_cards() {
     Losses::for_each([&]<class L> {
       auto const& traits = detail::traits_of<L>;
       losses.push_back({L::card, traits.needs, traits.takes, false, detail::parameter_cards<L>(), {}});
-      modifiers_of<L>::type::for_each([&]<class M> {
+      detail::for_each_named_modifier<L>([&]<class M> {
         auto known = std::find_if(modifiers.begin(), modifiers.end(),
                                   [](auto const& modifier) { return modifier.card.name == M::card.name; });
         if (known == modifiers.end()) {
@@ -196,7 +232,7 @@ std::vector<pair_loss_card> const& pair_loss_cards() {
 
 /// The loss of that name with those parameters, the others at their defaults; a modifier goes over `base`, whose
 /// parameters it then takes, too. Throws std::invalid_argument for an unknown name, base or parameter, listing the known
-/// ones, and for a parameter out of its range. A list of one's own, `loss_list<my_loss, dpo>`, may stand for the library's.
+/// ones, and for a parameter out of its range. Instantiates every loss of the list: call it in one translation unit. A list of one's own, `loss_list<my_loss, dpo>`, may stand for the library's.
 template <class Losses = pair_losses>
 any_pair_loss make_pair_loss(std::string_view name, parameter_values const& values = {}, std::string_view base = {}) {
   for (auto const& made : detail::made_losses<Losses>()) {

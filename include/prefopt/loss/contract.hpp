@@ -168,13 +168,19 @@ concept linked_loss = pair_loss<L> && detail::has_link<detail::resolved<L>>;
 
 namespace detail {
 
+/// The link of a loss at the margin u; not its rest.
+template <has_link L, lane V>
+PREFOPT_INLINE value_slope<V> linked(L const& loss, pair_row<V> const& row, V const& u) noexcept {
+  auto const logit = loss.logit();
+  auto const at = link_of(loss, row)(logit(shifted<L>(u, row)));
+  return {at.value, V(math::constant<V>(logit.scale) * at.slope)};
+}
+
 /// A margin loss at the margin u.
 template <class L, lane V>
 PREFOPT_INLINE auto apply(L const& loss, pair_row<V> const& row, V const& u) noexcept {
   if constexpr (has_link<L>) {
-    auto const logit = loss.logit();
-    auto const at = link_of(loss, row)(logit(shifted<L>(u, row)));
-    return value_slope<V>{at.value, V(math::constant<V>(logit.scale) * at.slope)};
+    return linked(loss, row, u);
   } else {
     return call(loss, row, u);
   }
@@ -193,22 +199,22 @@ PREFOPT_INLINE with_posterior<pair_value<V>, V> of_scores(with_posterior<value_s
 /// A pair loss at the scores a and b.
 template <class L, lane V>
 PREFOPT_INLINE auto apply(L const& loss, pair_row<V> const& row, V const& a, V const& b) noexcept {
-  if constexpr (has_link<L>) {
-    auto const logit = loss.logit();
-    auto const at = link_of(loss, row)(logit(shifted<L>(V(a - b), row)));
-    V const slope = math::constant<V>(logit.scale) * at.slope;
-    if constexpr (has_rest<L>) {
-      pair_value<V> const rest = loss.rest(a, b);
-      return pair_value<V>{V(at.value + rest.value), V(slope + rest.d_chosen), V(rest.d_rejected - slope)};
-    } else {
-      return pair_value<V>{at.value, slope, V(-slope)};
-    }
-  } else if constexpr (calls_on_margin<L, V>) {
-    return of_scores(call(loss, row, V(a - b)));
+  if constexpr (has_rest<L>) {
+    value_slope<V> const part = linked(loss, row, V(a - b));
+    pair_value<V> const rest = loss.rest(a, b);
+    return pair_value<V>{V(part.value + rest.value), V(rest.d_chosen + part.slope), V(rest.d_rejected - part.slope)};
+  } else if constexpr (has_link<L> || calls_on_margin<L, V>) {
+    return of_scores(apply(loss, row, V(a - b)));
   } else {
     return call(loss, row, a, b);
   }
 }
+
+/// The pair swapped has the logit -z: nothing in the logit but the difference of the scores.
+template <class L>
+concept has_odd_logit = has_link<L> && requires(L const loss) {
+  requires std::remove_cvref_t<decltype(loss.logit())>::is_odd && !reads_margin<L>;
+};
 
 /// A loss of the pair as given and of the pair swapped, both differentiated by the scores as given.
 template <class Value>
@@ -218,16 +224,15 @@ struct both_orders {
 
 template <class L, lane V>
 PREFOPT_INLINE both_orders<value_slope<V>> in_both_orders(L const& loss, pair_row<V> const& row, V const& u) noexcept {
-  if constexpr (has_link<L>) {
-    if constexpr (std::remove_cvref_t<decltype(loss.logit())>::is_odd && !reads_margin<L>) {
-      auto const logit = loss.logit();
-      V const scale = math::constant<V>(logit.scale);
-      auto const both = at_both_signs(link_of(loss, row), logit(u));
-      return {{both.plus.value, V(scale * both.plus.slope)}, {both.minus.value, V(-scale * both.minus.slope)}};
-    }
+  if constexpr (has_odd_logit<L>) {
+    auto const logit = loss.logit();
+    V const scale = math::constant<V>(logit.scale);
+    auto const both = at_both_signs(link_of(loss, row), logit(u));
+    return {{both.plus.value, V(scale * both.plus.slope)}, {both.minus.value, V(-scale * both.minus.slope)}};
+  } else {
+    value_slope<V> const swapped = apply(loss, row, V(-u));
+    return {apply(loss, row, u), {swapped.value, V(-swapped.slope)}};
   }
-  value_slope<V> const swapped = apply(loss, row, V(-u));
-  return {apply(loss, row, u), {swapped.value, V(-swapped.slope)}};
 }
 
 template <class L, lane V>
@@ -235,6 +240,37 @@ PREFOPT_INLINE both_orders<pair_value<V>> in_both_orders(L const& loss, pair_row
                                                          V const& b) noexcept {
   pair_value<V> const swapped = apply(loss, row, b, a);
   return {apply(loss, row, a, b), {swapped.value, swapped.d_rejected, swapped.d_chosen}};
+}
+
+/// L(pair swapped) - L(pair as given) and its derivatives. What a link knows of its own difference does not cancel, nor
+/// does a rest that is the same in both orders.
+template <class L, lane V>
+PREFOPT_INLINE value_slope<V> swap_gap(L const& loss, pair_row<V> const& row, V const& u) noexcept {
+  if constexpr (has_odd_logit<L>) {
+    auto const logit = loss.logit();
+    auto const at = gap(link_of(loss, row), logit(u));
+    return {at.value, V(math::constant<V>(logit.scale) * at.slope)};
+  } else if constexpr (has_link<L>) {
+    value_slope<V> const given = linked(loss, row, u), swapped = linked(loss, row, V(-u));
+    return {V(swapped.value - given.value), V(-swapped.slope - given.slope)};
+  } else {
+    auto const both = in_both_orders(loss, row, u);
+    return {V(both.swapped.value - both.given.value), V(both.swapped.slope - both.given.slope)};
+  }
+}
+
+template <class L, lane V>
+PREFOPT_INLINE pair_value<V> swap_gap(L const& loss, pair_row<V> const& row, V const& a, V const& b) noexcept {
+  if constexpr (has_rest<L>) {
+    value_slope<V> const part = swap_gap(loss, row, V(a - b));
+    pair_value<V> const given = loss.rest(a, b), swapped = loss.rest(b, a);
+    return {V(part.value + (swapped.value - given.value)), V(part.slope + (swapped.d_rejected - given.d_chosen)),
+            V((swapped.d_chosen - given.d_rejected) - part.slope)};
+  } else {
+    auto const both = in_both_orders(loss, row, a, b);
+    return {V(both.swapped.value - both.given.value), V(both.swapped.d_chosen - both.given.d_chosen),
+            V(both.swapped.d_rejected - both.given.d_rejected)};
+  }
 }
 
 /// What a chosen completion's implicit reward is, in units of its score.

@@ -26,18 +26,17 @@ struct lcpo {
   template <lane V>
   requires margin_loss<L>
   PREFOPT_INLINE with_posterior<value_slope<V>, V> operator()(pair_row<V> const& row, V const& u) const noexcept {
-    auto const [given, swapped] = detail::in_both_orders(detail::resolve(base), row, u);
-    auto const [value, slope, posterior] = expected(V(swapped.value - given.value), row.reliability);
-    return {{value, V(slope * (swapped.slope - given.slope))}, posterior};
+    auto const gap = detail::swap_gap(detail::resolve(base), row, u);
+    auto const [value, slope, posterior] = expected(gap.value, row.reliability);
+    return {{value, V(slope * gap.slope)}, posterior};
   }
 
   template <lane V>
   requires(!margin_loss<L>)
   PREFOPT_INLINE with_posterior<pair_value<V>, V> operator()(pair_row<V> const& row, V const& a, V const& b) const noexcept {
-    auto const [given, swapped] = detail::in_both_orders(detail::resolve(base), row, a, b);
-    auto const [value, slope, posterior] = expected(V(swapped.value - given.value), row.reliability);
-    return {{value, V(slope * (swapped.d_chosen - given.d_chosen)), V(slope * (swapped.d_rejected - given.d_rejected))},
-            posterior};
+    auto const gap = detail::swap_gap(detail::resolve(base), row, a, b);
+    auto const [value, slope, posterior] = expected(gap.value, row.reliability);
+    return {{value, V(slope * gap.d_chosen), V(slope * gap.d_rejected)}, posterior};
   }
 
   static constexpr loss_card card{"lcpo", "-(w log sigma(G) + (1 - w) log sigma(-G)), G = L(swapped) - L",

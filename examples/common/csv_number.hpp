@@ -1,0 +1,45 @@
+#pragma once
+
+#include <charconv>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+
+/// A field as error messages show it: in quotes, on one line, not endless.
+inline std::string in_quotes(std::string_view text) {
+  constexpr std::size_t longest = 60;
+  std::string shown{"'"};
+  for (char const c : text.substr(0, longest)) shown += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+  return shown += text.size() > longest ? "...'" : "'";
+}
+
+/// A number, or what is wrong with the text that should have been one.
+template <class T>
+struct parsed_number {
+  T value{};
+  std::string problem;
+};
+
+/// The whole text as a number of type T (float, double or unsigned), whatever the locale: decimal or scientific, inf
+/// and nan included.
+template <class T>
+parsed_number<T> parse_number(std::string_view text) {
+  std::string const expected = std::is_integral_v<T> ? ", expected a whole number >= 0" : ", expected a number";
+  if (text.empty()) return {{}, "empty" + expected};
+  T value{};
+  // std::from_chars takes no plus sign, and some writers put one.
+  bool const plus = text.size() > 1 && text[0] == '+' && text[1] != '-';
+  char const* const end = text.data() + text.size();
+  auto const [stop, error] = std::from_chars(text.data() + (plus ? 1 : 0), end, value);
+  if (error == std::errc::invalid_argument || stop != end) return {{}, in_quotes(text) + expected};
+  if (error != std::errc{}) return {{}, in_quotes(text) + ", beyond what the number type can hold"};
+  return {value, {}};
+}
+
+/// The shortest text that reads back as the same number.
+template <class T>
+void append_number(std::string& text, T value) {
+  char digits[32];
+  text.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+}

@@ -1,0 +1,29 @@
+#pragma once
+
+// What the README's fragments take for granted.
+#include <prefopt/prefopt.hpp>
+#include <vector>
+
+inline std::vector<float> chosen(8), rejected(8), ref_chosen(8), ref_rejected(8), weights(8, 1.0F), reliability(8, 0.9F);
+inline std::vector<float> loss(8), d_chosen(8), d_rejected(8), posterior(8);
+inline std::vector<int> annotators(8);
+inline std::vector<std::size_t> my_batch(8);
+inline prefopt::pair_batch<float> batch{
+    .chosen = chosen, .rejected = rejected, .ref_chosen = ref_chosen, .ref_rejected = ref_rejected};
+
+struct host_policy {
+  template <class Batch>
+  void log_probs(Batch const&, prefopt::pair_log_probs<float> const&) const {}
+  template <class Batch>
+  void backward(Batch const&, prefopt::pair_gradients<float> const&) {}
+};
+inline host_policy my_policy;
+
+void fragment_1();
+void fragment_2();
+void fragment_3();
+void fragment_4();
+void fragment_5();
+void fragment_6();
+void fragment_7();
+void fragment_8();
