@@ -27,13 +27,14 @@ concept strided_vector = requires(V& vector) {
   vector.innerStride();
 };
 
-/// Owns its elements. An Eigen::Ref<const X> that had to copy does, too, but cannot be told from one that did not.
+/// Owns its elements. An Eigen::Ref<const X> may, too, when it had to copy: it is not trivially destructible.
 template <class V>
 concept owning_vector = requires(std::remove_cvref_t<V>& vector) { vector.conservativeResize(1); };
 
 /// What a view may be made from: an lvalue, or a temporary that does not own its elements.
 template <class R>
-concept viewable_vector = strided_vector<R> && (std::is_lvalue_reference_v<R> || !owning_vector<R>);
+concept viewable_vector = strided_vector<R> &&
+    (std::is_lvalue_reference_v<R> || (!owning_vector<R> && std::is_trivially_destructible_v<std::remove_cvref_t<R>>));
 
 template <class R>
 concept viewable_range = !viewable_vector<R> && !strided_vector<R> && std::ranges::contiguous_range<R> &&

@@ -17,7 +17,8 @@ concept strided_matrix = requires(M& matrix) {
 };
 
 template <class M>
-concept viewable_matrix = strided_matrix<M> && (std::is_lvalue_reference_v<M> || !owning_vector<M>);
+concept viewable_matrix = strided_matrix<M> &&
+    (std::is_lvalue_reference_v<M> || (!owning_vector<M> && std::is_trivially_destructible_v<std::remove_cvref_t<M>>));
 
 }  // namespace detail
 

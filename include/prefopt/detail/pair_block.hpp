@@ -52,7 +52,7 @@ PREFOPT_INLINE void for_each_lanes(pair_block<T> const& block, Step const& step)
   alignas(64) T tail_out[output_count][lanes];
   auto in = block.in;
   auto out = block.out;
-  V const numbers = lane_numbers<T, typename V::arch_type>();
+  auto live = V(T(0)) == V(T(0));
   std::size_t const whole = block.count - block.count % lanes, rest = block.count - whole;
   for (std::size_t i = 0; i < block.count; i += lanes) {
     std::size_t offset = i;
@@ -69,8 +69,9 @@ PREFOPT_INLINE void for_each_lanes(pair_block<T> const& block, Step const& step)
         out[c] = tail_out[c];
       }
       offset = 0;
+      live = lane_numbers<T, typename V::arch_type>() < V(static_cast<T>(rest));
     }
-    step(in, out, offset, numbers < V(static_cast<T>(block.count - i)));
+    step(in, out, offset, live);
   }
   if (rest != 0) {
     for (std::size_t c = 0; c < output_count; ++c) {

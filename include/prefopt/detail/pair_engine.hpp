@@ -4,10 +4,13 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
+#include <limits>
 #include <memory>
 #include <prefopt/detail/pair_kernel.hpp>
 #include <prefopt/options.hpp>
 #include <prefopt/report.hpp>
+#include <prefopt/simd/math.hpp>
 #include <string>
 #include <type_traits>
 
@@ -108,9 +111,18 @@ PREFOPT_INLINE auto not_finite(std::array<T const*, input_count> const& in, std:
   V const zero(T(0));
   V probe = zero;
   for (T const* column : in) {
-    if (column != nullptr) probe = xsimd::fma(V::load_unaligned(column + offset), zero, probe);
+    if (column != nullptr) probe = fused(V::load_unaligned(column + offset), zero, probe);
   }
   return !(probe == zero);
+}
+
+/// Lowers `lowest` to the first marked lane of the batch of lanes that begins at pair `at`.
+template <class T, class Arch>
+PREFOPT_COLD void note_first(xsimd::batch_bool<T, Arch> const& lanes, std::size_t at, std::size_t& lowest) noexcept {
+  if (!xsimd::any(lanes)) return;
+  bool marks[xsimd::batch<T, Arch>::size];
+  lanes.store_unaligned(marks);
+  lowest = std::min(lowest, at + static_cast<std::size_t>(std::find(marks, std::end(marks), true) - marks));
 }
 
 template <class T, class Arch>
@@ -121,33 +133,28 @@ PREFOPT_NOINLINE void inspect(pair_block<T> const& block, std::size_t begin, boo
   V weights = zero, counted = zero;
   std::size_t at = begin;
   for_each_lanes<V>(block, [&](auto const& in, auto const&, std::size_t offset, auto const& live) PREFOPT_INLINE_LAMBDA {
-    auto const first = [&](auto const& lanes, std::size_t& lowest) noexcept {
-      if (!xsimd::any(lanes)) return;
-      bool marks[V::size];
-      lanes.store_unaligned(marks);
-      lowest = std::min(lowest, at + static_cast<std::size_t>(std::find(marks, marks + V::size, true) - marks));
-    };
     auto outside = live & !live;
     for (std::size_t c = chosen_length; c < input_count; ++c) {
       if (in[c] == nullptr || !has_range(c)) continue;
       V const x = V::load_unaligned(in[c] + offset);
       outside = outside | (x < zero);
       // One weight enters the sum that every gradient is divided by: unless its pair is skipped, it has to be finite.
-      if (c != weight || !skip_non_finite) outside = outside | (x > V(highest<T>(c)));
-      if (c == weight && !skip_non_finite) outside = outside | !(x == x);
+      if (c == weight && skip_non_finite) continue;
+      if (highest<T>(c) < std::numeric_limits<T>::infinity()) outside = outside | (x > V(highest<T>(c)));
+      if (c == weight) outside = outside | !(x == x);
     }
-    first(live & outside, seen.out_of_range);
+    auto const none = live & !live;
+    auto const bad = needs_finite ? live & not_finite<V>(in, offset) : none;
+    auto const nothing = has_empty ? live & empty_completion<V>(in, offset) : none;
+    outside = live & outside;
+    if (xsimd::any(outside | bad | nothing)) [[unlikely]] {
+      note_first(outside, at, seen.out_of_range);
+      note_first(bad, at, seen.non_finite);
+      note_first(nothing, at, seen.empty);
+    }
     auto counts = live;
-    if (needs_finite) {
-      auto const bad = not_finite<V>(in, offset);
-      first(live & bad, seen.non_finite);
-      if (skip_non_finite) counts = counts & !bad;
-    }
-    if (has_empty) {
-      auto const nothing = empty_completion<V>(in, offset);
-      first(live & nothing, seen.empty);
-      if (skip_empty) counts = counts & !nothing;
-    }
+    if (skip_non_finite) counts = counts & !bad;
+    if (skip_empty) counts = counts & !nothing;
     counted += xsimd::select(counts, one, zero);
     if (in[weight] != nullptr) weights += xsimd::select(counts, V::load_unaligned(in[weight] + offset), zero);
     at += V::size;
@@ -212,11 +219,12 @@ inline void check_options(options const& options) {
 }
 
 template <class T>
-[[noreturn]] PREFOPT_COLD void fail_for_range(pair_batch<T> const& batch, std::size_t pair) {
+[[noreturn]] PREFOPT_COLD void fail_for_range(pair_batch<T> const& batch, std::size_t pair, bool skip_non_finite) {
   for (std::size_t c = 0; c < input_count; ++c) {
     auto const& column = batch.*input_columns<T>[c];
     if (column.empty() || !has_range(c)) continue;
     T const got = column[pair];
+    if (c == weight && skip_non_finite && !std::isfinite(got)) continue;
     if (got < 0 || got > highest<T>(c) || (c == weight && std::isnan(got))) {
       fail_evaluate(std::string{input_names[c]} + "[" + text(pair) + "] is " + text(static_cast<double>(got)) +
                     (highest<T>(c) == 1 ? ", expected a number in [0, 1]"
@@ -238,11 +246,24 @@ template <class T>
   fail_evaluate("a column changed during the call");
 }
 
+/// No macro tells of -fassociative-math (in -Ofast and -funsafe-math-optimizations), which folds the rounding in exp away,
+/// nor of clang's -fno-honor-nans: a compiler that takes such liberties takes them here, too.
+template <class T>
+void check_arithmetic(std::size_t n) {
+  T const number = static_cast<T>(n % 2) + T(0.25), shift = math_constants<T>::round_shift;
+  if ((number + shift) - shift == number) {
+    fail_evaluate("compiled with -fassociative-math (-Ofast, -funsafe-math-optimizations), which breaks rounding here");
+  }
+  T const nan = number * std::numeric_limits<T>::quiet_NaN();
+  if (nan == nan) fail_evaluate("compiled with -fno-honor-nans, which breaks NaN handling here");
+}
+
 /// The engine for pairs: checks, then one pass.
 template <class T, class Arch>
 report evaluate_pairs(pair_traits const& traits, pair_kernel<T> kernel, void const* loss, double reward_scale,
                       pair_batch<T> const& batch, pair_outputs<T> const& results, options const& options,
                       bool lengths_mark_empty = false) {
+  check_arithmetic<T>(batch.chosen.size());
   check_options(options);
   check_columns(traits, batch, results, lengths_mark_empty);
 
@@ -259,7 +280,7 @@ report evaluate_pairs(pair_traits const& traits, pair_kernel<T> kernel, void con
         judged, {}, false, options.executor, [&](pair_block<T> const& block, std::size_t begin, inspection& sums) noexcept {
           inspect<T, Arch>(block, begin, needs_finite, has_empty, skip_non_finite, skip_empty, sums);
         });
-    if (seen.out_of_range != inspection::no_pair) fail_for_range(batch, seen.out_of_range);
+    if (seen.out_of_range != inspection::no_pair) fail_for_range(batch, seen.out_of_range, skip_non_finite);
     if (options.non_finite == on_invalid::error && seen.non_finite != inspection::no_pair) {
       fail_for_non_finite(batch, seen.non_finite);
     }

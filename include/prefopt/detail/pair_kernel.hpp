@@ -66,7 +66,7 @@ PREFOPT_NOINLINE void run_pair_kernel(void const* loss_address, pair_settings<T>
     V probe = zero;
     auto const load = [&](input column) PREFOPT_INLINE_LAMBDA {
       V const x = V::load_unaligned(in[column] + offset);
-      probe = xsimd::fma(x, zero, probe);
+      probe = fused(x, zero, probe);
       return x;
     };
     constexpr bool anchors = contains(reads, columns::reference), measures = contains(reads, columns::length);
@@ -123,7 +123,7 @@ PREFOPT_NOINLINE void run_pair_kernel(void const* loss_address, pair_settings<T>
     margin_sum += kept(difference);
     chosen_sum += kept(a.value);
     rejected_sum += kept(b.value);
-    wins += kept(xsimd::select(difference > zero, one, xsimd::select(difference == zero, half, zero)));
+    wins += xsimd::select(counts & (difference >= zero), half, zero) + xsimd::select(counts & (difference > zero), half, zero);
     counted += kept(one);
     weight_sum += kept(w);
   });
