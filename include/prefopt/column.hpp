@@ -15,8 +15,9 @@ namespace detail {
 /// a narrower float, an integer (lengths, labels), a 16-bit class type with a conversion to float (bfloat16, float16).
 template <class U, class T>
 concept column_value = std::same_as<U, T> || std::integral<U> ||
-    (std::floating_point<U> && std::floating_point<T> && std::numeric_limits<U>::digits < std::numeric_limits<T>::digits) ||
-    (std::is_class_v<U> && sizeof(U) == 2 && requires(U const value) { static_cast<float>(value); });
+                       (std::floating_point<U>&& std::floating_point<T>&& std::numeric_limits<U>::digits <
+                        std::numeric_limits<T>::digits) ||
+                       (std::is_class_v<U> && sizeof(U) == 2 && requires(U const value) { static_cast<float>(value); });
 
 /// A one-dimensional vector with an inner stride, by shape: Eigen's Map, Ref, Block, Array and Matrix vectors.
 template <class V>
@@ -29,7 +30,9 @@ concept strided_vector = requires(V& vector) {
 
 /// Owns its elements. An Eigen::Ref<const X> may, too, when it had to copy: it is not trivially destructible.
 template <class V>
-concept owning_vector = requires(std::remove_cvref_t<V>& vector) { vector.conservativeResize(1); };
+concept owning_vector = requires(std::remove_cvref_t<V>& vector) {
+  vector.conservativeResize(1);
+};
 
 /// What a view may be made from: an lvalue, or a temporary that does not own its elements.
 template <class R>
@@ -38,7 +41,7 @@ concept viewable_vector = strided_vector<R> &&
 
 template <class R>
 concept viewable_range = !viewable_vector<R> && !strided_vector<R> && std::ranges::contiguous_range<R> &&
-    std::ranges::sized_range<R> && std::ranges::borrowed_range<R>;
+                         std::ranges::sized_range<R> && std::ranges::borrowed_range<R>;
 
 template <class R>
 using element_of = std::remove_cvref_t<decltype(*std::declval<R&>().data())>;
@@ -62,13 +65,14 @@ class column {
       : first_{first}, size_{size}, stride_{stride}, pack_{std::same_as<U, T> && stride == 1 ? nullptr : pack<U>} {}
 
   template <detail::viewable_range R>
-  requires detail::column_value<std::ranges::range_value_t<R>, T>
+    requires detail::column_value<std::ranges::range_value_t<R>, T>
   constexpr column(R&& range) noexcept : column{std::ranges::data(range), std::ranges::size(range)} {}
 
   template <detail::viewable_vector V>
-  requires detail::column_value<detail::element_of<V>, T>
+    requires detail::column_value<detail::element_of<V>, T>
   constexpr column(V&& vector) noexcept
-      : column{vector.data(), static_cast<std::size_t>(vector.size()), static_cast<std::ptrdiff_t>(vector.innerStride())} {}
+      : column{vector.data(), static_cast<std::size_t>(vector.size()),
+               static_cast<std::ptrdiff_t>(vector.innerStride())} {}
 
   [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
   [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
@@ -117,13 +121,14 @@ class output {
       : first_{first}, size_{size}, stride_{stride} {}
 
   template <detail::viewable_range R>
-  requires std::same_as<std::ranges::range_reference_t<R>, T&>
-  constexpr output(R&& range) noexcept : output{std::ranges::data(range), std::ranges::size(range)} {}
+  requires std::same_as<std::ranges::range_reference_t<R>, T&> constexpr output(R&& range) noexcept
+      : output{std::ranges::data(range), std::ranges::size(range)} {}
 
   template <detail::viewable_vector V>
-  requires std::convertible_to<decltype(std::declval<V&>().data()), T*>
+    requires std::convertible_to<decltype(std::declval<V&>().data()), T*>
   constexpr output(V&& vector) noexcept
-      : output{vector.data(), static_cast<std::size_t>(vector.size()), static_cast<std::ptrdiff_t>(vector.innerStride())} {}
+      : output{vector.data(), static_cast<std::size_t>(vector.size()),
+               static_cast<std::ptrdiff_t>(vector.innerStride())} {}
 
   [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
   [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
@@ -147,7 +152,9 @@ class output {
   }
 
  private:
-  [[nodiscard]] T* at(std::size_t index) const noexcept { return first_ + static_cast<std::ptrdiff_t>(index) * stride_; }
+  [[nodiscard]] T* at(std::size_t index) const noexcept {
+    return first_ + static_cast<std::ptrdiff_t>(index) * stride_;
+  }
 
   T* first_ = nullptr;
   std::size_t size_ = 0;

@@ -18,7 +18,9 @@ class executor {
    public:
     template <class F>
     explicit task(F const& f) noexcept
-        : function_{&f}, call_{[](void const* function, std::size_t i) noexcept { (*static_cast<F const*>(function))(i); }} {}
+        : function_{&f}, call_{[](void const* function, std::size_t i) noexcept {
+            (*static_cast<F const*>(function))(i);
+          }} {}
     void operator()(std::size_t part) const noexcept { call_(function_, part); }
 
    private:
@@ -29,10 +31,10 @@ class executor {
   executor() = default;
 
   template <class Run>
-  requires(!std::same_as<std::remove_cvref_t<Run>, executor>) && std::invocable<Run&, std::size_t, task const&>
-  executor(Run& run) noexcept
+    requires(!std::same_as<std::remove_cvref_t<Run>, executor>)
+  &&std::invocable<Run&, std::size_t, task const&> executor(Run& run) noexcept
       : run_{const_cast<void*>(static_cast<void const*>(std::addressof(run)))},
-        call_{[](void* function, std::size_t parts, task const& work) { (*static_cast<Run*>(function))(parts, work); }} {}
+  call_{[](void* function, std::size_t parts, task const& work) { (*static_cast<Run*>(function))(parts, work); }} {}
 
   void operator()(std::size_t parts, task const& work) const {
     if (call_ == nullptr) {

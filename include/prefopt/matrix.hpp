@@ -22,8 +22,8 @@ concept viewable_matrix = strided_matrix<M> &&
 
 }  // namespace detail
 
-/// A read-only view of rows of numbers that are, or convert to, T, with any strides (in elements): each row is a column.
-/// Made implicitly from Eigen's dense types of either storage order, or from {pointer, rows, columns, strides}.
+/// A read-only view of rows of numbers that are, or convert to, T, with any strides (in elements): each row is a
+/// column. Made implicitly from Eigen's dense types of either storage order, or from {pointer, rows, columns, strides}.
 template <class T>
 class matrix {
  public:
@@ -37,13 +37,17 @@ class matrix {
   template <detail::column_value<T> U>
   constexpr matrix(U const* first, std::size_t rows, std::size_t columns, std::ptrdiff_t row_stride,
                    std::ptrdiff_t column_stride = 1) noexcept
-      : first_{first}, rows_{rows}, columns_{columns}, row_stride_{row_stride}, column_stride_{column_stride},
+      : first_{first},
+        rows_{rows},
+        columns_{columns},
+        row_stride_{row_stride},
+        column_stride_{column_stride},
         row_{[](void const* data, std::ptrdiff_t begin, std::size_t size, std::ptrdiff_t stride) noexcept {
           return column<T>{static_cast<U const*>(data) + begin, size, stride};
         }} {}
 
   template <detail::viewable_matrix M>
-  requires detail::column_value<detail::element_of<M>, T>
+    requires detail::column_value<detail::element_of<M>, T>
   constexpr matrix(M&& dense) noexcept
       : matrix{dense.data(), static_cast<std::size_t>(dense.rows()), static_cast<std::size_t>(dense.cols()),
                static_cast<std::ptrdiff_t>(dense.rowStride()), static_cast<std::ptrdiff_t>(dense.colStride())} {}
@@ -78,7 +82,7 @@ class output_matrix {
       : first_{first}, rows_{rows}, columns_{columns}, row_stride_{row_stride}, column_stride_{column_stride} {}
 
   template <detail::viewable_matrix M>
-  requires std::convertible_to<decltype(std::declval<M&>().data()), T*>
+    requires std::convertible_to<decltype(std::declval<M&>().data()), T*>
   constexpr output_matrix(M&& dense) noexcept
       : output_matrix{dense.data(), static_cast<std::size_t>(dense.rows()), static_cast<std::size_t>(dense.cols()),
                       static_cast<std::ptrdiff_t>(dense.rowStride()), static_cast<std::ptrdiff_t>(dense.colStride())} {}

@@ -3,7 +3,8 @@
 #include <prefopt/version.hpp>
 
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ > 0)
-#error "prefopt: -ffast-math and -ffinite-math-only break NaN handling and rounding here: compile this file without them"
+#error \
+    "prefopt: -ffast-math and -ffinite-math-only break NaN handling and rounding here: compile this file without them"
 #endif
 
 #if !defined(__cplusplus) || __cplusplus < 202002L
@@ -71,8 +72,8 @@
 #define PREFOPT_JOIN_EXPANDED(major, minor, isa, fma, bmi, vbmi, fp16, errors) \
   v##major##_##minor##_##isa##fma##bmi##vbmi##fp16##_##errors
 #define PREFOPT_JOIN(...) PREFOPT_JOIN_EXPANDED(__VA_ARGS__)
-#define PREFOPT_ABI                                                                                               \
-  PREFOPT_JOIN(PREFOPT_VERSION_MAJOR, PREFOPT_VERSION_MINOR, PREFOPT_ISA, PREFOPT_ISA_FMA, PREFOPT_ISA_BMI,       \
+#define PREFOPT_ABI                                                                                         \
+  PREFOPT_JOIN(PREFOPT_VERSION_MAJOR, PREFOPT_VERSION_MINOR, PREFOPT_ISA, PREFOPT_ISA_FMA, PREFOPT_ISA_BMI, \
                PREFOPT_ISA_VBMI, PREFOPT_ISA_FP16, PREFOPT_ERRORS)
 
 #if defined(__GNUC__) || defined(__clang__)

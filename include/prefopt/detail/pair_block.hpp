@@ -16,14 +16,24 @@ inline constexpr std::size_t input_count = 10, output_count = 6;
 
 template <class T>
 inline constexpr std::array<column<T> pair_batch<T>::*, input_count> input_columns{
-    &pair_batch<T>::chosen,        &pair_batch<T>::rejected,        &pair_batch<T>::ref_chosen, &pair_batch<T>::ref_rejected,
-    &pair_batch<T>::chosen_length, &pair_batch<T>::rejected_length, &pair_batch<T>::weight,     &pair_batch<T>::margin,
-    &pair_batch<T>::label,         &pair_batch<T>::reliability};
+    &pair_batch<T>::chosen,       &pair_batch<T>::rejected,      &pair_batch<T>::ref_chosen,
+    &pair_batch<T>::ref_rejected, &pair_batch<T>::chosen_length, &pair_batch<T>::rejected_length,
+    &pair_batch<T>::weight,       &pair_batch<T>::margin,        &pair_batch<T>::label,
+    &pair_batch<T>::reliability};
 inline constexpr std::array<char const*, input_count> input_names{
-    "chosen", "rejected", "ref_chosen", "ref_rejected", "chosen_length", "rejected_length", "weight", "margin", "label",
-    "reliability"};
+    "chosen",          "rejected", "ref_chosen", "ref_rejected", "chosen_length",
+    "rejected_length", "weight",   "margin",     "label",        "reliability"};
 enum input : std::size_t {
-  chosen, rejected, ref_chosen, ref_rejected, chosen_length, rejected_length, weight, margin, label, reliability
+  chosen,
+  rejected,
+  ref_chosen,
+  ref_rejected,
+  chosen_length,
+  rejected_length,
+  weight,
+  margin,
+  label,
+  reliability
 };
 
 template <class T>
@@ -31,8 +41,15 @@ inline constexpr std::array<output<T> pair_outputs<T>::*, output_count> output_c
     &pair_outputs<T>::loss,          &pair_outputs<T>::d_chosen,        &pair_outputs<T>::d_rejected,
     &pair_outputs<T>::chosen_reward, &pair_outputs<T>::rejected_reward, &pair_outputs<T>::posterior};
 inline constexpr std::array<char const*, output_count> output_names{"loss",          "d_chosen",        "d_rejected",
-                                                               "chosen_reward", "rejected_reward", "posterior"};
-enum output_index : std::size_t { loss_out, d_chosen_out, d_rejected_out, chosen_reward_out, rejected_reward_out, posterior_out };
+                                                                    "chosen_reward", "rejected_reward", "posterior"};
+enum output_index : std::size_t {
+  loss_out,
+  d_chosen_out,
+  d_rejected_out,
+  chosen_reward_out,
+  rejected_reward_out,
+  posterior_out
+};
 
 /// Contiguous pieces of the columns, null where a column is not given or an output not wanted.
 template <class T>
@@ -42,9 +59,9 @@ struct pair_block {
   std::size_t count = 0;
 };
 
-/// Calls step(in, out, offset, live) for every batch of lanes of a block: the one loop over pairs. The last, short batch
-/// is padded with copies of its last pair and goes through the same code, so that a pair's result does not depend on
-/// where it stands. `live` marks the lanes that hold pairs.
+/// Calls step(in, out, offset, live) for every batch of lanes of a block: the one loop over pairs. The last, short
+/// batch is padded with copies of its last pair and goes through the same code, so that a pair's result does not depend
+/// on where it stands. `live` marks the lanes that hold pairs.
 template <class V, class T, class Step>
 PREFOPT_INLINE void for_each_lanes(pair_block<T> const& block, Step const& step) noexcept {
   constexpr std::size_t lanes = V::size;

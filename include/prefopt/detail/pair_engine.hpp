@@ -21,6 +21,7 @@ struct pair_traits {
   std::string (*name)();
   columns needs, takes;
   bool has_posterior;
+  unsigned needs_bits, reads_bits;  ///< of the inputs
 };
 
 /// At most this many parts can be run at once; their number and bounds depend on the batch's size alone.
@@ -95,13 +96,13 @@ struct inspection {
 /// The range of a column's values; log-probs and margins may be anything.
 constexpr bool has_range(std::size_t column) noexcept {
   return column == chosen_length || column == rejected_length || column == weight || column == label ||
-      column == reliability;
+         column == reliability;
 }
 
 template <class T>
 constexpr T highest(std::size_t column) noexcept {
   return column == label || column == reliability ? T(1)
-      : column == weight                          ? std::numeric_limits<T>::max()
+         : column == weight                       ? std::numeric_limits<T>::max()
                                                   : std::numeric_limits<T>::infinity();
 }
 
@@ -132,33 +133,37 @@ PREFOPT_NOINLINE void inspect(pair_block<T> const& block, std::size_t begin, boo
   V const zero(T(0)), one(T(1));
   V weights = zero, counted = zero;
   std::size_t at = begin;
-  for_each_lanes<V>(block, [&](auto const& in, auto const&, std::size_t offset, auto const& live) PREFOPT_INLINE_LAMBDA {
-    auto outside = live & !live;
-    for (std::size_t c = chosen_length; c < input_count; ++c) {
-      if (in[c] == nullptr || !has_range(c)) continue;
-      V const x = V::load_unaligned(in[c] + offset);
-      outside = outside | (x < zero);
-      // One weight enters the sum that every gradient is divided by: unless its pair is skipped, it has to be finite.
-      if (c == weight && skip_non_finite) continue;
-      if (highest<T>(c) < std::numeric_limits<T>::infinity()) outside = outside | (x > V(highest<T>(c)));
-      if (c == weight) outside = outside | !(x == x);
-    }
-    auto const none = live & !live;
-    auto const bad = needs_finite ? live & not_finite<V>(in, offset) : none;
-    auto const nothing = has_empty ? live & empty_completion<V>(in, offset) : none;
-    outside = live & outside;
-    if (xsimd::any(outside | bad | nothing)) [[unlikely]] {
-      note_first(outside, at, seen.out_of_range);
-      note_first(bad, at, seen.non_finite);
-      note_first(nothing, at, seen.empty);
-    }
-    auto counts = live;
-    if (skip_non_finite) counts = counts & !bad;
-    if (skip_empty) counts = counts & !nothing;
-    counted += xsimd::select(counts, one, zero);
-    if (in[weight] != nullptr) weights += xsimd::select(counts, V::load_unaligned(in[weight] + offset), zero);
-    at += V::size;
-  });
+  for_each_lanes<V>(block,
+                    [&](auto const& in, auto const&, std::size_t offset, auto const& live) PREFOPT_INLINE_LAMBDA {
+                      auto outside = live & !live;
+                      for (std::size_t c = chosen_length; c < input_count; ++c) {
+                        if (in[c] == nullptr || !has_range(c)) continue;
+                        V const x = V::load_unaligned(in[c] + offset);
+                        outside = outside | (x < zero);
+                        // One weight enters the sum that every gradient is divided by: unless its pair is skipped, it
+                        // has to be finite.
+                        if (c == weight && skip_non_finite) continue;
+                        if (highest<T>(c) < std::numeric_limits<T>::infinity())
+                          outside = outside | (x > V(highest<T>(c)));
+                        if (c == weight) outside = outside | !(x == x);
+                      }
+                      auto const none = live & !live;
+                      auto const bad = needs_finite ? live & not_finite<V>(in, offset) : none;
+                      auto const nothing = has_empty ? live & empty_completion<V>(in, offset) : none;
+                      outside = live & outside;
+                      if (xsimd::any(outside | bad | nothing)) [[unlikely]] {
+                        note_first(outside, at, seen.out_of_range);
+                        note_first(bad, at, seen.non_finite);
+                        note_first(nothing, at, seen.empty);
+                      }
+                      auto counts = live;
+                      if (skip_non_finite) counts = counts & !bad;
+                      if (skip_empty) counts = counts & !nothing;
+                      counted += xsimd::select(counts, one, zero);
+                      if (in[weight] != nullptr)
+                        weights += xsimd::select(counts, V::load_unaligned(in[weight] + offset), zero);
+                      at += V::size;
+                    });
   seen.counted += static_cast<double>(sum_of_lanes(counted));
   seen.weight += static_cast<double>(sum_of_lanes(block.in[weight] != nullptr ? weights : counted));
 }
@@ -169,25 +174,31 @@ PREFOPT_NOINLINE void inspect(pair_block<T> const& block, std::size_t begin, boo
   fail_evaluate(name + " has " + text(size) + (size == 1 ? " element" : " elements") + ", chosen has " + text(pairs));
 }
 
-/// Which columns a batch must and may have. `lengths_mark_empty`: lengths are given to find empty completions although
-/// the loss does not read them.
+/// Which of the pair_batch's columns the columns of a loss are.
+inline constexpr std::array<columns, input_count> column_kind{
+    columns::none,   columns::none, columns::reference, columns::reference, columns::length,
+    columns::length, columns::none, columns::margin,    columns::label,     columns::reliability};
+
+/// The inputs that make up `which`, a bit each; chosen and rejected always.
+constexpr unsigned input_bits(columns which) noexcept {
+  unsigned bits = 1U << chosen | 1U << rejected;
+  for (std::size_t c = 0; c < input_count; ++c) {
+    if (column_kind[c] != columns::none && contains(which, column_kind[c])) bits |= 1U << c;
+  }
+  return bits;
+}
+
+/// Says what is wrong with the columns of a batch of which something is.
 template <class T>
-void check_columns(pair_traits const& traits, pair_batch<T> const& batch, pair_outputs<T> const& results,
-                   bool lengths_mark_empty) {
-  constexpr std::array<columns, input_count> kind{columns::none,   columns::none,   columns::reference, columns::reference,
-                                             columns::length, columns::length, columns::none,      columns::margin,
-                                             columns::label,  columns::reliability};
+[[noreturn]] PREFOPT_COLD void fail_for_columns(pair_traits const& traits, pair_batch<T> const& batch,
+                                                pair_outputs<T> const& results, unsigned reads) {
   std::size_t const n = batch.chosen.size();
   for (std::size_t c = 0; c < input_count; ++c) {
     std::size_t const size = (batch.*input_columns<T>[c]).size();
-    bool const always = c == chosen || c == rejected;
-    bool const needed = always || (kind[c] != columns::none && contains(traits.needs, kind[c]));
-    bool const read = needed || c == weight || contains(traits.takes, kind[c]) ||
-        (lengths_mark_empty && kind[c] == columns::length);
-    if (size == 0 && needed && n != 0) {
+    if (size == 0 && (traits.needs_bits >> c & 1U) != 0 && n != 0) {
       fail_evaluate(traits.name() + " needs the column " + input_names[c] + ", which is not given");
     }
-    if (size != 0 && !read) {
+    if (size != 0 && (reads >> c & 1U) == 0) {
       fail_evaluate(traits.name() + " does not read the column " + input_names[c] + ", which is given");
     }
     if (size != 0 && size != n) fail_size(input_names[c], size, n);
@@ -200,7 +211,6 @@ void check_columns(pair_traits const& traits, pair_batch<T> const& batch, pair_o
     }
     if (size != n) fail_size(std::string{"output "} + output_names[c], size, n);
   }
-  // Columns that come in twos: one alone would be a loss that nobody wrote.
   for (std::size_t const c : {ref_chosen, chosen_length}) {
     bool const first = !(batch.*input_columns<T>[c]).empty(), second = !(batch.*input_columns<T>[c + 1]).empty();
     if (first != second) {
@@ -208,6 +218,31 @@ void check_columns(pair_traits const& traits, pair_batch<T> const& batch, pair_o
                     " is not");
     }
   }
+  fail_evaluate("the batch changed during the call");
+}
+
+/// Which columns a batch must and may have. `lengths_mark_empty`: lengths are given to find empty completions although
+/// the loss does not read them.
+template <class T>
+void check_columns(pair_traits const& traits, pair_batch<T> const& batch, pair_outputs<T> const& results,
+                   bool lengths_mark_empty) {
+  std::size_t const n = batch.chosen.size();
+  unsigned given = 0;
+  bool sizes_differ = false;
+  for (std::size_t c = 0; c < input_count; ++c) {
+    std::size_t const size = (batch.*input_columns<T>[c]).size();
+    given |= static_cast<unsigned>(size != 0) << c;
+    sizes_differ |= size != 0 && size != n;
+  }
+  for (std::size_t c = 0; c < output_count; ++c) {
+    std::size_t const size = (results.*output_columns<T>[c]).size();
+    sizes_differ |= size != 0 && (size != n || (c == posterior_out && !traits.has_posterior));
+  }
+  unsigned const reads = traits.reads_bits | (lengths_mark_empty ? input_bits(columns::length) : 0U);
+  // Columns that come in twos: one alone would be a loss that nobody wrote.
+  bool const halved = ((given ^ given >> 1) & (1U << ref_chosen | 1U << chosen_length)) != 0;
+  bool const missing = n != 0 && (traits.needs_bits & ~given) != 0;
+  if (sizes_differ || halved || missing || (given & ~reads) != 0) fail_for_columns(traits, batch, results, reads);
 }
 
 inline void check_options(options const& options) {
@@ -246,8 +281,8 @@ template <class T>
   fail_evaluate("a column changed during the call");
 }
 
-/// No macro tells of -fassociative-math (in -Ofast and -funsafe-math-optimizations), which folds the rounding in exp away,
-/// nor of clang's -fno-honor-nans: a compiler that takes such liberties takes them here, too.
+/// No macro tells of -fassociative-math (in -Ofast and -funsafe-math-optimizations), which folds the rounding in exp
+/// away, nor of clang's -fno-honor-nans: a compiler that takes such liberties takes them here, too.
 template <class T>
 void check_arithmetic(std::size_t n) {
   T const number = static_cast<T>(n % 2) + T(0.25), shift = math_constants<T>::round_shift;
@@ -277,7 +312,8 @@ report evaluate_pairs(pair_traits const& traits, pair_kernel<T> kernel, void con
     pair_batch<T> judged = batch;
     if (!needs_finite) judged.rejected = judged.ref_chosen = judged.ref_rejected = judged.margin = {};
     auto const seen = for_each_block<T, inspection>(
-        judged, {}, false, options.executor, [&](pair_block<T> const& block, std::size_t begin, inspection& sums) noexcept {
+        judged, {}, false, options.executor,
+        [&](pair_block<T> const& block, std::size_t begin, inspection& sums) noexcept {
           inspect<T, Arch>(block, begin, needs_finite, has_empty, skip_non_finite, skip_empty, sums);
         });
     if (seen.out_of_range != inspection::no_pair) fail_for_range(batch, seen.out_of_range, skip_non_finite);
@@ -322,7 +358,11 @@ inline constexpr bool writes_posterior = requires(L const loss, pair_row<float> 
 };
 
 template <class L>
-inline constexpr pair_traits traits_of{&name_of<L>, needs_of<resolved<L>>(), takes_of<resolved<L>>(),
-                                       writes_posterior<resolved<L>>};
+inline constexpr pair_traits traits_of{&name_of<L>,
+                                       needs_of<resolved<L>>(),
+                                       takes_of<resolved<L>>(),
+                                       writes_posterior<resolved<L>>,
+                                       input_bits(needs_of<resolved<L>>()),
+                                       input_bits(needs_of<resolved<L>>() | takes_of<resolved<L>>()) | 1U << weight};
 
 }  // namespace prefopt::inline PREFOPT_ABI::detail

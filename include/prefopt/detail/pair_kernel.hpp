@@ -43,7 +43,7 @@ template <class V, class T>
 PREFOPT_INLINE auto empty_completion(std::array<T const*, input_count> const& in, std::size_t offset) noexcept {
   V const zero(T(0));
   return (V::load_unaligned(in[chosen_length] + offset) == zero) |
-      (V::load_unaligned(in[rejected_length] + offset) == zero);
+         (V::load_unaligned(in[rejected_length] + offset) == zero);
 }
 
 template <class L, class T, class Arch>
@@ -60,73 +60,74 @@ PREFOPT_NOINLINE void run_pair_kernel(void const* loss_address, pair_settings<T>
   V loss_sum = zero, wins = zero, margin_sum = zero, chosen_sum = zero, rejected_sum = zero, weight_sum = zero,
     counted = zero, non_finite = zero, empty = zero;
 
-  for_each_lanes<V>(block, [&](auto const& in, auto const& out, std::size_t offset,
-                               auto const& live) PREFOPT_INLINE_LAMBDA {
-    // Whatever is read goes into the probe: a NaN or an infinity anywhere leaves a NaN there.
-    V probe = zero;
-    auto const load = [&](input column) PREFOPT_INLINE_LAMBDA {
-      V const x = V::load_unaligned(in[column] + offset);
-      probe = fused(x, zero, probe);
-      return x;
-    };
-    constexpr bool anchors = contains(reads, columns::reference), measures = contains(reads, columns::length);
-    completion<V> better{load(chosen), zero, one}, worse{load(rejected), zero, one};
-    if constexpr (anchors) better.reference = load(ref_chosen), worse.reference = load(ref_rejected);
-    if constexpr (measures) better.length = load(chosen_length), worse.length = load(rejected_length);
-    pair_row<V> row{zero, one, one};
-    if constexpr (contains(reads, columns::margin)) {
-      if (in[margin] != nullptr) row.margin = load(margin);
-    }
-    if constexpr (contains(reads, columns::label)) row.label = load(label);
-    if constexpr (contains(reads, columns::reliability)) row.reliability = load(reliability);
-    scored<V> const a = score_type{}(better), b = score_type{}(worse);
-    auto const result = apply(loss, row, a.value, b.value);
-    V value = result.value, chain = gradient_scale, w = one;
-    if (in[weight] != nullptr) {
-      w = load(weight);
-      value = value * w;
-      chain = chain * w;
-    }
+  for_each_lanes<V>(
+      block, [&](auto const& in, auto const& out, std::size_t offset, auto const& live) PREFOPT_INLINE_LAMBDA {
+        // Whatever is read goes into the probe: a NaN or an infinity anywhere leaves a NaN there.
+        V probe = zero;
+        auto const load = [&](input column) PREFOPT_INLINE_LAMBDA {
+          V const x = V::load_unaligned(in[column] + offset);
+          probe = fused(x, zero, probe);
+          return x;
+        };
+        constexpr bool anchors = contains(reads, columns::reference), measures = contains(reads, columns::length);
+        completion<V> better{load(chosen), zero, one}, worse{load(rejected), zero, one};
+        if constexpr (anchors) better.reference = load(ref_chosen), worse.reference = load(ref_rejected);
+        if constexpr (measures) better.length = load(chosen_length), worse.length = load(rejected_length);
+        pair_row<V> row{zero, one, one};
+        if constexpr (contains(reads, columns::margin)) {
+          if (in[margin] != nullptr) row.margin = load(margin);
+        }
+        if constexpr (contains(reads, columns::label)) row.label = load(label);
+        if constexpr (contains(reads, columns::reliability)) row.reliability = load(reliability);
+        scored<V> const a = score_type{}(better), b = score_type{}(worse);
+        auto const result = apply(loss, row, a.value, b.value);
+        V value = result.value, chain = gradient_scale, w = one;
+        if (in[weight] != nullptr) {
+          w = load(weight);
+          value = value * w;
+          chain = chain * w;
+        }
 
-    auto counts = live;
-    // Not probe != zero: xsimd 8.1 orders that comparison on AVX, and NaN would pass.
-    auto const bad = live & !(probe == zero);
-    non_finite += xsimd::select(bad, one, zero);
-    if (skip_non_finite) counts = counts & !bad;
-    if (has_empty) {
-      auto const nothing = empty_completion<V>(in, offset);
-      empty += xsimd::select(live & nothing, one, zero);
-      if (skip_empty) counts = counts & !nothing;
-    }
-    auto const kept = [&](V const& x) PREFOPT_INLINE_LAMBDA { return xsimd::select(counts, x, zero); };
+        auto counts = live;
+        // Not probe != zero: xsimd 8.1 orders that comparison on AVX, and NaN would pass.
+        auto const bad = live & !(probe == zero);
+        non_finite += xsimd::select(bad, one, zero);
+        if (skip_non_finite) counts = counts & !bad;
+        if (has_empty) {
+          auto const nothing = empty_completion<V>(in, offset);
+          empty += xsimd::select(live & nothing, one, zero);
+          if (skip_empty) counts = counts & !nothing;
+        }
+        auto const kept = [&](V const& x) PREFOPT_INLINE_LAMBDA { return xsimd::select(counts, x, zero); };
 
-    auto const store = [&](output_index column, V const& x) PREFOPT_INLINE_LAMBDA {
-      if (out[column] != nullptr) x.store_unaligned(out[column] + offset);
-    };
-    auto const store_gradient = [&](output_index column, V const& x) PREFOPT_INLINE_LAMBDA {
-      if (out[column] == nullptr) return;
-      T* const target = out[column] + offset;
-      (accumulate ? V::load_unaligned(target) + x : x).store_unaligned(target);
-    };
-    store(loss_out, kept(value));
-    store_gradient(d_chosen_out, kept(result.d_chosen * a.slope * chain));
-    store_gradient(d_rejected_out, kept(result.d_rejected * b.slope * chain));
-    store(chosen_reward_out, kept(reward_scale * a.value));
-    store(rejected_reward_out, kept(reward_scale * b.value));
-    // Without evidence the posterior is the prior, so that a skipped pair leaves the M-step where it is.
-    if constexpr (requires { result.posterior; }) {
-      store(posterior_out, xsimd::select(counts, result.posterior, row.reliability));
-    }
+        auto const store = [&](output_index column, V const& x) PREFOPT_INLINE_LAMBDA {
+          if (out[column] != nullptr) x.store_unaligned(out[column] + offset);
+        };
+        auto const store_gradient = [&](output_index column, V const& x) PREFOPT_INLINE_LAMBDA {
+          if (out[column] == nullptr) return;
+          T* const target = out[column] + offset;
+          (accumulate ? V::load_unaligned(target) + x : x).store_unaligned(target);
+        };
+        store(loss_out, kept(value));
+        store_gradient(d_chosen_out, kept(result.d_chosen * a.slope * chain));
+        store_gradient(d_rejected_out, kept(result.d_rejected * b.slope * chain));
+        store(chosen_reward_out, kept(reward_scale * a.value));
+        store(rejected_reward_out, kept(reward_scale * b.value));
+        // Without evidence the posterior is the prior, so that a skipped pair leaves the M-step where it is.
+        if constexpr (requires { result.posterior; }) {
+          store(posterior_out, xsimd::select(counts, result.posterior, row.reliability));
+        }
 
-    V const difference = a.value - b.value;
-    loss_sum += kept(value);
-    margin_sum += kept(difference);
-    chosen_sum += kept(a.value);
-    rejected_sum += kept(b.value);
-    wins += xsimd::select(counts & (difference >= zero), half, zero) + xsimd::select(counts & (difference > zero), half, zero);
-    counted += kept(one);
-    weight_sum += kept(w);
-  });
+        V const difference = a.value - b.value;
+        loss_sum += kept(value);
+        margin_sum += kept(difference);
+        chosen_sum += kept(a.value);
+        rejected_sum += kept(b.value);
+        wins += xsimd::select(counts & (difference >= zero), half, zero) +
+                xsimd::select(counts & (difference > zero), half, zero);
+        counted += kept(one);
+        weight_sum += kept(w);
+      });
 
   auto const add = [](double& sum, V const& lanes) noexcept { sum += static_cast<double>(sum_of_lanes(lanes)); };
   add(sums.loss, loss_sum);

@@ -17,7 +17,8 @@ struct mixed {
   PREFOPT_INLINE value_slope<V> operator()(V const& z) const noexcept {
     auto const both = detail::at_both_signs(base, z);
     V const q = lanes<V>(right), p = lanes<V>(wrong);
-    return {V(part(q, both.plus.value) + part(p, both.minus.value)), V(part(q, both.plus.slope) - part(p, both.minus.slope))};
+    return {V(part(q, both.plus.value) + part(p, both.minus.value)),
+            V(part(q, both.plus.slope) - part(p, both.minus.slope))};
   }
 
   /// phi(-z) - phi(z) = (2 q - 1) (base(-z) - base(z)).

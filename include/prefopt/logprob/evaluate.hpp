@@ -67,7 +67,8 @@ report evaluate(L const& loss, token_pair_batch<Tokens> const& batch,
                                                                         .reliability = batch.reliability},
                                                                        results, sequence_options, true);
   if (wants_chosen) token_gradients(batch.chosen, d_chosen, outputs.d_chosen, options.gradient, options.executor);
-  if (wants_rejected) token_gradients(batch.rejected, d_rejected, outputs.d_rejected, options.gradient, options.executor);
+  if (wants_rejected)
+    token_gradients(batch.rejected, d_rejected, outputs.d_rejected, options.gradient, options.executor);
   return seen;
 }
 

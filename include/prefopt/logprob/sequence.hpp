@@ -47,7 +47,8 @@ void for_each_token_block(Tokens const& tokens, std::size_t sequence, F const& f
 template <token_view Tokens>
 void check_sequence_column(std::string_view where, Tokens const& tokens, char const* name, std::size_t size) {
   if (size == 0 || size == tokens.sequences()) return;
-  fail(where, std::string{name} + " has " + text(size) + " elements, there are " + text(tokens.sequences()) + " sequences");
+  fail(where,
+       std::string{name} + " has " + text(size) + " elements, there are " + text(tokens.sequences()) + " sequences");
 }
 
 }  // namespace detail
@@ -55,7 +56,8 @@ void check_sequence_column(std::string_view where, Tokens const& tokens, char co
 /// Token log-probs to sequence log-probs and lengths.
 ///     log_prob  sum over the tokens that the mask keeps, in double, rounded once; an empty completion has 0
 ///     special   a masked token is not read into the sum, whatever it holds; -inf gives -inf, NaN gives NaN
-///     throws    std::invalid_argument, before anything is written: shapes that differ, offsets that fall or run out of bounds
+///     throws    std::invalid_argument, before anything is written: shapes that differ, offsets that fall or run out of
+///     bounds
 template <token_view Tokens>
 void sequence_log_probs(Tokens const& tokens,
                         std::type_identity_t<sequence_outputs<typename Tokens::value_type>> const& outputs,
@@ -70,14 +72,14 @@ void sequence_log_probs(Tokens const& tokens,
     constexpr std::size_t chains = 8;
     std::array<double, chains> sums{};
     std::size_t length = 0;
-    detail::for_each_token_block(
-        tokens, sequence, [&](T const* values, T const* mask, std::size_t, std::size_t count) noexcept {
-          for (std::size_t i = 0; i < count; ++i) {
-            bool const counts = mask == nullptr || mask[i] != T(0);
-            sums[i % chains] += counts ? static_cast<double>(values[i]) : 0.0;
-            length += counts ? 1 : 0;
-          }
-        });
+    detail::for_each_token_block(tokens, sequence,
+                                 [&](T const* values, T const* mask, std::size_t, std::size_t count) noexcept {
+                                   for (std::size_t i = 0; i < count; ++i) {
+                                     bool const counts = mask == nullptr || mask[i] != T(0);
+                                     sums[i % chains] += counts ? static_cast<double>(values[i]) : 0.0;
+                                     length += counts ? 1 : 0;
+                                   }
+                                 });
     double const total = ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
     auto const write = [&](output<T> const& target, double value) noexcept {
       T buffer;
@@ -111,19 +113,19 @@ void token_gradients(Tokens const& tokens, std::type_identity_t<column<typename 
     T const gradient = d_sequence[sequence];
     output<T> const target = Tokens::target(d_tokens, sequence);
     T buffer[detail::block_tokens];
-    detail::for_each_token_block(
-        tokens, sequence, [&](T const*, T const* mask, std::size_t begin, std::size_t count) noexcept {
-          T* const d = target.block(begin, count, buffer, adds);
-          for (std::size_t i = 0; i < count; ++i) {
-            bool const counts = mask == nullptr || mask[i] != T(0);
-            if (adds) {
-              d[i] = counts ? d[i] + gradient : d[i];
-            } else {
-              d[i] = counts ? gradient : T(0);
-            }
-          }
-          target.commit(begin, count, buffer);
-        });
+    detail::for_each_token_block(tokens, sequence,
+                                 [&](T const*, T const* mask, std::size_t begin, std::size_t count) noexcept {
+                                   T* const d = target.block(begin, count, buffer, adds);
+                                   for (std::size_t i = 0; i < count; ++i) {
+                                     bool const counts = mask == nullptr || mask[i] != T(0);
+                                     if (adds) {
+                                       d[i] = counts ? d[i] + gradient : d[i];
+                                     } else {
+                                       d[i] = counts ? gradient : T(0);
+                                     }
+                                   }
+                                   target.commit(begin, count, buffer);
+                                 });
   });
 }
 

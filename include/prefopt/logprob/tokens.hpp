@@ -53,10 +53,12 @@ struct packed_tokens {
 
   column<T> log_prob{};
   column<std::int64_t> offsets{};  ///< sequences + 1 entries, the first 0 or more, never falling, the last <= size
-  column<T> mask{};                ///< as long as log_prob; not 0 where a token belongs to the completion. Not given: all do.
+  column<T> mask{};  ///< as long as log_prob; not 0 where a token belongs to the completion. Not given: all do.
 
   [[nodiscard]] std::size_t sequences() const noexcept { return offsets.empty() ? 0 : offsets.size() - 1; }
-  [[nodiscard]] std::size_t begin(std::size_t sequence) const noexcept { return static_cast<std::size_t>(offsets[sequence]); }
+  [[nodiscard]] std::size_t begin(std::size_t sequence) const noexcept {
+    return static_cast<std::size_t>(offsets[sequence]);
+  }
   [[nodiscard]] std::size_t end(std::size_t sequence) const noexcept { return begin(sequence + 1); }
   [[nodiscard]] column<T> const& values(std::size_t) const noexcept { return log_prob; }
   [[nodiscard]] column<T> const& counted(std::size_t) const noexcept { return mask; }
@@ -74,8 +76,8 @@ struct packed_tokens {
       before = at;
     }
     if (!mask.empty() && mask.size() != log_prob.size()) {
-      detail::fail(where, "mask has " + detail::text(mask.size()) + " elements, log_prob has " +
-                              detail::text(log_prob.size()));
+      detail::fail(
+          where, "mask has " + detail::text(mask.size()) + " elements, log_prob has " + detail::text(log_prob.size()));
     }
   }
   void check(std::string_view where, gradient const& d) const {

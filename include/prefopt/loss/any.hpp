@@ -24,13 +24,14 @@ using parameter_values = std::vector<std::pair<std::string, double>>;
 /// A pair loss whose type is known at run time only: from `make_pair_loss`, or made of any pair loss. A value; small.
 class any_pair_loss {
  public:
-  template <pair_loss L>
-  requires(!std::same_as<L, any_pair_loss>)
-  any_pair_loss(L const& loss)
+  // In this order: asking whether a copy of this class is a pair_loss would ask for this constructor again.
+  template <class L>
+    requires(!std::same_as<L, any_pair_loss>)
+  &&pair_loss<L> any_pair_loss(L const& loss)
       : traits_{&detail::traits_of<L>},
-        float_kernel_{&detail::run_pair_kernel<detail::resolved<L>, float, xsimd::default_arch>},
-        double_kernel_{&detail::run_pair_kernel<detail::resolved<L>, double, xsimd::default_arch>},
-        check_{[](void const* at) { detail::check_parameters(*static_cast<L const*>(at)); }} {
+  float_kernel_{&detail::run_pair_kernel<detail::resolved<L>, float, xsimd::default_arch>},
+  double_kernel_{&detail::run_pair_kernel<detail::resolved<L>, double, xsimd::default_arch>},
+  check_{[](void const* at) { detail::check_parameters(*static_cast<L const*>(at)); }} {
     auto const resolved = detail::resolve(loss);
     static_assert(std::is_trivially_copyable_v<L> && sizeof(L) <= sizeof given_ && sizeof resolved <= sizeof resolved_);
     std::memcpy(given_, &loss, sizeof loss);
@@ -60,8 +61,8 @@ class any_pair_loss {
         return double_kernel_;
       }
     }();
-    return detail::evaluate_pairs<T, xsimd::default_arch>(*traits_, kernel, resolved_, reward_scale_, batch, outputs, options,
-                                                          lengths_mark_empty);
+    return detail::evaluate_pairs<T, xsimd::default_arch>(*traits_, kernel, resolved_, reward_scale_, batch, outputs,
+                                                          options, lengths_mark_empty);
   }
 
   detail::pair_traits const* traits_;
@@ -123,7 +124,8 @@ constexpr bool has_parameter(std::string_view name) {
 template <class M>
 constexpr bool has_distinct_parameters() {
   if constexpr (requires { M::parameters(); }) {
-    return std::apply([](auto const&... p) { return !(has_parameter<decltype(M::base)>(p.name) || ...); }, M::parameters());
+    return std::apply([](auto const&... p) { return !(has_parameter<decltype(M::base)>(p.name) || ...); },
+                      M::parameters());
   } else {
     return true;
   }
@@ -192,8 +194,9 @@ std::vector<made_loss> const& made_losses() {
     std::vector<made_loss> made;
     Losses::for_each([&]<class L> {
       made.push_back({L::card.name, {}, &make_with<L>, &parameter_cards<L>});
-      for_each_named_modifier<L>(
-          [&]<class M> { made.push_back({M::card.name, L::card.name, &make_with<M>, &parameter_cards<M>}); });
+      for_each_named_modifier<L>([&]<class M> {
+        made.push_back({M::card.name, L::card.name, &make_with<M>, &parameter_cards<M>});
+      });
     });
     return made;
   }();
@@ -231,8 +234,9 @@ std::vector<pair_loss_card> const& pair_loss_cards() {
 }
 
 /// The loss of that name with those parameters, the others at their defaults; a modifier goes over `base`, whose
-/// parameters it then takes, too. Throws std::invalid_argument for an unknown name, base or parameter, listing the known
-/// ones, and for a parameter out of its range. Instantiates every loss of the list: call it in one translation unit. A list of one's own, `loss_list<my_loss, dpo>`, may stand for the library's.
+/// parameters it then takes, too. Throws std::invalid_argument for an unknown name, base or parameter, listing the
+/// known ones, and for a parameter out of its range. Instantiates every loss of the list: call it in one translation
+/// unit. A list of one's own, `loss_list<my_loss, dpo>`, may stand for the library's.
 template <class Losses = pair_losses>
 any_pair_loss make_pair_loss(std::string_view name, parameter_values const& values = {}, std::string_view base = {}) {
   for (auto const& made : detail::made_losses<Losses>()) {
@@ -242,10 +246,12 @@ any_pair_loss make_pair_loss(std::string_view name, parameter_values const& valu
   for (auto const& card : pair_loss_cards<Losses>()) {
     known.push_back(card.card.name);
     if (card.card.name != name) continue;
-    std::string const what = std::string{name} +
+    std::string const what =
+        std::string{name} +
         (!card.is_modifier ? " is not a modifier and takes no base, got base \"" + std::string{base} + '"'
-         : base.empty()    ? " is a modifier and needs a base, one of " + detail::joined(card.bases)
-                           : " does not go over \"" + std::string{base} + "\", it goes over " + detail::joined(card.bases));
+         : base.empty()
+             ? " is a modifier and needs a base, one of " + detail::joined(card.bases)
+             : " does not go over \"" + std::string{base} + "\", it goes over " + detail::joined(card.bases));
     detail::fail("make_pair_loss", what);
   }
   detail::fail("make_pair_loss", "there is no loss \"" + std::string{name} + "\", known are " + detail::joined(known));

@@ -31,9 +31,9 @@ struct bradley_terry {
     return {V(pull * total), slope, slope};
   }
 
-  static constexpr loss_card card{"bradley_terry",
-                                  "softplus(-(chosen - rejected - margin) / temperature) + center (chosen + rejected)^2",
-                                  "Bradley and Terry 1952; arXiv:2307.09288, eq. 2"};
+  static constexpr loss_card card{
+      "bradley_terry", "softplus(-(chosen - rejected - margin) / temperature) + center (chosen + rejected)^2",
+      "Bradley and Terry 1952; arXiv:2307.09288, eq. 2"};
   static constexpr auto parameters() noexcept {
     return std::tuple{parameter{"temperature", &bradley_terry::temperature, range::positive()},
                       parameter{"center", &bradley_terry::center, range::non_negative()}};

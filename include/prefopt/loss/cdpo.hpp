@@ -13,7 +13,9 @@ struct cdpo {
   double beta = 0.1;     ///< > 0
   double epsilon = 0.1;  ///< in [0, 0.5]; 0 is dpo, bit for bit
 
-  [[nodiscard]] constexpr smoothed<dpo> composition() const noexcept { return {.base = {.beta = beta}, .epsilon = epsilon}; }
+  [[nodiscard]] constexpr smoothed<dpo> composition() const noexcept {
+    return {.base = {.beta = beta}, .epsilon = epsilon};
+  }
 
   static constexpr loss_card card{"cdpo", "(1 - epsilon) softplus(-beta h) + epsilon softplus(beta h)",
                                   "cDPO note, Mitchell 2023"};

@@ -75,11 +75,14 @@ template <class L>
 using resolved = decltype(resolve(std::declval<L const&>()));
 
 template <class L, class V>
-concept has_link_of_row = requires(L const loss, pair_row<V> const row) { loss.link(row); };
+concept has_link_of_row = requires(L const loss, pair_row<V> const row) {
+  loss.link(row);
+};
 
 template <class L>
-concept has_link = (has_link_of_row<L, double> || requires(L const loss) { loss.link(); }) &&
-    requires(L const loss) { loss.logit().scale; };
+concept has_link = (has_link_of_row<L, double> || requires(L const loss) { loss.link(); }) && requires(L const loss) {
+  loss.logit().scale;
+};
 
 template <has_link L, lane V>
 PREFOPT_INLINE auto link_of(L const& loss, pair_row<V> const& row) noexcept {
@@ -91,7 +94,9 @@ PREFOPT_INLINE auto link_of(L const& loss, pair_row<V> const& row) noexcept {
 }
 
 template <class L>
-concept has_rest = has_link<L> && requires(L const loss, double const score) { loss.rest(score, score); };
+concept has_rest = has_link<L> && requires(L const loss, double const score) {
+  loss.rest(score, score);
+};
 
 template <class L>
 constexpr columns needs_of() noexcept {
@@ -114,11 +119,13 @@ inline constexpr bool reads_margin = contains(needs_of<L>() | takes_of<L>(), col
 
 template <class L, class... V>
 concept calls_plain = requires(L const loss, V const... scores) {
-  { loss(scores...) } noexcept;
+  { loss(scores...) }
+  noexcept;
 };
 template <class L, class V, class... Scores>
 concept calls_with_row = requires(L const loss, pair_row<V> const row, Scores const... scores) {
-  { loss(row, scores...) } noexcept;
+  { loss(row, scores...) }
+  noexcept;
 };
 
 template <class L, class V>
@@ -306,7 +313,8 @@ void check_parameters(L const& loss) {
         [&](auto const&... p) {
           auto const check = [&](auto const& q) {
             if (double const got = loss.*q.member; !q.valid.contains(got)) {
-              fail(name_of<L>(), std::string{q.name} + " is " + text(got) + ", expected a finite number " + q.valid.text());
+              fail(name_of<L>(),
+                   std::string{q.name} + " is " + text(got) + ", expected a finite number " + q.valid.text());
             }
           };
           (check(p), ...);

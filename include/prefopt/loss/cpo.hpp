@@ -10,7 +10,8 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     L = log(1 + e^(-beta (chosen - rejected))) - sft chosen
 ///     special   chosen - rejected = +inf gives 0, -inf gives +inf in the first term
 ///     source    Xu et al. 2024, arXiv:2401.08417, eq. 6
-/// The likelihood term is on the token sum: for a mean over tokens divide `sft` by the length. Smoothing leaves it alone.
+/// The likelihood term is on the token sum: for a mean over tokens divide `sft` by the length. Smoothing leaves it
+/// alone.
 struct cpo {
   double beta = 0.1;  ///< > 0
   double sft = 0;     ///< weight of -log pi(chosen), >= 0
@@ -28,7 +29,8 @@ struct cpo {
 
   static constexpr loss_card card{"cpo", "softplus(-beta (chosen - rejected)) - sft chosen", "arXiv:2401.08417, eq. 6"};
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &cpo::beta, range::positive()}, parameter{"sft", &cpo::sft, range::non_negative()}};
+    return std::tuple{parameter{"beta", &cpo::beta, range::positive()},
+                      parameter{"sft", &cpo::sft, range::non_negative()}};
   }
 };
 

@@ -24,7 +24,7 @@ struct range {
   [[nodiscard]] std::string text() const {
     if (high < std::numeric_limits<double>::max()) {
       return std::string{low_is_in ? "in [" : "in ("} + detail::text(low) + ", " + detail::text(high) +
-          (high_is_in ? "]" : ")");
+             (high_is_in ? "]" : ")");
     }
     return (low_is_in ? ">= " : "> ") + detail::text(low);
   }

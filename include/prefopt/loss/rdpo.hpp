@@ -13,7 +13,9 @@ struct rdpo {
   double beta = 0.1;     ///< > 0
   double epsilon = 0.1;  ///< flip rate, in [0, 0.5); 0 is dpo, bit for bit
 
-  [[nodiscard]] constexpr unbiased<dpo> composition() const noexcept { return {.base = {.beta = beta}, .epsilon = epsilon}; }
+  [[nodiscard]] constexpr unbiased<dpo> composition() const noexcept {
+    return {.base = {.beta = beta}, .epsilon = epsilon};
+  }
 
   static constexpr loss_card card{"rdpo",
                                   "((1 - epsilon) softplus(-beta h) - epsilon softplus(beta h)) / (1 - 2 epsilon)",

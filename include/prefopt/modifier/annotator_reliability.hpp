@@ -14,8 +14,10 @@ namespace prefopt::inline PREFOPT_ABI {
 /// The state of lcpo: the reliability eta_k of each annotator, between calls.
 ///     fill        eta of each pair's annotator into the `reliability` column
 ///     accumulate  adds the posteriors w of a call to each annotator's sums
-///     update      M-step: eta_k <- (1 - rate) eta_k + rate * mean of w_k, for annotators with posteriors; clears the sums
-///                 rate = 1 after a whole pass is the paper's full-batch M-step (eq. 6), otherwise the moving average (eq. 7)
+///     update      M-step: eta_k <- (1 - rate) eta_k + rate * mean of w_k, for annotators with posteriors; clears the
+///     sums
+///                 rate = 1 after a whole pass is the paper's full-batch M-step (eq. 6), otherwise the moving average
+///                 (eq. 7)
 /// An annotator without posteriors since the last update keeps its eta. eta stays within [1e-6, 1 - 1e-6].
 /// The sums of several ranks add up: all-reduce `sums()` before `update()`.
 ///     source    arXiv:2509.24159, eq. 6 and 7, algorithm 1

@@ -14,7 +14,8 @@ struct labelled {
   L base{};
 
   using score = typename detail::resolved<L>::score;
-  static constexpr columns needs = detail::needs_of<detail::resolved<L>>() | columns::label, takes = detail::takes_of<detail::resolved<L>>();
+  static constexpr columns needs = detail::needs_of<detail::resolved<L>>() | columns::label,
+                           takes = detail::takes_of<detail::resolved<L>>();
 
   template <lane V>
   PREFOPT_INLINE auto link(pair_row<V> const& row) const noexcept {
@@ -24,8 +25,8 @@ struct labelled {
   [[nodiscard]] constexpr double reward_scale() const noexcept { return detail::reward_scale(detail::resolve(base)); }
 
   template <lane V>
-  requires detail::has_rest<detail::resolved<L>>
-  PREFOPT_INLINE pair_value<V> rest(V const& a, V const& b) const noexcept { return detail::resolve(base).rest(a, b); }
+    requires detail::has_rest<detail::resolved<L>> PREFOPT_INLINE pair_value<V> rest(V const& a, V const& b)
+  const noexcept { return detail::resolve(base).rest(a, b); }
 
   static constexpr loss_card card{"labelled", "label L + (1 - label) L(opposite label)", "arXiv:2510.18913, pairwise"};
 };

@@ -11,8 +11,8 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     w = p eta / (p eta + (1 - p)(1 - eta)) = sigma(G + logit(eta))     E-step, held constant
 ///     L = -(w log sigma(G) + (1 - w) log sigma(-G)),  dL/dG = sigma(G) - w
 /// The paper's normalized objective. For a base that is a likelihood (dpo, cpo without sft, bradley_terry), eta = 1 is
-/// the base; for ipo and simpo with gamma > 0 it is the normalized form of it. eta = 1/2 has zero gradient, eta = 0 flips
-/// labels. The gradient vanishes as |G| grows: a confident disagreement is taken for an error of the annotator.
+/// the base; for ipo and simpo with gamma > 0 it is the normalized form of it. eta = 1/2 has zero gradient, eta = 0
+/// flips labels. The gradient vanishes as |G| grows: a confident disagreement is taken for an error of the annotator.
 /// On ipo G = 2 h / tau, which saturates on sums: take ipo_mean.
 ///     source    arXiv:2509.24159, eq. 2, 4 and 5. Not length control, which shares the acronym.
 template <pair_loss L>
@@ -24,16 +24,17 @@ struct lcpo {
                            takes = detail::takes_of<detail::resolved<L>>();
 
   template <lane V>
-  requires margin_loss<L>
-  PREFOPT_INLINE with_posterior<value_slope<V>, V> operator()(pair_row<V> const& row, V const& u) const noexcept {
+    requires margin_loss<L> PREFOPT_INLINE with_posterior<value_slope<V>, V>
+  operator()(pair_row<V> const& row, V const& u) const noexcept {
     auto const gap = detail::swap_gap(detail::resolve(base), row, u);
     auto const [value, slope, posterior] = expected(gap.value, row.reliability);
     return {{value, V(slope * gap.slope)}, posterior};
   }
 
   template <lane V>
-  requires(!margin_loss<L>)
-  PREFOPT_INLINE with_posterior<pair_value<V>, V> operator()(pair_row<V> const& row, V const& a, V const& b) const noexcept {
+    requires(!margin_loss<L>)
+  PREFOPT_INLINE with_posterior<pair_value<V>, V>
+  operator()(pair_row<V> const& row, V const& a, V const& b) const noexcept {
     auto const gap = detail::swap_gap(detail::resolve(base), row, a, b);
     auto const [value, slope, posterior] = expected(gap.value, row.reliability);
     return {{value, V(slope * gap.d_chosen), V(slope * gap.d_rejected)}, posterior};
@@ -58,10 +59,10 @@ struct lcpo {
     auto const certain = total == zero;
     V const w = math::select(certain, eta, V(agrees / total)), other = math::select(certain, doubt, V(errs / total));
     // sigma(G) - w without its cancellation: p (1 - p)(1 - 2 eta) / total.
-    V const slope = math::select(certain, V(at.sigmoid - eta),
-                                 V(at.sigmoid * (at.sigmoid_negated * (doubt - eta) / total)));
+    V const slope =
+        math::select(certain, V(at.sigmoid - eta), V(at.sigmoid * (at.sigmoid_negated * (doubt - eta) / total)));
     V const value = math::select(w == zero, zero, V(w * at.softplus_negated)) +
-        math::select(other == zero, zero, V(other * at.softplus));
+                    math::select(other == zero, zero, V(other * at.softplus));
     return {value, slope, w};
   }
 };

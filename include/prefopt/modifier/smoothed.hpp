@@ -7,15 +7,17 @@ namespace prefopt::inline PREFOPT_ABI {
 
 /// Label smoothing: the opposite label at the same logit has weight epsilon. smoothed<dpo> is cDPO.
 ///     phi(z) = (1 - epsilon) phi_base(z) + epsilon phi_base(-z)
-/// For a base with a target margin this is not the swapped pair: z holds the margin. A base's other terms stay as they are.
+/// For a base with a target margin this is not the swapped pair: z holds the margin. A base's other terms stay as they
+/// are.
 ///     source    Mitchell 2023, "A note on DPO with noisy preferences"
 template <linked_loss L>
 struct smoothed {
   L base{};
-  double epsilon = 0.1;  ///< in [0, 0.5]; 0 is the base, bit for bit
+  double epsilon = 0.1;  ///< in [0, 0.5]; 0 is the base, bit for bit (with a rest: to rounding)
 
   using score = typename detail::resolved<L>::score;
-  static constexpr columns needs = detail::needs_of<detail::resolved<L>>(), takes = detail::takes_of<detail::resolved<L>>();
+  static constexpr columns needs = detail::needs_of<detail::resolved<L>>(),
+                           takes = detail::takes_of<detail::resolved<L>>();
 
   template <lane V>
   PREFOPT_INLINE auto link(pair_row<V> const& row) const noexcept {
@@ -25,10 +27,11 @@ struct smoothed {
   [[nodiscard]] constexpr double reward_scale() const noexcept { return detail::reward_scale(detail::resolve(base)); }
 
   template <lane V>
-  requires detail::has_rest<detail::resolved<L>>
-  PREFOPT_INLINE pair_value<V> rest(V const& a, V const& b) const noexcept { return detail::resolve(base).rest(a, b); }
+    requires detail::has_rest<detail::resolved<L>> PREFOPT_INLINE pair_value<V> rest(V const& a, V const& b)
+  const noexcept { return detail::resolve(base).rest(a, b); }
 
-  static constexpr loss_card card{"smoothed", "(1 - epsilon) L + epsilon L(opposite label)", "cDPO note, Mitchell 2023"};
+  static constexpr loss_card card{"smoothed", "(1 - epsilon) L + epsilon L(opposite label)",
+                                  "cDPO note, Mitchell 2023"};
   static constexpr auto parameters() noexcept {
     return std::tuple{parameter{"epsilon", &smoothed::epsilon, range{.low = 0, .high = 0.5}}};
   }

@@ -13,21 +13,23 @@ namespace prefopt::inline PREFOPT_ABI {
 template <pair_loss L>
 struct unbiased {
   L base{};
-  double epsilon = 0.1;  ///< flip rate, in [0, 0.5); 0 is the base, bit for bit
+  double epsilon = 0.1;  ///< flip rate, in [0, 0.5); 0 is the base, bit for bit (with a rest: to rounding)
 
   using score = typename detail::resolved<L>::score;
-  static constexpr columns needs = detail::needs_of<detail::resolved<L>>(), takes = detail::takes_of<detail::resolved<L>>();
+  static constexpr columns needs = detail::needs_of<detail::resolved<L>>(),
+                           takes = detail::takes_of<detail::resolved<L>>();
 
   template <lane V>
-  requires margin_loss<L>
-  PREFOPT_INLINE value_slope<V> operator()(pair_row<V> const& row, V const& u) const noexcept {
+    requires margin_loss<L> PREFOPT_INLINE value_slope<V>
+  operator()(pair_row<V> const& row, V const& u) const noexcept {
     auto const [given, swapped] = detail::in_both_orders(detail::resolve(base), row, u);
     return {blend(given.value, swapped.value), blend(given.slope, swapped.slope)};
   }
 
   template <lane V>
-  requires(!margin_loss<L>)
-  PREFOPT_INLINE pair_value<V> operator()(pair_row<V> const& row, V const& a, V const& b) const noexcept {
+    requires(!margin_loss<L>)
+  PREFOPT_INLINE pair_value<V>
+  operator()(pair_row<V> const& row, V const& a, V const& b) const noexcept {
     auto const [given, swapped] = detail::in_both_orders(detail::resolve(base), row, a, b);
     return {blend(given.value, swapped.value), blend(given.d_chosen, swapped.d_chosen),
             blend(given.d_rejected, swapped.d_rejected)};

@@ -33,7 +33,8 @@ struct scored {
 template <class S, class V = double>
 concept score = requires(S const s, completion<V> const c) {
   { S::needs } -> std::convertible_to<columns>;
-  { s(c) } noexcept -> std::same_as<scored<V>>;
+  { s(c) }
+  noexcept->std::same_as<scored<V>>;
 };
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Runs every command of the README's sh blocks that names a built program, in an empty folder with the files that the
+# commands speak of. usage: commands.sh README BUILD-FOLDER SOURCE-FOLDER
+set -eu
+readme=$1 build=$2 source=$3
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+ln -s "$build" build
+cp "$source/examples/data/preferences.jsonl" .
+printf 'chosen,rejected,chosen_length,rejected_length\n-42.5,-55.25,20,25\n-31,-30,12,9\n' > log_probs.csv
+printf 'winner,loser\na,b\nb,c\nc,a\na,c\n' > comparisons.csv
+count=0
+awk '/^```sh$/ { inside = 1; next } /^```/ { inside = 0 } inside && /^build\/examples\//' "$readme" > commands
+while IFS= read -r command; do
+  echo "\$ $command"
+  sh -c "$command" > output 2> errors || { cat output errors; exit 1; }
+  [ -s output ] || { echo "printed nothing"; exit 1; }
+  count=$((count + 1))
+done < commands
+[ "$count" -gt 0 ] || { echo "found no command in $readme"; exit 1; }
+for script in cmake/quickstart.sh cmake/test.sh; do
+  grep -q "^$script" "$readme" && [ -x "$source/$script" ] || { echo "$script is not as the README says"; exit 1; }
+done
+echo "$count commands ran"
