@@ -1,0 +1,33 @@
+# Installs into a path with spaces, moves the prefix, and uses it from a project that knows nothing else.
+include("${CMAKE_CURRENT_LIST_DIR}/run.cmake")
+run("${CMAKE_COMMAND}" -S "${PREFOPT}" -B "${WORK}/library" ${tools} -DPREFOPT_BUILD_TESTS=OFF
+    -DPREFOPT_BUILD_BENCHMARKS=OFF -DPREFOPT_BUILD_EXAMPLES=OFF)
+run("${CMAKE_COMMAND}" --install "${WORK}/library" --prefix "${WORK}/first place")
+file(RENAME "${WORK}/first place" "${WORK}/second place")
+set(source "${CMAKE_CURRENT_LIST_DIR}/installed")
+set(common "${CMAKE_COMMAND}" -S "${source}" ${tools} "-DCMAKE_PREFIX_PATH=${WORK}/second place" "-DEXPECTED=${VERSION}")
+
+string(REGEX REPLACE "\\.[0-9]+$" "" minor "${VERSION}")
+foreach(wanted "" "${minor}" "${VERSION}")
+  run(${common} -B "${WORK}/build ${wanted}" "-DWANTED=${wanted}")
+endforeach()
+run("${CMAKE_COMMAND}" --build "${WORK}/build ")
+run("${WORK}/build /consumer")
+if(NOT output MATCHES "version ${VERSION}, loss 0\\.")
+  message(FATAL_ERROR "the consumer printed ${output}")
+endif()
+
+foreach(wanted 99 1.0 0.0.1 "${VERSION}.99")
+  must_fail("prefopt" ${common} -B "${WORK}/refused ${wanted}" "-DWANTED=${wanted}")
+endforeach()
+# Nothing of the source tree or of the first place is written into the package.
+file(GLOB_RECURSE installed "${WORK}/second place/*.cmake")
+foreach(file ${installed})
+  file(READ "${file}" text)
+  foreach(path "${PREFOPT}" "${WORK}/first place")
+    string(FIND "${text}" "${path}" place)
+    if(NOT place EQUAL -1)
+      message(FATAL_ERROR "${file} names ${path}")
+    endif()
+  endforeach()
+endforeach()

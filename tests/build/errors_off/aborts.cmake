@@ -1,0 +1,7 @@
+execute_process(COMMAND "${PROGRAM}" abort OUTPUT_VARIABLE output ERROR_VARIABLE error RESULT_VARIABLE status)
+if(NOT error STREQUAL "prefopt::dpo: beta is -1, expected a finite number > 0\n")
+  message(FATAL_ERROR "standard error: ${error}")
+endif()
+if(NOT status MATCHES "[Aa]bort")
+  message(FATAL_ERROR "ended with ${status}, expected an abort")
+endif()

@@ -1,0 +1,290 @@
+// A loss chosen at run time is the static one, bit for bit; what cannot be made says what can; parameters have ranges.
+// The one file that instantiates the whole list.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+#include "pairs.hpp"
+
+using namespace prefopt;
+
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity(),
+                 not_a_number = std::numeric_limits<double>::quiet_NaN();
+
+template <class T, class L>
+bool same_as_static(any_pair_loss const& made, L const& loss) {
+  constexpr std::size_t n = 259;
+  static pairs<T> const data{n};
+  results<T> by_name{n, made}, by_type{n, made};
+  auto const named = evaluate(made, data.batch(made), by_name.outputs());
+  auto const typed = evaluate(loss, data.batch(made), by_type.outputs());
+  return same_bits(named, typed) && by_name.same_bits(by_type);
+}
+
+/// A user's loss with a card and a parameter: it can go into a list.
+struct cubed {
+  double scale = 1;
+
+  using score = prefopt::sum;
+  template <lane V>
+  value_slope<V> operator()(V const& u) const noexcept {
+    V const x = math::constant<V>(scale) * u;
+    return {V(-x * x * x), V(math::constant<V>(-3 * scale) * x * x)};
+  }
+  static constexpr loss_card card{"cubed", "-(scale u)^3", "a test"};
+  static constexpr auto parameters() noexcept {
+    return std::tuple{parameter{"scale", &cubed::scale, range{.low = -1, .high = 1}}};
+  }
+};
+
+pair_loss_card const& card_of(std::string_view name) {
+  return *std::find_if(pair_loss_cards().begin(), pair_loss_cards().end(),
+                       [&](auto const& card) { return card.card.name == name; });
+}
+
+bool goes_over(std::string_view modifier, std::string_view base) {
+  auto const& bases = card_of(modifier).bases;
+  return std::find(bases.begin(), bases.end(), base) != bases.end();
+}
+
+std::vector<std::string> names(std::vector<std::string_view> const& views) { return {views.begin(), views.end()}; }
+
+std::string parameter_message(std::string const& loss, std::string_view name, double got, range const& valid) {
+  return "prefopt::" + loss + ": " + std::string{name} + " is " + detail::text(got) + ", expected a finite number " +
+      valid.text();
+}
+
+/// Just outside and far outside an interval of finite numbers.
+std::vector<double> outside(range const& valid) {
+  std::vector<double> bad{not_a_number, infinity, -infinity, valid.low_is_in ? std::nextafter(valid.low, -infinity) : valid.low,
+                          valid.low - 1};
+  if (valid.high < std::numeric_limits<double>::max()) {
+    bad.push_back(valid.high_is_in ? std::nextafter(valid.high, infinity) : valid.high);
+    bad.push_back(valid.high + 1);
+  }
+  return bad;
+}
+
+std::vector<double> inside(range const& valid) {
+  std::vector<double> good{valid.low_is_in ? valid.low : std::nextafter(valid.low, infinity)};
+  if (valid.high < std::numeric_limits<double>::max()) {
+    good.push_back(valid.high_is_in ? valid.high : std::nextafter(valid.high, -infinity));
+  }
+  return good;
+}
+
+}  // namespace
+
+std::vector<any_pair_loss> const& every_loss() {
+  static std::vector<any_pair_loss> const all = [] {
+    std::vector<any_pair_loss> made;
+    for (auto const& card : pair_loss_cards()) {
+      if (!card.is_modifier) made.push_back(make_pair_loss(card.card.name));
+      for (auto const base : card.bases) made.push_back(make_pair_loss(card.card.name, {}, base));
+    }
+    return made;
+  }();
+  return all;
+}
+
+TEMPLATE_TEST_CASE("every name makes the static loss", "", float, double) {
+  std::size_t made = 0;
+  pair_losses::for_each([&]<class L> {
+    CAPTURE(std::string{L::card.name});
+    CHECK(same_as_static<TestType>(make_pair_loss(L::card.name), L{}));
+    CHECK(make_pair_loss(L::card.name).name() == L::card.name);
+    ++made;
+    modifiers_of<L>::type::for_each([&]<class M> {
+      CAPTURE(std::string{M::card.name});
+      if (!goes_over(M::card.name, L::card.name)) {
+        // A name could not tell the two parameters of one name apart: only as a type.
+        CHECK(same_as_static<TestType>(any_pair_loss{M{}}, M{}));
+        return;
+      }
+      auto const over = make_pair_loss(M::card.name, {}, L::card.name);
+      CHECK(same_as_static<TestType>(over, M{}));
+      CHECK(over.name() == std::string{M::card.name} + "<" + std::string{L::card.name} + ">");
+      CHECK(over.has_posterior() == (M::card.name == "lcpo"));
+      ++made;
+    });
+  });
+  CHECK(made == every_loss().size());
+  CHECK(made >= 10 + 35);
+}
+
+TEST_CASE("parameters by name reach the loss and its base") {
+  CHECK(same_as_static<double>(make_pair_loss("simpo", {{"gamma", 0.5}, {"beta", 3}}), simpo{.beta = 3, .gamma = 0.5}));
+  CHECK(same_as_static<double>(make_pair_loss("smoothed", {{"beta", 3}, {"gamma", 0.5}, {"epsilon", 0.2}}, "simpo"),
+                               smoothed<simpo>{.base = {.beta = 3, .gamma = 0.5}, .epsilon = 0.2}));
+  CHECK(same_as_static<float>(make_pair_loss("lcpo", {{"tau", 0.7}}, "ipo_mean"), lcpo<ipo_mean>{.base = {.tau = 0.7}}));
+  CHECK(same_as_static<float>(make_pair_loss("rdpo", {{"epsilon", 0.3}}), unbiased<dpo>{.epsilon = 0.3}));
+  CHECK(same_as_static<float>(make_pair_loss("cdpo", {{"epsilon", 0.3}}), smoothed<dpo>{.epsilon = 0.3}));
+  // Losses of any type become run-time ones, also what no name makes.
+  CHECK(same_as_static<double>(any_pair_loss{lcpo<labelled<simpo>>{}}, lcpo<labelled<simpo>>{}));
+}
+
+TEST_CASE("where a modifier and its base have a parameter of one name, none is out of reach") {
+  CHECK_FALSE(goes_over("unbiased", "rdpo"));
+  CHECK_FALSE(goes_over("smoothed", "cdpo"));
+  CHECK(goes_over("lcpo", "rdpo"));
+  CHECK(goes_over("labelled", "cdpo"));
+  for (auto const& card : pair_loss_cards()) {
+    if (!card.is_modifier) continue;
+    for (auto const base : card.bases) {
+      std::set<std::string> seen;
+      for (auto const& own : card.parameters) seen.insert(std::string{own.name});
+      for (auto const& other : pair_loss_cards()) {
+        if (other.card.name != base) continue;
+        for (auto const& p : other.parameters) {
+          CAPTURE(std::string{card.card.name}, std::string{base}, std::string{p.name});
+          CHECK(seen.insert(std::string{p.name}).second);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("what cannot be made is refused with what can") {
+  auto const refused = [](auto const&... arguments) {
+    return refusal([&] { static_cast<void>(make_pair_loss(arguments...)); });
+  };
+  CHECK(refused("dpoo") ==
+        "prefopt::make_pair_loss: there is no loss \"dpoo\", known are dpo, cdpo, rdpo, ipo, ipo_mean, simpo, ln_dpo, "
+        "hinge, cpo, bradley_terry, smoothed, labelled, unbiased, lcpo");
+  CHECK(refused("") .starts_with("prefopt::make_pair_loss: there is no loss \"\", known are dpo"));
+  CHECK(refused("DPO").starts_with("prefopt::make_pair_loss: there is no loss \"DPO\""));
+  CHECK(refused("dpo", parameter_values{{"betta", 1}}) ==
+        "prefopt::make_pair_loss: dpo has no parameter \"betta\", it has beta");
+  CHECK(refused("simpo", parameter_values{{"tau", 1}}) ==
+        "prefopt::make_pair_loss: simpo has no parameter \"tau\", it has beta, gamma");
+  CHECK(refused("smoothed", parameter_values{{"tau", 1}}, "simpo") ==
+        "prefopt::make_pair_loss: smoothed<simpo> has no parameter \"tau\", it has epsilon, beta, gamma");
+  CHECK(refused("dpo", parameter_values{{"beta", 1}, {"beta", 2}}) ==
+        "prefopt::make_pair_loss: the parameter \"beta\" is given twice");
+  CHECK(refused("dpo", parameter_values{}, "simpo") ==
+        "prefopt::make_pair_loss: dpo is not a modifier and takes no base, got base \"simpo\"");
+  CHECK(refused("lcpo").starts_with("prefopt::make_pair_loss: lcpo is a modifier and needs a base, one of dpo, "));
+  CHECK(refused("lcpo", parameter_values{}, "lcpo")
+            .starts_with("prefopt::make_pair_loss: lcpo does not go over \"lcpo\", it goes over dpo, "));
+  CHECK(refused("smoothed", parameter_values{}, "rdpo")
+            .starts_with("prefopt::make_pair_loss: smoothed does not go over \"rdpo\", it goes over dpo, "));
+  CHECK(refused("dpo", parameter_values{{"beta", -2}}) == "prefopt::dpo: beta is -2, expected a finite number > 0");
+  CHECK(refused("lcpo", parameter_values{{"beta", 0}}, "dpo") == "prefopt::dpo: beta is 0, expected a finite number > 0");
+}
+
+TEST_CASE("the cards show the list, in order, with defaults and ranges") {
+  std::vector<std::string> shown, listed;
+  for (auto const& card : pair_loss_cards()) {
+    CHECK_FALSE(card.card.formula.empty());
+    CHECK_FALSE(card.card.source.empty());
+    CHECK(card.is_modifier == !card.bases.empty());
+    if (!card.is_modifier) shown.emplace_back(card.card.name);
+    for (auto const& p : card.parameters) CHECK(p.valid.contains(p.standard));
+    if (!card.is_modifier) {
+      auto const loss = make_pair_loss(card.card.name);
+      CHECK(loss.needs(card.needs));
+      CHECK(loss.reads(card.takes));
+    }
+  }
+  pair_losses::for_each([&]<class L> { listed.emplace_back(L::card.name); });
+  CHECK(shown == listed);
+  CHECK(card_of("simpo").needs == columns::length);
+  CHECK(card_of("dpo").needs == columns::reference);
+  CHECK(card_of("ln_dpo").needs == (columns::reference | columns::length));
+  CHECK(card_of("bradley_terry").needs == columns::none);
+  CHECK(card_of("bradley_terry").takes == columns::margin);
+  CHECK(card_of("lcpo").needs == columns::reliability);
+  CHECK(card_of("labelled").needs == columns::label);
+  CHECK(card_of("smoothed").needs == columns::none);
+  CHECK(card_of("smoothed").parameters.size() == 1);
+  CHECK(card_of("lcpo").parameters.empty());
+  CHECK(names(card_of("lcpo").bases) == listed);
+  CHECK(card_of("dpo").parameters[0].standard == 0.1);
+  CHECK(card_of("dpo").parameters[0].valid.text() == "> 0");
+  CHECK(card_of("rdpo").parameters[1].valid.text() == "in [0, 0.5)");
+}
+
+TEST_CASE("a list of one's own makes one's own losses and nothing else") {
+  using own = loss_list<cubed, dpo>;
+  CHECK(same_as_static<double>(make_pair_loss<own>("cubed", {{"scale", 0.5}}), cubed{.scale = 0.5}));
+  CHECK(same_as_static<double>(make_pair_loss<own>("lcpo", {{"scale", 0.001}}, "cubed"), lcpo<cubed>{.base = {.scale = 0.001}}));
+  CHECK(same_as_static<float>(make_pair_loss<own>("dpo"), dpo{}));
+  CHECK(refusal([] { static_cast<void>(make_pair_loss<own>("simpo")); })
+            .starts_with("prefopt::make_pair_loss: there is no loss \"simpo\", known are cubed, dpo, "));
+  CHECK(refusal([] { static_cast<void>(make_pair_loss<own>("cubed", {{"scale", 2}})); }) ==
+        "prefopt::cubed: scale is 2, expected a finite number in [-1, 1]");
+  CHECK(refusal([] { static_cast<void>(make_pair_loss<own>("smoothed", {}, "cubed")); })
+            .starts_with("prefopt::make_pair_loss: smoothed does not go over \"cubed\", it goes over dpo"));
+  auto const& cards = pair_loss_cards<own>();
+  CHECK(cards[0].card.name == "cubed");
+  CHECK(cards[0].parameters[0].standard == 1);
+}
+
+TEST_CASE("a run-time loss is a value") {
+  auto made = make_pair_loss("simpo", {{"beta", 3}});
+  auto const copy = made;
+  made = make_pair_loss("dpo");
+  CHECK(same_as_static<double>(copy, simpo{.beta = 3}));
+  CHECK(same_as_static<double>(made, dpo{}));
+}
+
+TEST_CASE("parameters of every loss are held to their ranges") {
+  std::size_t walked = 0;
+  pair_losses::for_each([&]<class L> {
+    std::apply(
+        [&](auto const&... p) {
+          auto const check = [&](auto const& q) {
+            CAPTURE(std::string{L::card.name}, std::string{q.name});
+            ++walked;
+            for (double const bad : outside(q.valid)) {
+              L loss{};
+              loss.*q.member = bad;
+              auto const expected = parameter_message(std::string{L::card.name}, q.name, bad, q.valid);
+              CHECK(refusal([&] { static_cast<void>(evaluate(loss, pair_batch<double>{})); }) == expected);
+              CHECK(refusal([&] { static_cast<void>(evaluate(any_pair_loss{loss}, pair_batch<float>{})); }) == expected);
+              CHECK(refusal([&] {
+                      static_cast<void>(make_pair_loss(L::card.name, {{std::string{q.name}, bad}}));
+                    }) == expected);
+            }
+            for (double const good : inside(q.valid)) {
+              L loss{};
+              loss.*q.member = good;
+              CHECK_NOTHROW(evaluate(loss, pair_batch<double>{}));
+            }
+          };
+          (check(p), ...);
+        },
+        L::parameters());
+  });
+  CHECK(walked >= 10);
+}
+
+TEST_CASE("parameters of every modifier and of its base are held to their ranges") {
+  for (auto const& modifier : pair_loss_cards()) {
+    if (!modifier.is_modifier) continue;
+    for (auto const base : modifier.bases) {
+      auto const name = std::string{modifier.card.name} + "<" + std::string{base} + ">";
+      for (auto const& own : modifier.parameters) {
+        for (double const bad : outside(own.valid)) {
+          CHECK(refusal([&] {
+                  static_cast<void>(make_pair_loss(modifier.card.name, {{std::string{own.name}, bad}}, base));
+                }) == parameter_message(name, own.name, bad, own.valid));
+        }
+      }
+    }
+  }
+  auto const refused = [](auto const& loss) {
+    return refusal([&] { static_cast<void>(evaluate(loss, pair_batch<double>{})); });
+  };
+  CHECK(refused(dpo{.beta = -1}) == "prefopt::dpo: beta is -1, expected a finite number > 0");
+  CHECK(refused(simpo{.gamma = -0.25}) == "prefopt::simpo: gamma is -0.25, expected a finite number >= 0");
+  CHECK(refused(rdpo{.epsilon = 0.5}) == "prefopt::rdpo: epsilon is 0.5, expected a finite number in [0, 0.5)");
+  CHECK(refused(cdpo{.epsilon = 0.75}) == "prefopt::cdpo: epsilon is 0.75, expected a finite number in [0, 0.5]");
+  CHECK(refused(unbiased<dpo>{.base = {.beta = 0}}) == "prefopt::dpo: beta is 0, expected a finite number > 0");
+  CHECK(refused(lcpo<smoothed<dpo>>{.base = {.base = {.beta = not_a_number}}}) ==
+        "prefopt::dpo: beta is nan, expected a finite number > 0");
+  CHECK(refused(lcpo<smoothed<dpo>>{.base = {.epsilon = -1}}) ==
+        "prefopt::smoothed<dpo>: epsilon is -1, expected a finite number in [0, 0.5]");
+}

@@ -1,0 +1,209 @@
+#include <algorithm>
+#include <catch.hpp>
+#include <cmath>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <limits>
+#include <map>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "golden/vectors.hpp"
+#include "oracle/results.hpp"
+
+// Vectors computed by other libraries' own code, from the folder golden/ beside the project.
+
+namespace {
+
+using oracle::real;
+
+std::filesystem::path const folder = std::filesystem::path{PREFOPT_SHARED_DIR} / "golden";
+
+/// The loss that a file's first line describes, handed to f; false if the library has none.
+template <class F>
+bool with_loss_of(golden::vectors const& v, F const& f) {
+  auto const given = [&](char const* name) { return v.parameter(name); };
+  double const smoothing = v.parameter("label_smoothing", 0);
+  auto const with_smoothing = [&](auto const& base) {
+    if (smoothing == 0) {
+      f(base);
+    } else {
+      f(prefopt::smoothed<std::remove_cvref_t<decltype(base)>>{.base = base, .epsilon = smoothing});
+    }
+  };
+  if (v.loss == "dpo" || v.loss == "dpo_weighted") {
+    f(prefopt::dpo{.beta = given("beta")});
+  } else if (v.loss == "cdpo") {
+    f(prefopt::cdpo{.beta = given("beta"), .epsilon = smoothing});
+  } else if (v.loss == "rdpo") {
+    f(prefopt::rdpo{.beta = given("beta"), .epsilon = smoothing});
+  } else if (v.loss == "ipo_sum") {
+    f(prefopt::ipo{.tau = given("beta")});
+  } else if (v.loss == "ipo_mean") {
+    f(prefopt::ipo_mean{.tau = given("beta")});
+  } else if (v.loss == "simpo") {
+    with_smoothing(prefopt::simpo{.beta = given("beta"), .gamma = given("gamma")});
+  } else if (v.loss == "simpo_ratio") {
+    with_smoothing(prefopt::simpo::with_ratio(given("beta"), given("gamma_beta_ratio")));
+  } else if (v.loss == "sigmoid_norm") {
+    f(prefopt::ln_dpo{.beta = given("beta")});
+  } else if (v.loss == "hinge") {
+    f(prefopt::hinge{.beta = given("beta")});
+  } else if (v.loss == "cpo") {
+    with_smoothing(prefopt::cpo{.beta = given("beta"), .sft = 0});
+  } else if (v.loss == "bt") {
+    f(prefopt::bradley_terry{.temperature = 1, .center = given("center_rewards_coefficient")});
+  } else if (v.loss == "adpo_pair") {
+    f(prefopt::labelled<prefopt::dpo>{.base = {.beta = 1 / given("tau")}});
+  } else if (v.loss == "lcpo_dpo") {
+    f(prefopt::lcpo<prefopt::dpo>{.base = {.beta = given("beta")}});
+  } else if (v.loss == "lcpo_ipo_sum") {
+    f(prefopt::lcpo<prefopt::ipo>{.base = {.tau = given("beta")}});
+  } else if (v.loss == "lcpo_ipo_mean") {
+    f(prefopt::lcpo<prefopt::ipo_mean>{.base = {.tau = given("beta")}});
+  } else if (v.loss == "lcpo_simpo") {
+    f(prefopt::lcpo<prefopt::simpo>{.base = {.beta = given("beta"), .gamma = given("gamma")}});
+  } else if (v.loss == "lcpo_cpo") {
+    f(prefopt::lcpo<prefopt::cpo>{.base = {.beta = given("beta"), .sft = 1}});
+  } else {
+    return false;
+  }
+  return true;
+}
+
+std::vector<oracle::pair> pairs_of(golden::vectors const& v) {
+  std::vector<double> reliabilities;
+  if (v.parameters.count("eta") != 0) {
+    for (auto const& eta : golden::split(v.parameters.at("eta"), ',')) reliabilities.push_back(std::stod(eta));
+  }
+  std::vector<oracle::pair> pairs(v.rows);
+  for (std::size_t i = 0; i < v.rows; ++i) {
+    auto const value = [&](char const* column, real otherwise) {
+      return v.has(column) ? static_cast<real>(v.columns.at(column)[i]) : otherwise;
+    };
+    pairs[i] = {
+        .chosen = value("chosen", 0),
+        .rejected = value("rejected", 0),
+        .ref_chosen = value("ref_chosen", 0),
+        .ref_rejected = value("ref_rejected", 0),
+        .chosen_length = value("chosen_length", 1),
+        .rejected_length = value("rejected_length", 1),
+        .margin = value("margin", 0),
+        .label = value("label", 1),
+        .reliability = reliabilities.empty() ? 1 : reliabilities.at(static_cast<std::size_t>(value("annotator", 0)))};
+  }
+  return pairs;
+}
+
+/// How far a number may be from a vector's. In double: 1e-12 of it, over a floor. The floor is what the vectors
+/// themselves are good for: 1.5e-14 (1 + |y|) if they come out of other libraries' arithmetic, as their README says,
+/// and nothing if they were evaluated from the formula with 500 digits. In float: the oracle's bound for inputs rounded
+/// to float (half an epsilon each), over the same floor.
+template <class T>
+struct tolerance {
+  real bound;
+  real floor;
+  [[nodiscard]] real of(real vector) const {
+    real const relative = std::is_same_v<T, double> ? 1e-12L * std::fabs(vector) : bound;
+    return relative + floor * (1 + std::fabs(vector));
+  }
+};
+
+/// A file's vectors against the library in T; how many numbers were compared.
+template <class T>
+std::size_t compare(golden::vectors const& v) {
+  std::size_t compared = 0;
+  with_loss_of(v, [&]<class L>(L const& loss) {
+    // A column that the loss does not read would go unnoticed.
+    for (auto const& [name, values] : v.columns) {
+      if (name == "margin") REQUIRE(oracle::reads<L>(prefopt::columns::margin));
+      if (name == "label") REQUIRE(oracle::reads<L>(prefopt::columns::label));
+      if (name == "ref_chosen") REQUIRE(oracle::reads<L>(prefopt::columns::reference));
+      if (name == "annotator") REQUIRE(oracle::reads<L>(prefopt::columns::reliability));
+    }
+    auto const pairs = pairs_of(v);
+    oracle::pair_table<T> const table{pairs};
+    auto batch = table.template batch<L>();
+    std::vector<T> weight(v.rows, T(1));
+    if (v.has("weight")) {
+      std::transform(v.columns.at("weight").begin(), v.columns.at("weight").end(), weight.begin(),
+                     [](double x) { return static_cast<T>(x); });
+      batch.weight = weight;
+    }
+    std::vector<T> value(v.rows), d_chosen(v.rows), d_rejected(v.rows), posterior;
+    prefopt::pair_outputs<T> outputs{.loss = value, .d_chosen = d_chosen, .d_rejected = d_rejected};
+    if (v.has("w")) {
+      posterior.resize(v.rows);
+      outputs.posterior = posterior;
+    }
+    evaluate(loss, batch, outputs, {.reduction = prefopt::reduction::none});
+    real const floor = v.is_closed_form() ? 0 : 1.5e-14L;
+    for (std::size_t i = 0; i < v.rows; ++i) {
+      // The vectors' inputs are doubles: in float they were rounded first.
+      oracle::pair const seen = oracle::as_read<double, L>(pairs[i]);
+      auto const bound = oracle::expected<T>(loss, seen, std::is_same_v<T, float> ? 0.5L : 0).bound;
+      real const w = v.has("weight") ? v.columns.at("weight")[i] : 1;
+      auto const check = [&](char const* column, T got, real within) {
+        ++compared;
+        real const right = v.columns.at(column)[i];
+        real const off = std::fabs(static_cast<real>(got) - right), allowed = tolerance<T>{within, floor}.of(right);
+        if (off <= allowed) return;
+        INFO(v.file << " row " << i + 1 << ": " << column << " is off by " << off << ", allowed are " << allowed
+                    << "; of the value " << off / std::fabs(right));
+        CHECK(static_cast<real>(got) == right);
+      };
+      check("loss", value[i], w * bound.loss);
+      check("d_chosen", d_chosen[i], w * bound.d_chosen);
+      check("d_rejected", d_rejected[i], w * bound.d_rejected);
+      if (!posterior.empty()) check("w", posterior[i], bound.posterior);
+    }
+  });
+  return compared;
+}
+
+template <class T>
+void compare_all() {
+  if (!std::filesystem::is_directory(folder)) {
+    // Catch2 2 knows no skipping: the exit status is what CTest takes for it.
+    std::printf("skipped: there is no folder %s\n", folder.c_str());
+    std::fflush(stdout);
+    std::_Exit(77);
+  }
+  std::map<std::string, std::size_t> files, numbers;
+  std::size_t others = 0;
+  for (auto const& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() != ".csv") continue;
+    auto const v = golden::read(entry.path());
+    CAPTURE(v.file);
+    std::size_t const compared = compare<T>(v);
+    if (compared == 0) {
+      ++others;
+      continue;
+    }
+    CHECK(compared == v.rows * (v.has("w") ? 4 : 3));
+    ++files[v.loss];
+    numbers[v.loss] += compared;
+  }
+  std::size_t total = 0;
+  for (auto const& [loss, count] : numbers) {
+    std::printf("%-14s %2zu files, %4zu numbers\n", loss.c_str(), files[loss], count);
+    total += count;
+  }
+  std::printf("%zu numbers compared as %s; %zu files belong to losses that are not here\n", total,
+              std::is_same_v<T, float> ? "float" : "double", others);
+  for (char const* loss :
+       {"dpo", "dpo_weighted", "cdpo", "rdpo", "ipo_sum", "ipo_mean", "simpo", "simpo_ratio", "sigmoid_norm", "hinge",
+        "cpo", "bt", "adpo_pair", "lcpo_dpo", "lcpo_ipo_sum", "lcpo_ipo_mean", "lcpo_simpo", "lcpo_cpo"}) {
+    CAPTURE(loss);
+    CHECK(numbers[loss] >= 3 * 64);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the losses agree with other libraries' numbers: double") { compare_all<double>(); }
+
+TEST_CASE("the losses agree with other libraries' numbers: float") { compare_all<float>(); }

@@ -1,0 +1,247 @@
+#include <array>
+#include <catch.hpp>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "oracle/every_loss.hpp"
+
+// Margins as no training should meet them, and some do.
+
+namespace {
+
+using oracle::pair;
+using oracle::results_of;
+
+double const inf = std::numeric_limits<double>::infinity();
+
+/// A loss and its slope by the logit, at a logit = scale * margin - offset.
+struct expected {
+  double logit, loss, slope;
+};
+
+struct line {
+  double scale = 1, offset = 0;
+};
+
+/// Scale and offset have to be exact in either type.
+template <class T, class L>
+void check_table(L const& loss, line const& logit_of, std::vector<expected> const& table) {
+  for (auto const& [logit, value, slope] : table) {
+    auto const r = results_of<T>(loss, {{.chosen = (logit + logit_of.offset) / logit_of.scale}});
+    CAPTURE(oracle::describe(loss), logit, value, slope);
+    CHECK(r.loss[0] == static_cast<T>(value));
+    CHECK(r.d_chosen[0] == static_cast<T>(logit_of.scale * slope));
+    CHECK(r.d_rejected[0] == static_cast<T>(-logit_of.scale * slope));
+  }
+}
+
+/// Whether a loss tends to infinity on both sides of the margin.
+template <class L>
+bool is_infinite_on_both_sides(L const& loss) {
+  std::string const name{L::card.name};
+  if constexpr (oracle::is_modified<L>) {
+    // The opposite label is infinite where the label's own loss is not.
+    return name == "smoothed" || name == "labelled" || is_infinite_on_both_sides(loss.base);
+  } else {
+    return name == "ipo" || name == "ipo_mean" || name == "cdpo";
+  }
+}
+
+template <class T>
+void check_no_nan(std::string const& loss, oracle::results<T> const& r) {
+  for (std::size_t i = 0; i < r.loss.size(); ++i) {
+    CAPTURE(loss, i);
+    CHECK(!std::isnan(r.loss[i]));
+    CHECK(!std::isnan(r.d_chosen[i]));
+    CHECK(!std::isnan(r.d_rejected[i]));
+  }
+}
+
+/// All of one pair's results are NaN, and all others are as before, bit for bit.
+template <class T>
+void check_only_nan(std::string const& loss, std::size_t bad, oracle::results<T> const& r,
+                    oracle::results<T> const& before) {
+  CAPTURE(loss);
+  CHECK(std::isnan(r.loss[bad]));
+  CHECK(std::isnan(r.d_chosen[bad]));
+  CHECK(std::isnan(r.d_rejected[bad]));
+  if (!r.posterior.empty()) CHECK(std::isnan(r.posterior[bad]));
+  for (std::size_t i = 0; i < r.loss.size(); ++i) {
+    if (i == bad) continue;
+    CHECK(oracle::same_bits(r.loss[i], before.loss[i]));
+    CHECK(oracle::same_bits(r.d_chosen[i], before.d_chosen[i]));
+    CHECK(oracle::same_bits(r.d_rejected[i], before.d_rejected[i]));
+  }
+}
+
+struct nan_column {
+  oracle::real pair::*column;
+  bool is_read;
+};
+
+/// Where a NaN may stand that L reads. A length or weight that is no number is not the loss's affair.
+template <class L>
+std::array<nan_column, 7> nan_columns() {
+  using prefopt::columns;
+  bool const anchors = oracle::reads<L>(columns::reference);
+  return {{{&pair::chosen, true},
+           {&pair::rejected, true},
+           {&pair::ref_chosen, anchors},
+           {&pair::ref_rejected, anchors},
+           {&pair::margin, oracle::reads<L>(columns::margin)},
+           {&pair::label, oracle::reads<L>(columns::label)},
+           {&pair::reliability, oracle::reads<L>(columns::reliability)}}};
+}
+
+template <class L>
+inline constexpr bool takes_differences = false;
+template <class L>
+inline constexpr bool takes_differences<prefopt::unbiased<L>> = true;
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("far from 0 every loss is its limit, exactly", "", float, double) {
+  using T = TestType;
+  std::vector<expected> const logistic{{1e4, 0, 0}, {-1e4, 1e4, -1}, {inf, 0, 0}, {-inf, inf, -1}};
+  check_table<T>(prefopt::dpo{.beta = 0.5}, {0.5}, logistic);
+  check_table<T>(prefopt::ln_dpo{.beta = 4}, {4}, logistic);
+  check_table<T>(prefopt::cpo{.beta = 0.5}, {0.5}, logistic);
+  check_table<T>(prefopt::simpo{.beta = 2, .gamma = 1}, {2, 1}, logistic);
+  check_table<T>(prefopt::bradley_terry{.temperature = 2}, {0.5}, logistic);
+  check_table<T>(prefopt::cdpo{.beta = 0.5, .epsilon = 0.25}, {0.5},
+                 {{1e4, 2500, 0.25}, {-1e4, 7500, -0.75}, {inf, inf, 0.25}, {-inf, inf, -0.75}});
+  check_table<T>(prefopt::rdpo{.beta = 0.5, .epsilon = 0.25}, {0.5},
+                 {{1e4, -5000, -0.5}, {-1e4, 15000, -1.5}, {inf, -inf, -0.5}, {-inf, inf, -1.5}});
+  check_table<T>(prefopt::hinge{.beta = 0.5}, {0.5},
+                 {{1e4, 0, 0}, {-1e4, 10001, -1}, {1, 0, 0}, {inf, 0, 0}, {-inf, inf, -1}});
+  std::vector<expected> const squared{
+      {1e4, 9999. * 9999, 19998}, {-1e4, 10001. * 10001, -20002}, {1, 0, 0}, {inf, inf, inf}, {-inf, inf, -inf}};
+  check_table<T>(prefopt::ipo{.tau = 0.5}, {}, squared);
+  check_table<T>(prefopt::ipo_mean{.tau = 0.5}, {}, squared);
+}
+
+TEMPLATE_TEST_CASE("far from 0 the modified losses are their limits, exactly", "", float, double) {
+  using T = TestType;
+  using namespace prefopt;
+  check_table<T>(smoothed<hinge>{.base = {.beta = 0.5}, .epsilon = 0.25}, {0.5},
+                 {{1e4, 2500.25, 0.25}, {-1e4, 7500.75, -0.75}, {inf, inf, 0.25}, {-inf, inf, -0.75}});
+  check_table<T>(unbiased<simpo>{.base = {.beta = 2, .gamma = 0}, .epsilon = 0.25}, {2},
+                 {{1e4, -5000, -0.5}, {-1e4, 15000, -1.5}, {inf, -inf, -0.5}, {-inf, inf, -1.5}});
+  // A modifier without effect leaves infinities alone, too.
+  std::vector<expected> const squared{{inf, inf, inf}, {-inf, inf, -inf}};
+  check_table<T>(smoothed<ipo>{.base = {.tau = 0.5}, .epsilon = 0}, {}, squared);
+  check_table<T>(labelled<ipo>{.base = {.tau = 0.5}}, {}, squared);
+  check_table<T>(unbiased<ipo>{.base = {.tau = 0.5}, .epsilon = 0}, {}, squared);
+  check_table<T>(labelled<dpo>{.base = {.beta = 0.5}}, {0.5}, {{inf, 0, 0}, {-inf, inf, -1}});
+}
+
+TEMPLATE_TEST_CASE("at +-50 the logistic losses keep their digits in the tail", "", float, double) {
+  using T = TestType;
+  // e^-50
+  long double const tail = 1.928749847963917783e-22L;
+  auto const right = results_of<T>(prefopt::dpo{.beta = 0.5}, {{.chosen = 100}});
+  CHECK(oracle::ulp_error(right.loss[0], tail) <= 3);
+  CHECK(oracle::ulp_error(right.d_chosen[0], -tail / 2) <= 3);
+  auto const wrong = results_of<T>(prefopt::dpo{.beta = 0.5}, {{.chosen = -100}});
+  CHECK(wrong.loss[0] == 50);
+  CHECK(wrong.d_chosen[0] == T(-0.5));
+}
+
+TEMPLATE_TEST_CASE("lcpo has its limits", "", float, double) {
+  using T = TestType;
+  using lcpo = prefopt::lcpo<prefopt::dpo>;
+  lcpo const loss{.base = {.beta = 0.5}};
+  for (double const h : {2e4, 1e30, inf}) {
+    CAPTURE(h);
+    for (double const eta : {1e-6, 0.25, 0.5, 0.9, 1 - 1e-6}) {
+      auto const r = results_of<T>(loss, {{.chosen = h, .reliability = eta}, {.chosen = -h, .reliability = eta}});
+      for (std::size_t i = 0; i < 2; ++i) {
+        CHECK(r.loss[i] == 0);
+        CHECK(r.d_chosen[i] == 0);
+        CHECK(r.d_rejected[i] == 0);
+      }
+      CHECK(r.posterior[0] == 1);
+      CHECK(r.posterior[1] == 0);
+    }
+    // A label that cannot be wrong, or right, costs what the base costs.
+    double const z = h / 2;
+    auto const sure = results_of<T>(loss, {{.chosen = h, .reliability = 1},
+                                           {.chosen = -h, .reliability = 1},
+                                           {.chosen = h, .reliability = 0},
+                                           {.chosen = -h, .reliability = 0}});
+    auto const check = [&](std::size_t i, double value, double slope, double posterior) {
+      CAPTURE(i);
+      CHECK(sure.loss[i] == static_cast<T>(value));
+      CHECK(sure.d_chosen[i] == static_cast<T>(slope));
+      CHECK(sure.posterior[i] == static_cast<T>(posterior));
+    };
+    check(0, 0, 0, 1);
+    check(1, z, -0.5, 1);
+    check(2, z, 0.5, 0);
+    check(3, 0, 0, 0);
+  }
+  // The gap of bases that are infinite on both sides is not lost in the difference of two infinities or large squares.
+  auto const check_sure = [](auto const& over, std::vector<double> const& margins) {
+    for (double const h : margins) {
+      CAPTURE(oracle::describe(over), h);
+      auto const r = results_of<T>(over, {{.chosen = h, .reliability = 0.9}, {.chosen = -h, .reliability = 0.9}});
+      for (std::size_t i = 0; i < 2; ++i) {
+        CHECK(r.loss[i] == 0);
+        CHECK(r.d_chosen[i] == 0);
+      }
+      CHECK(r.posterior[0] == 1);
+      CHECK(r.posterior[1] == 0);
+    }
+  };
+  check_sure(prefopt::lcpo<prefopt::ipo>{}, {1e4, 1e20, inf});
+  check_sure(prefopt::lcpo<prefopt::cdpo>{}, {1e5, inf});
+}
+
+TEST_CASE("lcpo over IPO keeps float's digits: its gap is no difference of squares") {
+  prefopt::lcpo<prefopt::ipo> const loss{.base = {.tau = 100}};
+  for (double const h : {10., 100., 300., 1000.}) {
+    pair const at{.chosen = h, .reliability = 0.875};
+    auto const narrow = results_of<float>(loss, {at});
+    auto const wide = results_of<double>(loss, {at});
+    auto const close = [](double got, double right) { CHECK(std::fabs(got - right) <= 1e-5 * std::fabs(right)); };
+    close(static_cast<double>(narrow.loss[0]), wide.loss[0]);
+    close(static_cast<double>(narrow.d_chosen[0]), wide.d_chosen[0]);
+  }
+}
+
+TEMPLATE_TEST_CASE("an infinite margin gives no NaN", "", float, double) {
+  using T = TestType;
+  std::vector<pair> pairs;
+  for (double const h : {inf, -inf}) {
+    for (double const eta : {0., 0.25, 1.}) {
+      pairs.push_back({.chosen = h, .label = eta, .reliability = eta});
+      pairs.push_back({.rejected = h, .label = eta, .reliability = eta});
+    }
+  }
+  oracle::for_every_loss([&]<class L> {
+    L const loss{};
+    // The difference of two infinities is none.
+    if (takes_differences<L> && is_infinite_on_both_sides(loss)) return;
+    check_no_nan(oracle::describe(loss), results_of<T>(loss, pairs));
+  });
+}
+
+TEMPLATE_TEST_CASE("NaN gives NaN in its own outputs, and leaves the others as they were", "", float, double) {
+  using T = TestType;
+  oracle::random_numbers random{18};
+  auto const sound = oracle::random_pairs(37, random);
+  std::size_t const bad = 17;
+  oracle::for_every_loss([&]<class L> {
+    L const loss{};
+    auto const before = results_of<T>(loss, sound);
+    for (auto const& [column, is_read] : nan_columns<L>()) {
+      if (!is_read) continue;
+      auto pairs = sound;
+      pairs[bad].*column = std::numeric_limits<double>::quiet_NaN();
+      check_only_nan(oracle::describe(loss), bad, results_of<T>(loss, pairs), before);
+    }
+  });
+}

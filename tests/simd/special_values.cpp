@@ -1,0 +1,171 @@
+#include <array>
+#include <catch.hpp>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <prefopt/simd/math.hpp>
+
+#include "oracle/bits.hpp"
+
+namespace {
+
+namespace math = prefopt::math;
+using oracle::same_bits;
+
+/// f of one number in every lane; all lanes must agree.
+template <class T, class F>
+T in_all_lanes(F const& f, T x) {
+  using V = xsimd::batch<T>;
+  std::array<T, V::size> got{};
+  f(V(x)).store_unaligned(got.data());
+  for (T const value : got) REQUIRE(same_bits(value, got[0]));
+  return got[0];
+}
+
+/// f of x in one lane among lanes of `other`, lane by lane.
+template <class T, class F>
+void check_lanes_apart(F const& f, T x, T other) {
+  using V = xsimd::batch<T>;
+  T const alone = in_all_lanes(f, x), beside = in_all_lanes(f, other);
+  for (std::size_t lane = 0; lane < V::size; ++lane) {
+    std::array<T, V::size> in{}, out{};
+    in.fill(other);
+    in[lane] = x;
+    f(V::load_unaligned(in.data())).store_unaligned(out.data());
+    for (std::size_t i = 0; i < V::size; ++i) CHECK(same_bits(out[i], i == lane ? alone : beside));
+  }
+}
+
+template <class T>
+T const infinity = std::numeric_limits<T>::infinity();
+template <class T>
+T const not_a_number = std::numeric_limits<T>::quiet_NaN();
+template <class T>
+T const tiny = std::numeric_limits<T>::denorm_min();
+template <class T>
+T const smallest_normal = std::numeric_limits<T>::min();
+
+auto const exp_of = [](auto const& x) { return math::exp(x); };
+auto const log1p_of = [](auto const& x) { return math::log1p(x); };
+auto const softplus = [](auto const& x) { return math::logistic(x).softplus; };
+auto const softplus_negated = [](auto const& x) { return math::logistic(x).softplus_negated; };
+auto const sigmoid = [](auto const& x) { return math::logistic(x).sigmoid; };
+auto const sigmoid_negated = [](auto const& x) { return math::logistic(x).sigmoid_negated; };
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("exp has its exact special values", "", float, double) {
+  using T = TestType;
+  // Where exp(x) stops being a normal number, as the header says.
+  T const edge = sizeof(T) == 4 ? static_cast<T>(-87.33654f) : static_cast<T>(-708.3964185322641);
+  for (T const zero : {T(0), T(-0.0)}) CHECK(same_bits(in_all_lanes(exp_of, zero), T(1)));
+  for (T const x : {-tiny<T>, -smallest_normal<T>, -std::numeric_limits<T>::epsilon() / 8}) {
+    CHECK(same_bits(in_all_lanes(exp_of, x), T(1)));
+  }
+  for (T const x : {std::nextafter(edge, -infinity<T>), T(2) * edge, T(-1e4), T(-3e9), T(-1e20),
+                    std::numeric_limits<T>::lowest(), -infinity<T>}) {
+    CHECK(same_bits(in_all_lanes(exp_of, x), T(0)));
+  }
+  CHECK(in_all_lanes(exp_of, edge) >= smallest_normal<T>);
+  CHECK(in_all_lanes(exp_of, edge) <= smallest_normal<T> * T(1.0001));
+  CHECK(std::isnan(in_all_lanes(exp_of, not_a_number<T>)));
+  CHECK(std::isnan(in_all_lanes(exp_of, -not_a_number<T>)));
+  check_lanes_apart(exp_of, not_a_number<T>, T(-1));
+  check_lanes_apart(exp_of, -infinity<T>, T(-1));
+}
+
+TEMPLATE_TEST_CASE("log1p has its exact special values", "", float, double) {
+  using T = TestType;
+  // log(1 + x) is x to within x^2 / 2.
+  for (T const x : {T(0), tiny<T>, T(7) * tiny<T>, smallest_normal<T> / 2, smallest_normal<T>,
+                    std::numeric_limits<T>::epsilon() / 8}) {
+    CHECK(same_bits(in_all_lanes(log1p_of, x), x));
+  }
+  CHECK(std::isnan(in_all_lanes(log1p_of, not_a_number<T>)));
+  check_lanes_apart(log1p_of, not_a_number<T>, T(0.5));
+}
+
+TEMPLATE_TEST_CASE("softplus and sigma have their exact limits", "", float, double) {
+  using T = TestType;
+  for (T const x : {T(1e4), T(1e30), std::numeric_limits<T>::max(), infinity<T>}) {
+    CAPTURE(x);
+    CHECK(same_bits(in_all_lanes(softplus, x), x));
+    CHECK(same_bits(in_all_lanes(softplus, T(-x)), T(0)));
+    CHECK(same_bits(in_all_lanes(softplus_negated, x), T(0)));
+    CHECK(same_bits(in_all_lanes(softplus_negated, T(-x)), x));
+    CHECK(same_bits(in_all_lanes(sigmoid, x), T(1)));
+    CHECK(same_bits(in_all_lanes(sigmoid, T(-x)), T(0)));
+    CHECK(same_bits(in_all_lanes(sigmoid_negated, x), T(0)));
+    CHECK(same_bits(in_all_lanes(sigmoid_negated, T(-x)), T(1)));
+  }
+  long double const log2 = 0.693147180559945309417L;
+  for (T const x : {T(0), T(-0.0), tiny<T>, -tiny<T>, smallest_normal<T>, -smallest_normal<T>}) {
+    CAPTURE(x);
+    CHECK(oracle::ulp_error(in_all_lanes(softplus, x), log2) <= 2.5);
+    CHECK(oracle::ulp_error(in_all_lanes(softplus_negated, x), log2) <= 2.5);
+    CHECK(same_bits(in_all_lanes(sigmoid, x), T(0.5)));
+    CHECK(same_bits(in_all_lanes(sigmoid_negated, x), T(0.5)));
+  }
+  for (auto const& check : {not_a_number<T>, -not_a_number<T>}) {
+    CHECK(std::isnan(in_all_lanes(softplus, check)));
+    CHECK(std::isnan(in_all_lanes(softplus_negated, check)));
+    CHECK(std::isnan(in_all_lanes(sigmoid, check)));
+    CHECK(std::isnan(in_all_lanes(sigmoid_negated, check)));
+  }
+  check_lanes_apart(softplus, not_a_number<T>, T(1));
+  check_lanes_apart(sigmoid, -infinity<T>, T(1));
+}
+
+TEMPLATE_TEST_CASE("softplus and sigma keep their order and their sum", "", float, double) {
+  using T = TestType;
+  T const epsilon = std::numeric_limits<T>::epsilon();
+  oracle::random_numbers random{21};
+  for (int i = 0; i < 20000; ++i) {
+    T const x = static_cast<T>(random.uniform(-60, 60));
+    using V = xsimd::batch<T>;
+    auto const parts = math::logistic(V(x)), mirrored = math::logistic(V(-x));
+    // The two signs share one exp: exchanging them changes no bit.
+    CHECK(same_bits(parts.softplus.get(0), mirrored.softplus_negated.get(0)));
+    CHECK(same_bits(parts.sigmoid.get(0), mirrored.sigmoid_negated.get(0)));
+    CHECK(std::fabs(parts.sigmoid.get(0) + parts.sigmoid_negated.get(0) - 1) <= 2 * epsilon);
+    CHECK(std::fabs(parts.softplus.get(0) - parts.softplus_negated.get(0) - x) <= 2 * epsilon * (std::fabs(x) + 1));
+  }
+}
+
+TEMPLATE_TEST_CASE("the scalar functions agree with the lanes", "", float, double) {
+  using T = TestType;
+  using V = xsimd::batch<T>;
+  oracle::random_numbers random{22};
+  for (int i = 0; i < 20000; ++i) {
+    T const x = static_cast<T>(random.uniform(-60, 60));
+    auto const alone = math::logistic(x);
+    auto const lanes = math::logistic(V(x));
+    CHECK(oracle::ulp_error(alone.softplus, lanes.softplus.get(0)) <= 5);
+    CHECK(oracle::ulp_error(alone.softplus_negated, lanes.softplus_negated.get(0)) <= 5);
+    CHECK(oracle::ulp_error(alone.sigmoid, lanes.sigmoid.get(0)) <= 5);
+    CHECK(oracle::ulp_error(alone.sigmoid_negated, lanes.sigmoid_negated.get(0)) <= 5);
+  }
+}
+
+TEMPLATE_TEST_CASE("the vocabulary of lanes treats zeros, infinities and NaN as its comments say", "", float, double) {
+  using T = TestType;
+  auto const abs = [](auto const& x) { return math::abs(x); };
+  auto const positive_part = [](auto const& x) { return math::positive_part(x); };
+  CHECK(same_bits(in_all_lanes(abs, T(-2)), T(2)));
+  CHECK(same_bits(in_all_lanes(abs, -infinity<T>), infinity<T>));
+  CHECK(same_bits(in_all_lanes(abs, -tiny<T>), tiny<T>));
+  CHECK(std::isnan(in_all_lanes(abs, not_a_number<T>)));
+  CHECK(in_all_lanes(positive_part, T(-2)) == 0);
+  CHECK(in_all_lanes(positive_part, T(2)) == 2);
+  CHECK(in_all_lanes(positive_part, tiny<T>) == tiny<T>);
+  CHECK(in_all_lanes(positive_part, infinity<T>) == infinity<T>);
+  CHECK(in_all_lanes(positive_part, -infinity<T>) == 0);
+  CHECK(in_all_lanes(positive_part, not_a_number<T>) == 0);
+  CHECK(math::abs(T(-2)) == 2);
+  CHECK(std::isnan(math::abs(not_a_number<T>)));
+  CHECK(math::positive_part(not_a_number<T>) == 0);
+  CHECK(math::constant<T>(0.1) == static_cast<T>(0.1));
+  CHECK(math::constant<xsimd::batch<T>>(0.1).get(0) == static_cast<T>(0.1));
+  CHECK(math::fma(T(2), T(3), T(4)) == 10);
+  CHECK(math::fma(xsimd::batch<T>(T(2)), xsimd::batch<T>(T(3)), xsimd::batch<T>(T(4))).get(0) == 10);
+}
