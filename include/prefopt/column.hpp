@@ -14,9 +14,9 @@ namespace detail {
 /// A value that becomes a T without losing more than an integer's or a half type's natural rounding: T itself,
 /// a narrower float, an integer (lengths, labels), a 16-bit class type with a conversion to float (bfloat16, float16).
 template <class U, class T>
-concept column_value = std::same_as<U, T> || std::integral<U> ||
-                       (std::floating_point<U>&& std::floating_point<T>&& std::numeric_limits<U>::digits <
-                        std::numeric_limits<T>::digits) ||
+concept column_value = (std::same_as<U, T>) || (std::integral<U>) ||
+                       ((std::floating_point<U>)&&(std::floating_point<T>)&&(std::numeric_limits<U>::digits <
+                                                                             std::numeric_limits<T>::digits)) ||
                        (std::is_class_v<U> && sizeof(U) == 2 && requires(U const value) { static_cast<float>(value); });
 
 /// A one-dimensional vector with an inner stride, by shape: Eigen's Map, Ref, Block, Array and Matrix vectors.
@@ -65,11 +65,11 @@ class column {
       : first_{first}, size_{size}, stride_{stride}, pack_{std::same_as<U, T> && stride == 1 ? nullptr : pack<U>} {}
 
   template <detail::viewable_range R>
-    requires detail::column_value<std::ranges::range_value_t<R>, T>
+    requires(detail::column_value<std::ranges::range_value_t<R>, T>)
   constexpr column(R&& range) noexcept : column{std::ranges::data(range), std::ranges::size(range)} {}
 
   template <detail::viewable_vector V>
-    requires detail::column_value<detail::element_of<V>, T>
+    requires(detail::column_value<detail::element_of<V>, T>)
   constexpr column(V&& vector) noexcept
       : column{vector.data(), static_cast<std::size_t>(vector.size()),
                static_cast<std::ptrdiff_t>(vector.innerStride())} {}
@@ -121,11 +121,11 @@ class output {
       : first_{first}, size_{size}, stride_{stride} {}
 
   template <detail::viewable_range R>
-  requires std::same_as<std::ranges::range_reference_t<R>, T&> constexpr output(R&& range) noexcept
-      : output{std::ranges::data(range), std::ranges::size(range)} {}
+    requires(std::same_as<std::ranges::range_reference_t<R>, T&>)
+  constexpr output(R&& range) noexcept : output{std::ranges::data(range), std::ranges::size(range)} {}
 
   template <detail::viewable_vector V>
-    requires std::convertible_to<decltype(std::declval<V&>().data()), T*>
+    requires(std::convertible_to<decltype(std::declval<V&>().data()), T*>)
   constexpr output(V&& vector) noexcept
       : output{vector.data(), static_cast<std::size_t>(vector.size()),
                static_cast<std::ptrdiff_t>(vector.innerStride())} {}

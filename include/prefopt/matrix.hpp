@@ -47,7 +47,7 @@ class matrix {
         }} {}
 
   template <detail::viewable_matrix M>
-    requires detail::column_value<detail::element_of<M>, T>
+    requires(detail::column_value<detail::element_of<M>, T>)
   constexpr matrix(M&& dense) noexcept
       : matrix{dense.data(), static_cast<std::size_t>(dense.rows()), static_cast<std::size_t>(dense.cols()),
                static_cast<std::ptrdiff_t>(dense.rowStride()), static_cast<std::ptrdiff_t>(dense.colStride())} {}
@@ -82,7 +82,7 @@ class output_matrix {
       : first_{first}, rows_{rows}, columns_{columns}, row_stride_{row_stride}, column_stride_{column_stride} {}
 
   template <detail::viewable_matrix M>
-    requires std::convertible_to<decltype(std::declval<M&>().data()), T*>
+    requires(std::convertible_to<decltype(std::declval<M&>().data()), T*>)
   constexpr output_matrix(M&& dense) noexcept
       : output_matrix{dense.data(), static_cast<std::size_t>(dense.rows()), static_cast<std::size_t>(dense.cols()),
                       static_cast<std::ptrdiff_t>(dense.rowStride()), static_cast<std::ptrdiff_t>(dense.colStride())} {}

@@ -2,6 +2,8 @@
 
 #include <Eigen/Core>
 #include <prefopt/logprob/tokens.hpp>
+#include <span>
+#include <utility>
 
 namespace prefopt::inline PREFOPT_ABI {
 
@@ -11,17 +13,20 @@ static_assert(EIGEN_WORLD_VERSION > 3 || (EIGEN_WORLD_VERSION == 3 && EIGEN_MAJO
 // Eigen's vectors, maps, refs and blocks become columns, outputs and matrices by themselves, without this header.
 // It adds what has to be said in Eigen's own terms.
 
-/// Token log-probs [sequences, max_tokens] and a mask of the same shape, of any storage order, stride and scalar.
+/// Token log-probs [sequences, max_tokens] and a mask of the same shape, of any storage order, stride and scalar. Both
+/// are viewed: an array that is a temporary is refused.
 template <class Values, class Mask>
-dense_tokens<typename Values::Scalar> tokens_of(Eigen::DenseBase<Values> const& values,
-                                                Eigen::DenseBase<Mask> const& mask) noexcept {
-  return {.log_prob = values.derived(), .mask = mask.derived()};
+  requires(detail::viewable_matrix<Values>)
+&&(detail::viewable_matrix<Mask>)auto tokens_of(Values&& values, Mask&& mask) noexcept {
+  using T = typename std::remove_cvref_t<Values>::Scalar;
+  return dense_tokens<T>{.log_prob = std::forward<Values>(values), .mask = std::forward<Mask>(mask)};
 }
 
 /// The same without a mask: every token counts.
 template <class Values>
-dense_tokens<typename Values::Scalar> tokens_of(Eigen::DenseBase<Values> const& values) noexcept {
-  return {.log_prob = values.derived()};
+  requires(detail::viewable_matrix<Values>)
+auto tokens_of(Values&& values) noexcept {
+  return dense_tokens<typename std::remove_cvref_t<Values>::Scalar>{.log_prob = std::forward<Values>(values)};
 }
 
 /// A contiguous column of a report or batch as an Eigen array.

@@ -23,9 +23,10 @@ class pair_step {
  public:
   /// Log-probs, loss and backward.
   template <evaluable_pair_loss L, class Policy, class Reference, class Batch>
-  requires pair_policy<Policy, Batch, T> && pair_reference<Reference, Batch, T> report
-  operator()(L const& loss, Policy& policy, Reference& reference, Batch const& batch,
-             pair_columns<T> const& columns = {}, options const& options = {}) {
+    requires(pair_policy<Policy, Batch, T>)
+  &&(pair_reference<Reference, Batch, T>)report operator()(L const& loss, Policy& policy, Reference& reference,
+                                                           Batch const& batch, pair_columns<T> const& columns = {},
+                                                           options const& options = {}) {
     report const seen = forward(loss, policy, reference, batch, columns, options);
     policy.backward(batch, pair_gradients<T>{d_chosen_, d_rejected_});
     return seen;
@@ -33,39 +34,40 @@ class pair_step {
 
   /// The same without the backward pass: what a held-out set needs.
   template <evaluable_pair_loss L, class Policy, class Reference, class Batch>
-    requires pair_reference<Policy, Batch, T> && pair_reference<Reference, Batch, T> report
-    forward(L const& loss, Policy& policy, Reference& reference, Batch const& batch, pair_columns<T> const& extra = {},
-            options options = {}) {
-      auto const needs = [&](columns which) {
-        if constexpr (is_erased_pair_loss<L>) {
-          return loss.needs(which);
-        } else {
-          return contains(detail::traits_of<L>.needs, which);
-        }
-      };
-      std::size_t const n = std::size(batch);
-      for (auto* column : {&chosen_, &rejected_, &d_chosen_, &d_rejected_, &loss_}) column->resize(n);
-      for (auto* column : {&ref_chosen_, &ref_rejected_}) column->resize(needs(columns::reference) ? n : 0);
-      for (auto* column : {&chosen_length_, &rejected_length_}) column->resize(needs(columns::length) ? n : 0);
-      posterior_.resize(writes_posterior(loss) ? n : 0);
-      policy.log_probs(batch, pair_log_probs<T>{chosen_, rejected_, chosen_length_, rejected_length_});
-      if (!ref_chosen_.empty()) reference.log_probs(batch, pair_log_probs<T>{ref_chosen_, ref_rejected_, {}, {}});
-      // The buffers belong to this step: gradients are always of this batch alone.
-      options.gradient = gradient_write::assign;
-      return evaluate(loss,
-                      pair_batch<T>{.chosen = chosen_,
-                                    .rejected = rejected_,
-                                    .ref_chosen = ref_chosen_,
-                                    .ref_rejected = ref_rejected_,
-                                    .chosen_length = chosen_length_,
-                                    .rejected_length = rejected_length_,
-                                    .weight = extra.weight,
-                                    .margin = extra.margin,
-                                    .label = extra.label,
-                                    .reliability = extra.reliability},
-                      {.loss = loss_, .d_chosen = d_chosen_, .d_rejected = d_rejected_, .posterior = posterior_},
-                      options);
-    }
+    requires(pair_reference<Policy, Batch, T>)
+  &&(pair_reference<Reference, Batch, T>)report
+      forward(L const& loss, Policy& policy, Reference& reference, Batch const& batch,
+              pair_columns<T> const& extra = {}, options options = {}) {
+    auto const needs = [&](columns which) {
+      if constexpr (is_erased_pair_loss<L>) {
+        return loss.needs(which);
+      } else {
+        return contains(detail::traits_of<L>.needs, which);
+      }
+    };
+    std::size_t const n = std::size(batch);
+    for (auto* column : {&chosen_, &rejected_, &d_chosen_, &d_rejected_, &loss_}) column->resize(n);
+    for (auto* column : {&ref_chosen_, &ref_rejected_}) column->resize(needs(columns::reference) ? n : 0);
+    for (auto* column : {&chosen_length_, &rejected_length_}) column->resize(needs(columns::length) ? n : 0);
+    posterior_.resize(writes_posterior(loss) ? n : 0);
+    policy.log_probs(batch, pair_log_probs<T>{chosen_, rejected_, chosen_length_, rejected_length_});
+    if (!ref_chosen_.empty()) reference.log_probs(batch, pair_log_probs<T>{ref_chosen_, ref_rejected_, {}, {}});
+    // The buffers belong to this step: gradients are always of this batch alone.
+    options.gradient = gradient_write::assign;
+    return evaluate(loss,
+                    pair_batch<T>{.chosen = chosen_,
+                                  .rejected = rejected_,
+                                  .ref_chosen = ref_chosen_,
+                                  .ref_rejected = ref_rejected_,
+                                  .chosen_length = chosen_length_,
+                                  .rejected_length = rejected_length_,
+                                  .weight = extra.weight,
+                                  .margin = extra.margin,
+                                  .label = extra.label,
+                                  .reliability = extra.reliability},
+                    {.loss = loss_, .d_chosen = d_chosen_, .d_rejected = d_rejected_, .posterior = posterior_},
+                    options);
+  }
 
   /// Of the last step, one value a pair.
   [[nodiscard]] std::span<T const> loss() const noexcept { return loss_; }

@@ -59,8 +59,9 @@ struct pair_block {
   std::size_t count = 0;
 };
 
-/// How far ahead the columns are fetched into the cache, in bytes. The many streams of a batch are more than the hardware
-/// follows by itself: measured on 2^23 pairs, this takes a third off the time; half or twice as far is not better.
+/// How far ahead the columns are fetched into the cache, in bytes. The many streams of a batch are more than the
+/// hardware follows by itself: measured on 2^23 pairs, this takes a third off the time; half or twice as far is not
+/// better.
 inline constexpr std::size_t fetch_ahead = 1024;
 
 template <class V, class T>

@@ -69,16 +69,25 @@ PREFOPT_NOINLINE void run_pair_kernel(void const* loss_address, pair_settings<T>
           probe = fused(x, zero, probe);
           return x;
         };
-        constexpr bool anchors = contains(reads, columns::reference), measures = contains(reads, columns::length);
         completion<V> better{load(chosen), zero, one}, worse{load(rejected), zero, one};
-        if constexpr (anchors) better.reference = load(ref_chosen), worse.reference = load(ref_rejected);
-        if constexpr (measures) better.length = load(chosen_length), worse.length = load(rejected_length);
-        pair_row<V> row{zero, one, one};
-        if constexpr (contains(reads, columns::margin)) {
-          if (in[margin] != nullptr) row.margin = load(margin);
+        auto const load_given = [&](columns kind, input column, V& into) PREFOPT_INLINE_LAMBDA {
+          // Only a column that a loss merely takes can be absent; its neutral value then stands.
+          if (contains(needs_of<L>(), kind) || in[column] != nullptr) into = load(column);
+        };
+        if constexpr (contains(reads, columns::reference)) {
+          load_given(columns::reference, ref_chosen, better.reference);
+          load_given(columns::reference, ref_rejected, worse.reference);
         }
-        if constexpr (contains(reads, columns::label)) row.label = load(label);
-        if constexpr (contains(reads, columns::reliability)) row.reliability = load(reliability);
+        if constexpr (contains(reads, columns::length)) {
+          load_given(columns::length, chosen_length, better.length);
+          load_given(columns::length, rejected_length, worse.length);
+        }
+        pair_row<V> row{zero, one, one};
+        if constexpr (contains(reads, columns::margin)) load_given(columns::margin, margin, row.margin);
+        if constexpr (contains(reads, columns::label)) load_given(columns::label, label, row.label);
+        if constexpr (contains(reads, columns::reliability)) {
+          load_given(columns::reliability, reliability, row.reliability);
+        }
         scored<V> const a = score_type{}(better), b = score_type{}(worse);
         auto const result = apply(loss, row, a.value, b.value);
         V value = result.value, chain = gradient_scale, w = one;

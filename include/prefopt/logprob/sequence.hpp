@@ -68,7 +68,7 @@ void sequence_log_probs(Tokens const& tokens,
   detail::check_sequence_column(where, tokens, "output log_prob", outputs.log_prob.size());
   detail::check_sequence_column(where, tokens, "output length", outputs.length.size());
   detail::for_each_sequence(tokens.sequences(), run, [&](std::size_t sequence) noexcept {
-    // Independent partial sums, by the token's place in its sequence: fast, and no host's layout shows in the result.
+    // Independent partial sums, by the token's place in its completion: padding and layout do not show in the result.
     constexpr std::size_t chains = 8;
     std::array<double, chains> sums{};
     std::size_t length = 0;
@@ -76,8 +76,7 @@ void sequence_log_probs(Tokens const& tokens,
                                  [&](T const* values, T const* mask, std::size_t, std::size_t count) noexcept {
                                    for (std::size_t i = 0; i < count; ++i) {
                                      bool const counts = mask == nullptr || mask[i] != T(0);
-                                     sums[i % chains] += counts ? static_cast<double>(values[i]) : 0.0;
-                                     length += counts ? 1 : 0;
+                                     if (counts) sums[length++ % chains] += static_cast<double>(values[i]);
                                    }
                                  });
     double const total = ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));

@@ -25,7 +25,8 @@ struct labelled {
   [[nodiscard]] constexpr double reward_scale() const noexcept { return detail::reward_scale(detail::resolve(base)); }
 
   template <lane V>
-    requires detail::has_rest<detail::resolved<L>> PREFOPT_INLINE pair_value<V> rest(V const& a, V const& b)
+    requires(detail::has_rest<detail::resolved<L>>)
+  PREFOPT_INLINE pair_value<V> rest(V const& a, V const& b)
   const noexcept { return detail::resolve(base).rest(a, b); }
 
   static constexpr loss_card card{"labelled", "label L + (1 - label) L(opposite label)", "arXiv:2510.18913, pairwise"};

@@ -24,7 +24,8 @@ struct lcpo {
                            takes = detail::takes_of<detail::resolved<L>>();
 
   template <lane V>
-    requires margin_loss<L> PREFOPT_INLINE with_posterior<value_slope<V>, V>
+    requires(margin_loss<L>)
+  PREFOPT_INLINE with_posterior<value_slope<V>, V>
   operator()(pair_row<V> const& row, V const& u) const noexcept {
     auto const gap = detail::swap_gap(detail::resolve(base), row, u);
     auto const [value, slope, posterior] = expected(gap.value, row.reliability);

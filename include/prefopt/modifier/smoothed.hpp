@@ -27,7 +27,8 @@ struct smoothed {
   [[nodiscard]] constexpr double reward_scale() const noexcept { return detail::reward_scale(detail::resolve(base)); }
 
   template <lane V>
-    requires detail::has_rest<detail::resolved<L>> PREFOPT_INLINE pair_value<V> rest(V const& a, V const& b)
+    requires(detail::has_rest<detail::resolved<L>>)
+  PREFOPT_INLINE pair_value<V> rest(V const& a, V const& b)
   const noexcept { return detail::resolve(base).rest(a, b); }
 
   static constexpr loss_card card{"smoothed", "(1 - epsilon) L + epsilon L(opposite label)",

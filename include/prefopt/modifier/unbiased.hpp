@@ -20,7 +20,8 @@ struct unbiased {
                            takes = detail::takes_of<detail::resolved<L>>();
 
   template <lane V>
-    requires margin_loss<L> PREFOPT_INLINE value_slope<V>
+    requires(margin_loss<L>)
+  PREFOPT_INLINE value_slope<V>
   operator()(pair_row<V> const& row, V const& u) const noexcept {
     auto const [given, swapped] = detail::in_both_orders(detail::resolve(base), row, u);
     return {blend(given.value, swapped.value), blend(given.slope, swapped.slope)};
