@@ -15,16 +15,14 @@ static_assert(EIGEN_WORLD_VERSION > 3 || (EIGEN_WORLD_VERSION == 3 && EIGEN_MAJO
 
 /// Token log-probs [sequences, max_tokens] and a mask of the same shape, of any storage order, stride and scalar. Both
 /// are viewed: an array that is a temporary is refused.
-template <class Values, class Mask>
-  requires(detail::viewable_matrix<Values>)
-&&(detail::viewable_matrix<Mask>)auto tokens_of(Values&& values, Mask&& mask) noexcept {
+template <detail::viewable_matrix Values, detail::viewable_matrix Mask>
+auto tokens_of(Values&& values, Mask&& mask) noexcept {
   using T = typename std::remove_cvref_t<Values>::Scalar;
   return dense_tokens<T>{.log_prob = std::forward<Values>(values), .mask = std::forward<Mask>(mask)};
 }
 
 /// The same without a mask: every token counts.
-template <class Values>
-  requires(detail::viewable_matrix<Values>)
+template <detail::viewable_matrix Values>
 auto tokens_of(Values&& values) noexcept {
   return dense_tokens<typename std::remove_cvref_t<Values>::Scalar>{.log_prob = std::forward<Values>(values)};
 }
