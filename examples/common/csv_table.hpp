@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "csv_number.hpp"
 #include "input_error.hpp"
+#include "number_text.hpp"
 
 /// A CSV file with a header line, read row by row (RFC 4180 through libcsv in strict mode).
 ///

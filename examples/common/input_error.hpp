@@ -1,11 +1,9 @@
 #pragma once
 
-#include <cstdio>
-#include <exception>
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <utility>
 
 /// What the user gave cannot be used: the text is one line that says where, what was got and what was expected.
 struct input_error : std::runtime_error {
@@ -21,19 +19,10 @@ inline input_error at(std::string_view file, std::size_t line, std::string_view 
   return input_error{text.append(message)};
 }
 
-/// Runs a program's body: 2 and one line on standard error for what the user can mend, 1 for everything else.
-template <class Body>
-int run_program(char const* name, Body&& body) {
-  try {
-    return std::forward<Body>(body)();
-  } catch (input_error const& error) {
-    std::fprintf(stderr, "%s: %s\n", name, error.what());
-    return 2;
-  } catch (std::invalid_argument const& error) {
-    std::fprintf(stderr, "%s: %s\n", name, error.what());
-    return 2;
-  } catch (std::exception const& error) {
-    std::fprintf(stderr, "%s: internal error: %s\n", name, error.what());
-    return 1;
-  }
+/// The user's text as a message shows it: in quotes, on one line, not endless.
+inline std::string in_quotes(std::string_view text) {
+  constexpr std::size_t longest = 60;
+  std::string shown{"'"};
+  for (char const c : text.substr(0, longest)) shown += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+  return shown += text.size() > longest ? "...'" : "'";
 }

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <prefopt/prefopt.hpp>
+#include <tuple>
 #include <vector>
 
 /// L = e^(-beta h), for beta h >= 0; its tangent below 0, so that one bad pair does not rule the batch.
@@ -44,7 +45,8 @@ int main() {
               posterior[2]);
 
   // And by name, next to the library's own.
-  auto const named = prefopt::make_pair_loss<prefopt::loss_list<boosted, prefopt::dpo>>("unbiased", {{"beta", 0.2}}, "boosted");
+  auto const named =
+      prefopt::make_pair_loss<prefopt::loss_list<boosted, prefopt::dpo>>("unbiased", {{"beta", 0.2}}, "boosted");
   batch.reliability = {};
   std::printf("%s  loss %.4f\n", named.name().c_str(), prefopt::evaluate(named, batch).loss);
 }

@@ -5,10 +5,14 @@
 #include <string>
 
 #include "bradley_terry_fit.hpp"
+#include "command_line.hpp"
 #include "comparisons.hpp"
-#include "csv_output.hpp"
+#include "csv_field.hpp"
 #include "csv_table.hpp"
 #include "input_error.hpp"
+#include "number_text.hpp"
+#include "run_program.hpp"
+#include "standard_output.hpp"
 #include "win_graph.hpp"
 
 namespace {
@@ -26,7 +30,6 @@ std::optional<rank_command> parse_rank_command(int argc, char** argv) {
       "Bradley-Terry worths from comparisons: P(i wins against j) = 1 / (1 + exp(worth_j - worth_i)). Standard output: "
       "item,worth,stderr and the log-likelihood. Standard error: a summary.",
       "prefopt_rank"};
-  app.allow_extras();  // reported below, with what was expected
   app.add_option("FILE", command.file,
                  "CSV with the columns winner, loser and, if wanted, count (a number >= 0) in any order; \"-\" or "
                  "nothing is standard input; lines that begin with # are skipped");
@@ -36,18 +39,8 @@ std::optional<rank_command> parse_rank_command(int argc, char** argv) {
                  "with more items than this the column stderr stays empty: it takes a dense matrix of items x items")
       ->type_name("ITEMS")
       ->capture_default_str();
-  try {
-    app.parse(argc, argv);
-  } catch (CLI::Success const& answered) {
-    app.exit(answered);
-    return {};
-  } catch (CLI::ParseError const& error) {
-    throw input_error{error.what()};
-  }
-  for (std::string const& extra : app.remaining()) {
-    throw input_error{extra.starts_with('-') ? extra + ": unknown option, see --help"
-                                             : in_quotes(extra) + ": unexpected argument"};
-  }
+  if (!parse_command_line(app, argc, argv)) return {};
+  refuse_extras(app);
   return command;
 }
 
@@ -88,15 +81,11 @@ void rank(rank_command const& command) {
   std::string output{"item,worth,stderr\n"};
   for (std::size_t item = 0; item < games.items.size(); ++item) {
     append_field(output, games.items[item]);
-    output += ',';
-    append_number(output, fit.worth[item]);
-    output += ',';
-    if (!fit.standard_error.empty()) append_number(output, fit.standard_error[item]);
+    output += ',' + number_text(fit.worth[item]) + ',';
+    if (!fit.standard_error.empty()) output += number_text(fit.standard_error[item]);
     output += '\n';
   }
-  output += "# log-likelihood: ";
-  append_number(output, fit.log_likelihood);
-  output += '\n';
+  output += "# log-likelihood: " + number_text(fit.log_likelihood) + "\n";
   write_standard_output(output);
   print_summary(games, fit);
 }

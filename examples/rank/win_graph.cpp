@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "csv_number.hpp"
+#include "input_error.hpp"
 
 namespace {
 

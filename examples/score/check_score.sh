@@ -61,6 +61,9 @@ not finite       1
 empty            0
 skipped          1'
 [ "$(cat "$folder/err")" = "$summary" ] || fail 'summary' "$summary" "$(cat "$folder/err")"
+run "${dpo}-1,-4,-2,-3\n" --loss smoothed --base dpo --beta 0.25
+[ "$(head -n 1 "$folder/err")" = 'loss             smoothed<dpo>, epsilon 0.1, beta 0.25' ] ||
+  fail 'the summary names the parameters that were not given, too' '' "$(head -n 1 "$folder/err")"
 run '' --list
 grep -q '^  dpo  ' "$folder/out" || fail '--list names the losses'
 run '' --help
@@ -121,6 +124,8 @@ refuses '<stdin>:3: annotator: got 2, expected 0 to 1 as --reliability gives 2 v
 refuses "<stdin>:2: annotator: got 'ann', expected a whole number >= 0" \
   "annotator,${dpo}ann,1,2,3,4\n" --loss lcpo --base dpo --reliability 0.9,0.8
 refuses "--reliability: got '1.1', expected a number from 0 to 1" "${dpo}1,2,3,4\n" --loss lcpo --base dpo --reliability 0.9,1.1
+refuses '--reliability: got empty, expected a number' "${dpo}1,2,3,4\n" --loss dpo --reliability ''
+refuses '--reliability: got empty, expected a number' "${dpo}1,2,3,4\n" --loss lcpo --base dpo --reliability 0.9,
 refuses "--reliability: got 'high', expected a number" "${dpo}1,2,3,4\n" --loss lcpo --base dpo --reliability high
 
 # --- the command line ------------------------------------------------------------------------------------------------
@@ -134,16 +139,18 @@ refuses_beginning() {
   case $(cat "$folder/err") in "$beginning"*) ;; *) fail "$name $*: message" "$beginning" "$(cat "$folder/err")" ;; esac
 }
 refuses_beginning '--loss: missing, expected one of dpo, ' "${dpo}1,2,3,4\n"
-refuses_beginning 'prefopt::make_pair_loss: there is no loss "dpi", known are dpo, ' "${dpo}1,2,3,4\n" --loss dpi
-refuses_beginning 'prefopt::make_pair_loss: smoothed is a modifier and needs a base, one of dpo, ' "${dpo}1,2,3,4\n" --loss smoothed
-refuses_beginning 'prefopt::make_pair_loss: smoothed does not go over "dpi", it goes over dpo, ' "${dpo}1,2,3,4\n" --loss smoothed --base dpi
-refuses_beginning 'prefopt::make_pair_loss: dpo is not a modifier and takes no base' "${dpo}1,2,3,4\n" --loss dpo --base ipo
-refuses 'prefopt::make_pair_loss: dpo has no parameter "gamma", it has beta' "${dpo}1,2,3,4\n" --loss dpo --gamma 1
-refuses '--gama: unknown option; the parameters of simpo are --beta, --gamma' "${lengths}1,2,3,4\n" --loss simpo --gama 1
-refuses 'prefopt::dpo: beta is -1, expected a finite number > 0' "${dpo}1,2,3,4\n" --loss dpo --beta -1
+refuses_beginning 'there is no loss "dpi", known are dpo, ' "${dpo}1,2,3,4\n" --loss dpi
+refuses_beginning 'smoothed is a modifier and needs a base, one of dpo, ' "${dpo}1,2,3,4\n" --loss smoothed
+refuses_beginning 'smoothed does not go over "dpi", it goes over dpo, ' "${dpo}1,2,3,4\n" --loss smoothed --base dpi
+refuses_beginning 'dpo is not a modifier and takes no base' "${dpo}1,2,3,4\n" --loss dpo --base ipo
+refuses 'dpo has no parameter "gamma", it has beta' "${dpo}1,2,3,4\n" --loss dpo --gamma 1
+refuses '--gama: unknown option, see --help; the parameters of simpo are --beta, --gamma' "${lengths}1,2,3,4\n" --loss simpo --gama 1
+refuses 'dpo: beta is -1, expected a finite number > 0' "${dpo}1,2,3,4\n" --loss dpo --beta -1
 refuses "--beta: got 'x', expected a number" "${dpo}1,2,3,4\n" --loss dpo --beta x
 refuses_beginning '--dtype: ' "${dpo}1,2,3,4\n" --loss dpo --dtype f16
 refuses_beginning '--empty: ' "${dpo}1,2,3,4\n" --loss dpo --empty maybe
+refuses '--gama: unknown option, see --help; the parameters of smoothed over simpo are --epsilon, --beta, --gamma' \
+  "${lengths}1,2,3,4\n" --loss smoothed --base simpo --gama 1
 refuses "--gama: unknown option, see --help" "${lengths}1,2,3,4\n" --loss simpi --gama 1
 refuses "'b.csv': unexpected argument" "${dpo}1,2,3,4\n" --loss dpo a.csv b.csv
 refuses_full_disk "${dpo}1,2,3,4\n" --loss dpo

@@ -1,38 +1,19 @@
-#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
 
-#include "csv_output.hpp"
 #include "csv_table.hpp"
-#include "input_error.hpp"
-#include "pair_losses.hpp"
+#include "loss_choice.hpp"
+#include "number_text.hpp"
 #include "pair_table.hpp"
+#include "run_program.hpp"
 #include "score_command.hpp"
+#include "standard_output.hpp"
 
 namespace {
 
-/// "smoothed, epsilon 0.1, of dpo, beta 0.1": also the parameters that were not given.
-std::string description(score_command const& command) {
-  std::string text;
-  auto given = command.parameters;
-  for (std::string const& name : {command.loss, command.base}) {
-    if (name.empty()) continue;
-    text.append(text.empty() ? "" : ", of ").append(name);
-    auto const& cards = prefopt::pair_loss_cards();
-    auto const loss = std::ranges::find(cards, name, [](auto const& card) { return card.card.name; });
-    for (auto const& parameter : loss->parameters) {
-      auto const value = std::ranges::find(given, parameter.name, &prefopt::parameter_values::value_type::first);
-      text.append(", ").append(parameter.name).append(" ");
-      append_number(text, value == given.end() ? parameter.standard : value->second);
-      if (value != given.end()) given.erase(value);  // a base's parameter of the same name is another one
-    }
-  }
-  return text;
-}
-
-void print_summary(score_command const& command, prefopt::report const& report, bool weighted) {
-  std::fprintf(stderr, "%-16s %s\n", "loss", description(command).c_str());
+void print_summary(loss_choice const& loss, prefopt::report const& report, bool weighted) {
+  std::fprintf(stderr, "%-16s %s\n", "loss", description(loss).c_str());
   auto const count = [](char const* name, std::size_t value) { std::fprintf(stderr, "%-16s %zu\n", name, value); };
   auto const mean = [](char const* name, double value) { std::fprintf(stderr, "%-16s %.6g\n", name, value); };
   count("pairs", report.count);
@@ -49,7 +30,7 @@ void print_summary(score_command const& command, prefopt::report const& report, 
 
 template <class T>
 void score(score_command const& command) {
-  auto const loss = prefopt::make_pair_loss(command.loss, command.parameters, command.base);
+  auto const loss = make_loss(command.loss);
   csv_table file{command.file};
   pair_table<T> const pairs = read_pairs<T>(file, loss, command);
   std::size_t const size = pairs.size();
@@ -64,16 +45,14 @@ void score(score_command const& command) {
   std::string output{"loss,d_chosen,d_rejected,chosen_reward,rejected_reward"};
   output += posterior.empty() ? "\n" : ",posterior\n";
   for (std::size_t i = 0; i < size; ++i) {
-    append_number(output, value[i]);
+    output += number_text(value[i]);
     for (auto const* column : {&d_chosen, &d_rejected, &chosen_reward, &rejected_reward, &posterior}) {
-      if (column->empty()) continue;
-      output += ',';
-      append_number(output, (*column)[i]);
+      if (!column->empty()) output += ',' + number_text((*column)[i]);
     }
     output += '\n';
   }
   write_standard_output(output);
-  print_summary(command, report, !pairs.weight.empty());
+  print_summary(command.loss, report, !pairs.weight.empty());
 }
 
 }  // namespace

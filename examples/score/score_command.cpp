@@ -1,34 +1,32 @@
 #include "score_command.hpp"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <sstream>
+#include <cstddef>
 #include <string_view>
 
-#include "csv_number.hpp"
-#include "csv_output.hpp"
+#include "command_line.hpp"
 #include "input_error.hpp"
+#include "loss_options.hpp"
 #include "loss_table.hpp"
+#include "number_text.hpp"
+#include "standard_output.hpp"
 
 namespace {
 
+/// The items between the commas; an empty list has one, which is empty.
 std::vector<std::string> split(std::string const& list) {
   std::vector<std::string> items;
-  std::istringstream rest{list};
-  for (std::string item; std::getline(rest, item, ',');) items.push_back(item);
+  for (std::size_t begin = 0; begin <= list.size(); begin += items.back().size() + 1) {
+    items.push_back(list.substr(begin, list.find(',', begin) - begin));
+  }
   return items;
-}
-
-double option_number(std::string const& option, std::string_view text) {
-  auto const [value, problem] = parse_number<double>(text);
-  if (!problem.empty()) throw input_error{option + ": got " + problem};
-  return value;
 }
 
 std::vector<double> reliability_numbers(std::string const& list) {
   std::vector<double> numbers;
   for (std::string const& item : split(list)) {
-    double const value = option_number("--reliability", item);
+    auto const [value, problem] = parse_number<double>(item);
+    if (!problem.empty()) throw input_error{"--reliability: got " + problem};
     if (!(value >= 0 && value <= 1)) {
       throw input_error{"--reliability: got " + in_quotes(item) + ", expected a number from 0 to 1"};
     }
@@ -42,41 +40,6 @@ prefopt::on_invalid treatment(std::string_view name) {
   return name == "propagate" ? prefopt::on_invalid::propagate : prefopt::on_invalid::error;
 }
 
-bool has_parameter(prefopt::pair_loss_card const& loss, std::string_view name) {
-  return std::ranges::find(loss.parameters, name, &prefopt::parameter_card::name) != loss.parameters.end();
-}
-
-/// The names of all parameters of all losses, each once.
-std::vector<std::string_view> parameter_names() {
-  std::vector<std::string_view> names;
-  for (auto const& loss : prefopt::pair_loss_cards()) {
-    for (auto const& parameter : loss.parameters) {
-      if (std::ranges::find(names, parameter.name) == names.end()) names.push_back(parameter.name);
-    }
-  }
-  return names;
-}
-
-/// The names of the losses that satisfy the condition, with commas.
-template <class Condition>
-std::string names_of_losses(Condition condition) {
-  std::string names;
-  for (auto const& loss : prefopt::pair_loss_cards()) {
-    if (condition(loss)) names.append(names.empty() ? "" : ", ").append(loss.card.name);
-  }
-  return names;
-}
-
-/// "--beta, --gamma": the parameters that the loss and its base take.
-std::string parameters_of(score_command const& command) {
-  std::string names;
-  for (auto const& loss : prefopt::pair_loss_cards()) {
-    if (loss.card.name != command.loss && loss.card.name != command.base) continue;
-    for (auto const& parameter : loss.parameters) names.append(names.empty() ? "--" : ", --").append(parameter.name);
-  }
-  return names;
-}
-
 }  // namespace
 
 std::optional<score_command> parse_score_command(int argc, char** argv) {
@@ -86,7 +49,6 @@ std::optional<score_command> parse_score_command(int argc, char** argv) {
       "implicit rewards. Standard error: a summary.",
       "prefopt_score"};
   app.footer([] { return "Losses:\n" + loss_table(); });
-  app.allow_extras();  // reported below, with what was expected
 
   std::string dtype = "f64", non_finite = "error", empty = "error", reliability, ignored;
   bool list = false;
@@ -94,8 +56,7 @@ std::optional<score_command> parse_score_command(int argc, char** argv) {
       "FILE", command.file,
       "CSV with a header; \"-\" or nothing is standard input. Columns in any order: chosen, rejected and what "
       "the loss reads; weight; lines that begin with # are skipped");
-  app.add_option("--loss", command.loss, "the loss, see below")->type_name("NAME");
-  app.add_option("--base", command.base, "the loss that a modifier modifies")->type_name("NAME");
+  loss_options const loss{app, "the loss, see below"};
   app.add_option("--dtype", dtype, "computes in float or double")
       ->check(CLI::IsMember({"f32", "f64"}))
       ->capture_default_str();
@@ -112,41 +73,12 @@ std::optional<score_command> parse_score_command(int argc, char** argv) {
   app.add_option("--ignore", ignored, "columns of the file to leave out")->type_name("NAME[,NAME]");
   app.add_flag("--list", list, "prints the losses with their formulas, parameters and columns");
 
-  std::vector<std::string_view> const names = parameter_names();
-  std::vector<std::string> values(names.size());
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    app.add_option("--" + std::string{names[i]}, values[i],
-                   "of " + names_of_losses([&](auto const& loss) { return has_parameter(loss, names[i]); }))
-        ->type_name("VALUE")
-        ->group("Parameters of the losses");
-  }
-
-  try {
-    app.parse(argc, argv);
-  } catch (CLI::Success const& answered) {
-    app.exit(answered);
-    return {};
-  } catch (CLI::ParseError const& error) {
-    throw input_error{error.what()};
-  }
+  if (!parse_command_line(app, argc, argv)) return {};
   if (list) {
     write_standard_output(loss_table());
     return {};
   }
-  if (command.loss.empty()) {
-    throw input_error{"--loss: missing, expected one of " + names_of_losses([](auto const&) { return true; })};
-  }
-  for (std::string const& extra : app.remaining()) {
-    if (!extra.starts_with('-')) throw input_error{in_quotes(extra) + ": unexpected argument"};
-    std::string const known = parameters_of(command);
-    throw input_error{extra + ": unknown option" +
-                      (known.empty() ? ", see --help" : "; the parameters of " + command.loss + " are " + known)};
-  }
-
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    std::string const option = "--" + std::string{names[i]};
-    if (app.count(option) != 0) command.parameters.emplace_back(names[i], option_number(option, values[i]));
-  }
+  command.loss = loss.chosen();
   command.single_precision = dtype == "f32";
   command.non_finite = treatment(non_finite);
   command.empty = treatment(empty);

@@ -1,15 +1,15 @@
 #pragma once
 
 #include <optional>
-#include <prefopt/loss/any.hpp>
 #include <prefopt/options.hpp>
 #include <string>
 #include <vector>
 
+#include "loss_choice.hpp"
+
 /// What the command line asks for.
 struct score_command {
-  std::string loss, base;
-  prefopt::parameter_values parameters;
+  loss_choice loss;
   bool single_precision = false;
   std::vector<double> reliability;  // one for all pairs, or one per annotator
   std::vector<std::string> ignored_columns;
@@ -18,6 +18,6 @@ struct score_command {
   std::string file = "-";
 };
 
-/// Reads the command line; nothing where --help or --list has been answered. Every parameter of every loss in
-/// prefopt::pair_loss_cards() is an option. Throws an input_error.
+/// Reads the command line; nothing where --help or --list has been answered. Throws input_error or
+/// std::invalid_argument.
 std::optional<score_command> parse_score_command(int argc, char** argv);

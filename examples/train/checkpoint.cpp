@@ -4,11 +4,11 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "input_error.hpp"
 #include "replace_file.hpp"

@@ -4,10 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <filesystem>
 #include <string_view>
-#include <system_error>
 
 #include "replace_file.hpp"
 
@@ -28,18 +26,21 @@ if (strstrt(GPVAL_TERMINALS, "pngcairo")) {
 }
 set datafile separator ","
 set datafile missing ""
+stats "metrics.csv" using 2 skip 1 nooutput
+if (STATS_max <= 20) set xtics 1  # epochs are whole
 set key autotitle columnhead
 set grid
 set xlabel "epoch"
 set style data linespoints
-set key bottom
 # The epochs of sft have another loss and no accuracy.
 of_preference(x) = strcol(1) eq "preference" ? x : NaN
 set multiplot layout 1, 2
 set title "loss"
+set key top right opaque
 plot "metrics.csv" using (of_preference($2)):3 title "training" pointtype 7, \
      "" using (of_preference($2)):6 title "held out" pointtype 7
 set title "accuracy"
+set key bottom right opaque
 set yrange [*<0.45:1]
 plot "metrics.csv" using (of_preference($2)):4 title "training" pointtype 7, \
      "" using (of_preference($2)):7 title "held out" pointtype 7, 0.5 title "chance" with lines dashtype 2

@@ -5,10 +5,9 @@
 #include "preference.hpp"
 
 /// Reads preferences from a file of one JSON object a line, plain or gzip.
-///     chosen, rejected   text; with `prompt` they are the completions, without it whole dialogues: their common
-///     beginning
-///                        is the prompt, up to the last mark of the assistant's turn ("\n\nAssistant:") if it has one,
-///                        otherwise up to a whole word
+///     chosen, rejected   text: the completions if there is a `prompt`, otherwise whole dialogues. What both begin with
+///                        is the prompt then, up to the last mark of the assistant's turn ("\n\nAssistant:") if it has
+///                        one, otherwise up to a whole word
 ///     prompt             text, optional
 ///     weight             a number >= 0, 1 if it is missing
 ///     margin             a number, 0 if it is missing

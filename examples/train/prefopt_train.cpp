@@ -4,9 +4,10 @@
 #include <vector>
 
 #include "curves.hpp"
-#include "input_error.hpp"
 #include "preference_file.hpp"
 #include "replace_file.hpp"
+#include "run_program.hpp"
+#include "standard_output.hpp"
 #include "train_command.hpp"
 #include "training.hpp"
 
@@ -40,17 +41,23 @@ std::string reliability_text(train_command const& command, preference_set const&
   return "reliability of the annotators\n" + text + "\n";
 }
 
-void print_table(training_result const& result) {
+std::string table_text(training_result const& result) {
   auto const& [before, after, count, reliability] = result;
   auto const pairs = static_cast<double>(count);
-  std::printf("held-out pairs        before         after\n");
-  std::printf("loss            %12.4f  %12.4f\n", before.loss, after.loss);
-  std::printf("accuracy        %12.3f  %12.3f\n", before.accuracy, after.accuracy);
-  std::printf("  95 %% interval %12s  %12s\n", interval_text(before.accuracy, pairs).c_str(),
-              interval_text(after.accuracy, pairs).c_str());
-  std::printf("margin          %12.3f  %12.3f\n\n", before.margin, after.margin);
-  std::printf("held-out accuracy: %.3f -> %.3f (95 %% interval %s, %zu pairs)\n", before.accuracy, after.accuracy,
-              interval_text(after.accuracy, pairs).c_str(), count);
+  std::string const interval_before = interval_text(before.accuracy, pairs);
+  std::string const interval_after = interval_text(after.accuracy, pairs);
+  char text[640];
+  std::snprintf(text, sizeof text,
+                "held-out pairs        before         after\n"
+                "loss            %12.4f  %12.4f\n"
+                "accuracy        %12.3f  %12.3f\n"
+                "  95 %% interval %12s  %12s\n"
+                "margin          %12.3f  %12.3f\n\n"
+                "held-out accuracy: %.3f -> %.3f (95 %% interval %s, %zu pairs)\n",
+                before.loss, after.loss, before.accuracy, after.accuracy, interval_before.c_str(),
+                interval_after.c_str(), before.margin, after.margin, before.accuracy, after.accuracy,
+                interval_after.c_str(), count);
+  return text;
 }
 
 int run(int argc, char** argv) {
@@ -59,9 +66,10 @@ int run(int argc, char** argv) {
   preference_set const data = read_preferences(command->data);
   training_result const result = train(*command, data);
   std::fprintf(stderr, "%s\n", draw_curves(command->out).c_str());
-  if (!result.reliability.empty()) std::fputs(reliability_text(*command, data, result.reliability).c_str(), stdout);
-  print_table(result);
-  return std::fflush(stdout) == 0 ? 0 : 1;
+  std::string output;
+  if (!result.reliability.empty()) output += reliability_text(*command, data, result.reliability);
+  write_standard_output(output += table_text(result));
+  return 0;
 }
 
 }  // namespace

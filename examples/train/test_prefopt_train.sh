@@ -52,10 +52,18 @@ learns() {
   grep -q '^accuracy  *0\.500 ' out || fail "the table does not begin at 0.500"
   (($(wc -l <run/metrics.csv) == 8)) || fail "metrics.csv has $(wc -l <run/metrics.csv) lines, expected 8"
   ls run/curves.* >/dev/null || fail "no curves"
+  grep -q '^dpo, beta 0.1: 384 pairs to train on, 96 held out, from ' err || fail "the run does not tell what it does"
   cp out first
   train --out run
   cmp -s out first || fail "a second run gives other numbers"
   grep -q 'replaces the results of an earlier run' err || fail "the second run does not tell that it replaces the first"
+}
+
+# Output that cannot be written is a failure that is told.
+full_disk() {
+  [[ -c /dev/full ]] || exit 77
+  "$program" --out run --epochs 0 --sft-epochs 0 >/dev/full 2>err </dev/null && fail "exit status 0 on a full disk"
+  grep -q '^prefopt_train: standard output: ' err || fail "got \"$(cat err)\""
 }
 
 # Every loss and modifier, with each policy that it goes with, runs and gives the last line.
@@ -138,10 +146,11 @@ bad_checkpoint() {
 }
 
 bad_options() {
-  expect_error 'there is no loss "dpoo", known are dpo, cdpo' --loss dpoo
+  expect_error 'prefopt_train: there is no loss "dpoo", known are dpo, cdpo' --loss dpoo
   expect_error 'dpo has no parameter "gamma", it has beta' --gamma 1
-  expect_error '--betta: unknown argument; dpo has the parameters --beta' --betta 0.1
-  expect_error 'beta is -1' --beta -1
+  expect_error '--betta: unknown option, see --help; the parameters of dpo are --beta' --betta 0.1
+  expect_error "'data.jsonl': unexpected argument" data.jsonl
+  expect_error 'prefopt_train: dpo: beta is -1, expected a finite number > 0' --beta -1
   expect_error '--beta' --beta abc
   expect_error 'smoothed is a modifier and needs a base' --loss smoothed
   expect_error 'dpo is not a modifier' --base ipo

@@ -3,15 +3,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <prefopt/loss/any.hpp>
 #include <string>
+
+#include "loss_choice.hpp"
 
 /// What the user asks for.
 struct train_command {
-  std::string data;
+  std::string data = PREFOPT_BUNDLED_PREFERENCES;
   std::string policy;
-  std::string loss, base;
-  prefopt::parameter_values parameters;  ///< every one of the loss and its base, given or by default
+  loss_choice loss;
   std::uint64_t epochs = 0, sft_epochs = 0;
   std::size_t batch = 0;
   double learning_rate = 0, holdout = 0;

@@ -16,9 +16,9 @@
 #include "data_fields.hpp"
 #include "input_error.hpp"
 #include "linear_policy.hpp"
+#include "loss_choice.hpp"
 #include "ngram_policy.hpp"
 #include "number_text.hpp"
-#include "pair_losses.hpp"
 #include "progress.hpp"
 #include "replace_file.hpp"
 
@@ -39,14 +39,14 @@ std::mt19937_64 generator(std::uint64_t seed, std::uint32_t purpose, std::uint64
 run_setup setup_of(train_command const& command, preference_set const& data) {
   run_setup setup{{"--data", std::to_string(data.pairs.size()) + " pairs, checksum " + std::to_string(data.checksum)},
                   {"--policy", command.policy},
-                  {"--loss", command.loss},
-                  {"--base", command.base.empty() ? "none" : command.base},
+                  {"--loss", command.loss.name},
+                  {"--base", command.loss.base.empty() ? "none" : command.loss.base},
                   {"--sft-epochs", std::to_string(command.sft_epochs)},
                   {"--batch", std::to_string(command.batch)},
                   {"--learning-rate", number_text(command.learning_rate)},
                   {"--holdout", number_text(command.holdout)},
                   {"--seed", std::to_string(command.seed)}};
-  for (auto const& [name, value] : command.parameters) setup.emplace_back("--" + name, number_text(value));
+  for (auto const& [name, value] : command.loss.parameters) setup.emplace_back("--" + name, number_text(value));
   return setup;
 }
 
@@ -110,7 +110,7 @@ class trainer {
   trainer(train_command const& command, preference_set const& data)
       : command_{command},
         data_{data},
-        loss_{prefopt::make_pair_loss(command.loss, command.parameters, command.base)},
+        loss_{make_loss(command.loss)},
         split_{data.pairs.size(), command.holdout, command.seed},
         policy_{data.pairs},
         reliability_{data.annotators.size()},
@@ -126,6 +126,8 @@ class trainer {
     } else {
       start();
     }
+    progress_.line(description(command_.loss) + ": " + std::to_string(split_.training.size()) + " pairs to train on, " +
+                   std::to_string(split_.held_out.size()) + " held out, from " + command_.data);
     for (auto const& note : unread_fields(data_, loss_)) progress_.line(note);
     if constexpr (Policy::is_language_model) {
       while (state_.sft_epochs < command_.sft_epochs) sft_epoch();

@@ -6,13 +6,7 @@
 #include <system_error>
 #include <type_traits>
 
-/// A field as error messages show it: in quotes, on one line, not endless.
-inline std::string in_quotes(std::string_view text) {
-  constexpr std::size_t longest = 60;
-  std::string shown{"'"};
-  for (char const c : text.substr(0, longest)) shown += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-  return shown += text.size() > longest ? "...'" : "'";
-}
+#include "input_error.hpp"
 
 /// A number, or what is wrong with the text that should have been one.
 template <class T>
@@ -39,7 +33,7 @@ parsed_number<T> parse_number(std::string_view text) {
 
 /// The shortest text that reads back as the same number.
 template <class T>
-void append_number(std::string& text, T value) {
+std::string number_text(T value) {
   char digits[32];
-  text.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+  return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
 }

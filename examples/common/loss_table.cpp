@@ -3,7 +3,7 @@
 #include <prefopt/loss/any.hpp>
 #include <string_view>
 
-#include "csv_number.hpp"
+#include "number_text.hpp"
 
 namespace {
 
@@ -28,8 +28,7 @@ std::string parameters_of(prefopt::pair_loss_card const& loss) {
   std::string text;
   for (auto const& parameter : loss.parameters) {
     text.append(text.empty() ? "--" : ", --").append(parameter.name).append(" ");
-    append_number(text, parameter.standard);
-    text.append(" (").append(parameter.valid.text()).append(")");
+    text.append(number_text(parameter.standard)).append(" (").append(parameter.valid.text()).append(")");
   }
   return text.empty() ? "none" : text;
 }

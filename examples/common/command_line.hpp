@@ -1,0 +1,29 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "input_error.hpp"
+
+/// Reads the command line into what the options are bound to; false where --help has been printed. What no option takes
+/// is left for refuse_extras. Throws an input_error.
+inline bool parse_command_line(CLI::App& app, int argc, char const* const* argv) {
+  app.allow_extras();
+  try {
+    app.parse(argc, argv);
+  } catch (CLI::Success const& answered) {
+    app.exit(answered);
+    return false;
+  } catch (CLI::ParseError const& error) {
+    throw input_error{error.what()};
+  }
+  return true;
+}
+
+/// Throws an input_error for the first argument that no option takes; the hint ends the message on an unknown option.
+inline void refuse_extras(CLI::App const& app, std::string const& hint = "") {
+  for (std::string const& extra : app.remaining()) {
+    throw input_error{extra.starts_with('-') ? extra + ": unknown option, see --help" + hint
+                                             : in_quotes(extra) + ": unexpected argument"};
+  }
+}

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <deque>
+#include <string>
+#include <string_view>
+
+#include "loss_choice.hpp"
+
+/// The choice of a loss on a command line: --loss, --base, and an option for every parameter of every loss in
+/// prefopt::pair_loss_cards().
+class loss_options {
+ public:
+  loss_options(CLI::App& app, std::string const& about_loss);
+  loss_options(loss_options const&) = delete;  // the app keeps references to the members
+  loss_options& operator=(loss_options const&) = delete;
+
+  /// What the parsed command line asks for: without --loss the standard loss, if there is one; all parameters of the
+  /// loss and then of its base, given or by default. Throws, naming what is known, an input_error or
+  /// std::invalid_argument for everything that does not go together, and for arguments that no option takes.
+  loss_choice chosen(std::string_view standard = {}) const;
+
+ private:
+  struct parameter {
+    std::string_view name;
+    std::string value;
+    CLI::Option const* option = nullptr;
+  };
+
+  CLI::App const& app_;
+  std::string name_, base_;
+  CLI::Option const* name_option_;
+  std::deque<parameter> parameters_;
+};
