@@ -38,6 +38,7 @@ posteriors() {
 posteriors 'posterior 0.5 1' "reliability,${dpo}0.5,0,0,0,0\n1,0,0,0,0\n" --loss lcpo --base dpo
 posteriors 'posterior 0.5 1' "annotator,${dpo}1,0,0,0,0\n0,0,0,0,0\n" --loss lcpo --base dpo --reliability 1,0.5
 posteriors 'posterior 0.25 0.25' "annotator,${dpo}7,0,0,0,0\n3,0,0,0,0\n" --loss lcpo --base dpo --reliability 0.25
+posteriors 'posterior 0.75 0.5' "reliability,annotator,${dpo}0.75,ann,0,0,0,0\n0.5,bob,0,0,0,0\n" --loss lcpo --base dpo
 posteriors 'posterior 0.25 0.25' "${dpo}0,0,0,0\n0,0,0,0\n" --loss lcpo --base dpo --reliability 0.25
 # What cannot be computed as it should be, if that is allowed.
 accepts "$header
@@ -115,8 +116,6 @@ refuses '<stdin>:1: annotator: dpo does not read this column, it reads chosen, r
 refuses '--reliability: dpo does not read it' "${dpo}1,2,3,4\n" --loss dpo --reliability 0.9
 refuses '<stdin>:1: reliability: given as a column and by --reliability, expected one of them' \
   "reliability,${dpo}0.9,1,2,3,4\n" --loss lcpo --base dpo --reliability 0.9
-refuses '<stdin>:1: annotator: not read beside a reliability column (--ignore leaves it out)' \
-  "reliability,annotator,${dpo}0.9,0,1,2,3,4\n" --loss lcpo --base dpo
 refuses '<stdin>:1: annotator: missing column; --reliability gives 2 values, one an annotator' \
   "${dpo}1,2,3,4\n" --loss lcpo --base dpo --reliability 0.9,0.8
 refuses '<stdin>:3: annotator: got 2, expected 0 to 1 as --reliability gives 2 values' \

@@ -111,9 +111,7 @@ class reliability_source {
       if (!values.empty()) throw input_error{"--reliability: " + std::string{loss.name()} + " does not read it"};
     } else if (in_file && !values.empty()) {
       throw at(file.file(), file.line(), "reliability", "given as a column and by --reliability, expected one of them");
-    } else if (in_file && column_) {
-      throw at(file.file(), file.line(), annotator, "not read beside a reliability column (--ignore leaves it out)");
-    } else if (column_ && values.empty()) {
+    } else if (!in_file && column_ && values.empty()) {
       throw at(file.file(), file.line(), annotator, "needs --reliability with a value for each annotator 0, 1, ...");
     } else if (!in_file && values.empty() && loss.needs(prefopt::columns::reliability)) {
       throw at(file.file(), file.line(), "reliability",
@@ -171,6 +169,7 @@ pair_table<T> read_pairs(csv_table& file, prefopt::any_pair_loss const& loss, sc
   check_header<T>(file, loss);
   auto const sources = match_columns<T>(file, loss);
   reliability_source<T> const reliability{file, loss, command.reliability};
+  auto const annotators = file.find(annotator);
   pair_table<T> pairs;
   while (file.next_row()) {
     for (auto const& [index, column] : sources) {
@@ -181,6 +180,7 @@ pair_table<T> read_pairs(csv_table& file, prefopt::any_pair_loss const& loss, sc
       (pairs.*column.values).push_back(value);
     }
     reliability.append(file, pairs.reliability);
+    if (annotators) pairs.annotator.emplace_back(file.text(*annotators));
   }
   if (pairs.size() == 0) throw at(file.file(), 0, {}, "only a header, expected at least one row");
   return pairs;

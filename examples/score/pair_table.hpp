@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <prefopt/loss/any.hpp>
+#include <string>
 #include <vector>
 
 #include "csv_table.hpp"
@@ -12,6 +13,7 @@ template <class T>
 struct pair_table {
   std::vector<T> chosen, rejected, ref_chosen, ref_rejected, chosen_length, rejected_length, weight, margin, label,
       reliability;
+  std::vector<std::string> annotator;  ///< empty without that column
 
   std::size_t size() const { return chosen.size(); }
   prefopt::pair_batch<T> batch() const {

@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,25 @@ void print_summary(loss_choice const& loss, prefopt::report const& report, bool 
   count("skipped", report.skipped);
 }
 
+/// Each annotator's mean posterior: what lcpo makes of the reliability that it was given.
+template <class T>
+void print_annotators(std::vector<std::string> const& annotators, std::vector<T> const& posterior) {
+  struct tally {
+    std::size_t pairs = 0;
+    double posterior = 0;
+  };
+  std::map<std::string, tally> tallies;
+  for (std::size_t i = 0; i < annotators.size(); ++i) {
+    auto& of_this = tallies[annotators[i]];
+    ++of_this.pairs;
+    of_this.posterior += static_cast<double>(posterior[i]);
+  }
+  for (auto const& [annotator, all] : tallies) {
+    std::fprintf(stderr, "%-16s %.6g, the mean posterior of %zu pairs\n", ("annotator " + annotator).c_str(),
+                 all.posterior / static_cast<double>(all.pairs), all.pairs);
+  }
+}
+
 template <class T>
 void score(score_command const& command) {
   auto const loss = make_loss(command.loss);
@@ -53,6 +73,7 @@ void score(score_command const& command) {
   }
   write_standard_output(output);
   print_summary(command.loss, report, !pairs.weight.empty());
+  print_annotators(pairs.annotator, posterior);
 }
 
 }  // namespace

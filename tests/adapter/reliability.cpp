@@ -22,7 +22,9 @@ std::string refusal(Call&& call) {
   return "no error";
 }
 
-std::vector<double> values_of(annotator_reliability const& state) { return {state.values().begin(), state.values().end()}; }
+std::vector<double> values_of(annotator_reliability const& state) {
+  return {state.values().begin(), state.values().end()};
+}
 
 }  // namespace
 
@@ -142,8 +144,10 @@ TEST_CASE("what does not fit is refused and changes nothing") {
   CHECK(refusal([&] { state.accumulate(good, not_number); }) ==
         "prefopt::annotator_reliability: accumulate: posterior[1] is nan, expected a number in [0, 1]");
   for (double const x : state.sums()) CHECK(x == 0);
-  CHECK(refusal([&] { state.assign(std::array{0.5}); }) == "prefopt::annotator_reliability: assign: 1 values, expected 2");
-  CHECK(refusal([&] { state.assign(std::array{0.5, nan}); }) ==
-        "prefopt::annotator_reliability: assign: a value is nan, expected a number in [0, 1]");
+  CHECK(refusal([&] { state.assign(std::array{0.5}); }) ==
+        "prefopt::annotator_reliability: assign: 1 values, expected 2");
+  CHECK(refusal([&] {
+          state.assign(std::array{0.5, nan});
+        }) == "prefopt::annotator_reliability: assign: a value is nan, expected a number in [0, 1]");
   CHECK(values_of(state) == std::vector<double>{0.7, 0.7});
 }

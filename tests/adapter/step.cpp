@@ -50,9 +50,7 @@ struct softmax_policy {
   Eigen::VectorXd gradient = Eigen::VectorXd::Zero(classes);
   int lengths_asked = 0;
 
-  [[nodiscard]] Eigen::VectorXd log_softmax() const {
-    return logits.array() - std::log(logits.array().exp().sum());
-  }
+  [[nodiscard]] Eigen::VectorXd log_softmax() const { return logits.array() - std::log(logits.array().exp().sum()); }
 
   template <class T>
   void log_probs(bags const& batch, pair_log_probs<T> const& out) {
@@ -80,7 +78,7 @@ struct softmax_policy {
     for (std::size_t i = 0; i < batch.size(); ++i) {
       auto const row = static_cast<Eigen::Index>(i);
       Eigen::VectorXd const counts = static_cast<double>(d.chosen[i]) * batch.chosen.row(row).transpose() +
-          static_cast<double>(d.rejected[i]) * batch.rejected.row(row).transpose();
+                                     static_cast<double>(d.rejected[i]) * batch.rejected.row(row).transpose();
       gradient += counts - counts.sum() * p;
     }
   }
@@ -217,15 +215,19 @@ TEST_CASE("a stored reference gives whole batches in order and indexed ones by i
   CHECK(a == std::vector<double>{-3, -1});
   CHECK(b == std::vector<double>{-6, -4});
 
-  CHECK(refusal([&] { stored.log_probs(three{}, pair_log_probs<double>{a, b, {}, {}}); }) ==
-        "prefopt::stored_reference: the batch has 2 pairs, stored are 3");
+  CHECK(refusal([&] {
+          stored.log_probs(three{}, pair_log_probs<double>{a, b, {}, {}});
+        }) == "prefopt::stored_reference: the batch has 2 pairs, stored are 3");
   std::vector<int> const beyond{0, 3}, negative{-1, 0};
-  CHECK(refusal([&] { stored.log_probs(beyond, pair_log_probs<double>{a, b, {}, {}}); }) ==
-        "prefopt::stored_reference: index 3 of the batch, expected one below 3");
-  CHECK(refusal([&] { stored.log_probs(negative, pair_log_probs<double>{a, b, {}, {}}); }) ==
-        "prefopt::stored_reference: index -1 of the batch, expected one below 3");
-  CHECK(refusal([&] { static_cast<void>(stored_reference<double>{column<double>{chosen}, column<double>{chosen.data(), 2}}); }) ==
-        "prefopt::stored_reference: rejected has 2 elements, chosen has 3");
+  CHECK(refusal([&] {
+          stored.log_probs(beyond, pair_log_probs<double>{a, b, {}, {}});
+        }) == "prefopt::stored_reference: index 3 of the batch, expected one below 3");
+  CHECK(refusal([&] {
+          stored.log_probs(negative, pair_log_probs<double>{a, b, {}, {}});
+        }) == "prefopt::stored_reference: index -1 of the batch, expected one below 3");
+  CHECK(refusal([&] {
+          static_cast<void>(stored_reference<double>{column<double>{chosen}, column<double>{chosen.data(), 2}});
+        }) == "prefopt::stored_reference: rejected has 2 elements, chosen has 3");
 }
 
 TEST_CASE("columns that come with the data reach the loss; wrong ones are refused") {
@@ -259,6 +261,17 @@ TEST_CASE("an error leaves the policy without a backward call") {
   CHECK(refusal([&] { step(dpo{}, policy, none, data, {.weight = bad}); }) ==
         "prefopt::evaluate: weight[2] is -1, expected a finite number >= 0");
   CHECK((policy.gradient.array() == 42).all());
+}
+
+TEST_CASE("a step's gradients are of its own batch, also where the host accumulates") {
+  auto const data = some_bags(6);
+  softmax_policy policy;
+  no_reference none;
+  pair_step<double> step;
+  step(dpo{}, policy, none, data);
+  Eigen::VectorXd const once = policy.gradient;
+  for (int i = 0; i < 2; ++i) step(dpo{}, policy, none, data, {}, {.gradient = gradient_write::accumulate});
+  CHECK(policy.gradient == once);
 }
 
 TEST_CASE("an empty batch is a step over nothing") {

@@ -53,13 +53,13 @@ std::vector<std::string> names(std::vector<std::string_view> const& views) { ret
 
 std::string parameter_message(std::string const& loss, std::string_view name, double got, range const& valid) {
   return "prefopt::" + loss + ": " + std::string{name} + " is " + detail::text(got) + ", expected a finite number " +
-      valid.text();
+         valid.text();
 }
 
 /// Just outside and far outside an interval of finite numbers.
 std::vector<double> outside(range const& valid) {
-  std::vector<double> bad{not_a_number, infinity, -infinity, valid.low_is_in ? std::nextafter(valid.low, -infinity) : valid.low,
-                          valid.low - 1};
+  std::vector<double> bad{not_a_number, infinity, -infinity,
+                          valid.low_is_in ? std::nextafter(valid.low, -infinity) : valid.low, valid.low - 1};
   if (valid.high < std::numeric_limits<double>::max()) {
     bad.push_back(valid.high_is_in ? std::nextafter(valid.high, infinity) : valid.high);
     bad.push_back(valid.high + 1);
@@ -118,7 +118,8 @@ TEST_CASE("parameters by name reach the loss and its base") {
   CHECK(same_as_static<double>(make_pair_loss("simpo", {{"gamma", 0.5}, {"beta", 3}}), simpo{.beta = 3, .gamma = 0.5}));
   CHECK(same_as_static<double>(make_pair_loss("smoothed", {{"beta", 3}, {"gamma", 0.5}, {"epsilon", 0.2}}, "simpo"),
                                smoothed<simpo>{.base = {.beta = 3, .gamma = 0.5}, .epsilon = 0.2}));
-  CHECK(same_as_static<float>(make_pair_loss("lcpo", {{"tau", 0.7}}, "ipo_mean"), lcpo<ipo_mean>{.base = {.tau = 0.7}}));
+  CHECK(
+      same_as_static<float>(make_pair_loss("lcpo", {{"tau", 0.7}}, "ipo_mean"), lcpo<ipo_mean>{.base = {.tau = 0.7}}));
   CHECK(same_as_static<float>(make_pair_loss("rdpo", {{"epsilon", 0.3}}), unbiased<dpo>{.epsilon = 0.3}));
   CHECK(same_as_static<float>(make_pair_loss("cdpo", {{"epsilon", 0.3}}), smoothed<dpo>{.epsilon = 0.3}));
   // Losses of any type become run-time ones, also what no name makes.
@@ -153,7 +154,7 @@ TEST_CASE("what cannot be made is refused with what can") {
   CHECK(refused("dpoo") ==
         "prefopt::make_pair_loss: there is no loss \"dpoo\", known are dpo, cdpo, rdpo, ipo, ipo_mean, simpo, ln_dpo, "
         "hinge, cpo, bradley_terry, smoothed, labelled, unbiased, lcpo");
-  CHECK(refused("") .starts_with("prefopt::make_pair_loss: there is no loss \"\", known are dpo"));
+  CHECK(refused("").starts_with("prefopt::make_pair_loss: there is no loss \"\", known are dpo"));
   CHECK(refused("DPO").starts_with("prefopt::make_pair_loss: there is no loss \"DPO\""));
   CHECK(refused("dpo", parameter_values{{"betta", 1}}) ==
         "prefopt::make_pair_loss: dpo has no parameter \"betta\", it has beta");
@@ -171,7 +172,8 @@ TEST_CASE("what cannot be made is refused with what can") {
   CHECK(refused("smoothed", parameter_values{}, "rdpo")
             .starts_with("prefopt::make_pair_loss: smoothed does not go over \"rdpo\", it goes over dpo, "));
   CHECK(refused("dpo", parameter_values{{"beta", -2}}) == "prefopt::dpo: beta is -2, expected a finite number > 0");
-  CHECK(refused("lcpo", parameter_values{{"beta", 0}}, "dpo") == "prefopt::dpo: beta is 0, expected a finite number > 0");
+  CHECK(refused("lcpo", parameter_values{{"beta", 0}}, "dpo") ==
+        "prefopt::dpo: beta is 0, expected a finite number > 0");
 }
 
 TEST_CASE("the cards show the list, in order, with defaults and ranges") {
@@ -209,14 +211,18 @@ TEST_CASE("the cards show the list, in order, with defaults and ranges") {
 TEST_CASE("a list of one's own makes one's own losses and nothing else") {
   using own = loss_list<cubed, dpo>;
   CHECK(same_as_static<double>(make_pair_loss<own>("cubed", {{"scale", 0.5}}), cubed{.scale = 0.5}));
-  CHECK(same_as_static<double>(make_pair_loss<own>("lcpo", {{"scale", 0.001}}, "cubed"), lcpo<cubed>{.base = {.scale = 0.001}}));
+  CHECK(same_as_static<double>(make_pair_loss<own>("lcpo", {{"scale", 0.001}}, "cubed"),
+                               lcpo<cubed>{.base = {.scale = 0.001}}));
   CHECK(same_as_static<float>(make_pair_loss<own>("dpo"), dpo{}));
-  CHECK(refusal([] { static_cast<void>(make_pair_loss<own>("simpo")); })
-            .starts_with("prefopt::make_pair_loss: there is no loss \"simpo\", known are cubed, dpo, "));
-  CHECK(refusal([] { static_cast<void>(make_pair_loss<own>("cubed", {{"scale", 2}})); }) ==
-        "prefopt::cubed: scale is 2, expected a finite number in [-1, 1]");
-  CHECK(refusal([] { static_cast<void>(make_pair_loss<own>("smoothed", {}, "cubed")); })
-            .starts_with("prefopt::make_pair_loss: smoothed does not go over \"cubed\", it goes over dpo"));
+  CHECK(refusal([] {
+          static_cast<void>(make_pair_loss<own>("simpo"));
+        }).starts_with("prefopt::make_pair_loss: there is no loss \"simpo\", known are cubed, dpo, "));
+  CHECK(refusal([] {
+          static_cast<void>(make_pair_loss<own>("cubed", {{"scale", 2}}));
+        }) == "prefopt::cubed: scale is 2, expected a finite number in [-1, 1]");
+  CHECK(refusal([] {
+          static_cast<void>(make_pair_loss<own>("smoothed", {}, "cubed"));
+        }).starts_with("prefopt::make_pair_loss: smoothed does not go over \"cubed\", it goes over dpo"));
   auto const& cards = pair_loss_cards<own>();
   CHECK(cards[0].card.name == "cubed");
   CHECK(cards[0].parameters[0].standard == 1);
@@ -243,7 +249,8 @@ TEST_CASE("parameters of every loss are held to their ranges") {
               loss.*q.member = bad;
               auto const expected = parameter_message(std::string{L::card.name}, q.name, bad, q.valid);
               CHECK(refusal([&] { static_cast<void>(evaluate(loss, pair_batch<double>{})); }) == expected);
-              CHECK(refusal([&] { static_cast<void>(evaluate(any_pair_loss{loss}, pair_batch<float>{})); }) == expected);
+              CHECK(refusal([&] { static_cast<void>(evaluate(any_pair_loss{loss}, pair_batch<float>{})); }) ==
+                    expected);
               CHECK(refusal([&] {
                       static_cast<void>(make_pair_loss(L::card.name, {{std::string{q.name}, bad}}));
                     }) == expected);

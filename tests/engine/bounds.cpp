@@ -1,8 +1,8 @@
 // Nothing is read or written outside the given memory: every column and output lies between two pages that must not be
 // touched.
-#include <span>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <span>
 #include "pairs.hpp"
 
 using namespace prefopt;
@@ -18,7 +18,8 @@ class guarded {
   guarded(std::vector<T> const& values, against side) : page_{static_cast<std::size_t>(sysconf(_SC_PAGESIZE))} {
     std::size_t const bytes = values.size() * sizeof(T), pages = (bytes + page_ - 1) / page_;
     size_ = (pages + 2) * page_;
-    memory_ = static_cast<unsigned char*>(mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    memory_ =
+        static_cast<unsigned char*>(mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     REQUIRE(memory_ != MAP_FAILED);
     auto* const first = side == against::end ? memory_ + (pages + 1) * page_ - bytes : memory_ + page_;
     if (bytes != 0) std::memcpy(first, values.data(), bytes);
@@ -46,16 +47,16 @@ TEMPLATE_TEST_CASE("nothing outside the given memory is touched", "", float, dou
   std::size_t const lanes = xsimd::batch<T>::size;
   auto const loss = any_pair_loss{lcpo<labelled<ln_dpo>>{}};
   for (auto const side : {against::end, against::begin}) {
-    for (std::size_t const n : {std::size_t{1}, lanes - 1, lanes, lanes + 1, std::size_t{255}, std::size_t{256}, std::size_t{257},
-                                std::size_t{4096}, std::size_t{5000}}) {
+    for (std::size_t const n : {std::size_t{1}, lanes - 1, lanes, lanes + 1, std::size_t{255}, std::size_t{256},
+                                std::size_t{257}, std::size_t{4096}, std::size_t{5000}}) {
       pairs<T> const data{n};
       guarded<T> const chosen{data.chosen, side}, rejected{data.rejected, side}, ref_chosen{data.ref_chosen, side},
           ref_rejected{data.ref_rejected, side}, chosen_length{data.chosen_length, side},
           rejected_length{data.rejected_length, side}, weight{data.weight, side}, label{data.label, side},
           reliability{data.reliability, side};
       std::vector<T> const nothing(n, results<T>::untouched);
-      guarded<T> const value{nothing, side}, d_chosen{nothing, side}, d_rejected{nothing, side}, chosen_reward{nothing, side},
-          rejected_reward{nothing, side}, posterior{nothing, side};
+      guarded<T> const value{nothing, side}, d_chosen{nothing, side}, d_rejected{nothing, side},
+          chosen_reward{nothing, side}, rejected_reward{nothing, side}, posterior{nothing, side};
       for (auto const how : {on_invalid::propagate, on_invalid::skip}) {
         auto const seen = evaluate(loss,
                                    pair_batch<T>{.chosen = chosen.values(),
@@ -78,9 +79,11 @@ TEMPLATE_TEST_CASE("nothing outside the given memory is touched", "", float, dou
         CHECK(value.values()[n - 1] != results<T>::untouched);
       }
       std::vector<T> sum(1);
-      sequence_log_probs(dense_tokens<T>{.log_prob = {chosen.values().data(), 1, n}, .mask = {label.values().data(), 1, n}},
-                         {.log_prob = sum});
-      token_gradients(dense_tokens<T>{.log_prob = {chosen.values().data(), 1, n}}, sum, {d_chosen.values().data(), 1, n});
+      sequence_log_probs(
+          dense_tokens<T>{.log_prob = {chosen.values().data(), 1, n}, .mask = {label.values().data(), 1, n}},
+          {.log_prob = sum});
+      token_gradients(dense_tokens<T>{.log_prob = {chosen.values().data(), 1, n}}, sum,
+                      {d_chosen.values().data(), 1, n});
       CHECK(d_chosen.values()[n - 1] == sum[0]);
     }
   }

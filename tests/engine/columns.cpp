@@ -42,13 +42,15 @@ static_assert(makes<column<double>, double (&)[3]> && makes<column<double>, eige
 static_assert(makes<column<double>, eigen_vector const&> && makes<column<double>, Eigen::Vector3d&>);
 static_assert(makes<column<double>, Eigen::Map<eigen_vector>> && makes<column<double>, Eigen::Map<eigen_vector const>>);
 static_assert(makes<column<double>, Eigen::Map<eigen_vector, 0, Eigen::InnerStride<>>>);
-static_assert(makes<column<double>, Eigen::Ref<eigen_vector>> && makes<column<double>, Eigen::Ref<eigen_vector const>&>);
+static_assert(makes<column<double>, Eigen::Ref<eigen_vector>> &&
+              makes<column<double>, Eigen::Ref<eigen_vector const>&>);
 static_assert(makes<column<double>, decltype(std::declval<eigen_matrix&>().col(0))>);
 static_assert(makes<column<double>, decltype(std::declval<eigen_matrix const&>().row(0))>);
 static_assert(makes<column<double>, decltype(std::declval<eigen_matrix&>().diagonal())>);
 static_assert(makes<column<double>, decltype(std::declval<eigen_vector&>().array())>);
 static_assert(makes<column<double>, Eigen::ArrayXf&> && makes<column<float>, Eigen::VectorXi&>);
-static_assert(makes<output<double>, vector&> && makes<output<double>, std::span<double>> && makes<output<double>, eigen_vector&>);
+static_assert(makes<output<double>, vector&> && makes<output<double>, std::span<double>> &&
+              makes<output<double>, eigen_vector&>);
 static_assert(makes<output<double>, decltype(std::declval<eigen_matrix&>().row(0))>);
 static_assert(makes<output<double>, Eigen::Ref<eigen_vector>>);
 
@@ -65,7 +67,8 @@ static_assert(!makes<output<double>, vector> && !makes<output<double>, eigen_vec
 static_assert(!makes<column<double>, eigen_matrix&> && !makes<column<double>, std::list<double>&>);
 static_assert(!makes<column<double>, std::vector<bool>&>);
 static_assert(!makes<column<float>, vector&> && !makes<column<float>, eigen_vector&>);
-static_assert(!makes<column<double>, std::vector<std::string>&> && !makes<column<double>, std::vector<std::complex<float>>&>);
+static_assert(!makes<column<double>, std::vector<std::string>&> &&
+              !makes<column<double>, std::vector<std::complex<float>>&>);
 static_assert(!makes<column<double>, double> && !makes<column<double>, int>);
 static_assert(!makes<output<double>, vector const&> && !makes<output<double>, std::span<double const>>);
 static_assert(!makes<output<double>, eigen_vector const&> && !makes<output<double>, Eigen::Map<eigen_vector const>>);
@@ -190,7 +193,8 @@ TEST_CASE("labels as bool, uint8 and half types") {
   }
   auto const labelled_of = [&](column<double> const& label) {
     results<double> got{n, false};
-    evaluate(labelled<cpo>{}, pair_batch<double>{.chosen = data.chosen, .rejected = data.rejected, .label = label}, got.outputs());
+    evaluate(labelled<cpo>{}, pair_batch<double>{.chosen = data.chosen, .rejected = data.rejected, .label = label},
+             got.outputs());
     return got;
   };
   auto const expected = labelled_of(labels);
@@ -218,10 +222,12 @@ TEST_CASE("log-probs in half or float compute as their values in the batch's typ
     return got;
   };
   CHECK(evaluated(0.0F, low, other).same_bits(evaluated(0.0F, low_values, other)));
-  CHECK(evaluated(0.0, low, other).same_bits(
-      evaluated(0.0, std::vector<double>(low_values.begin(), low_values.end()), std::vector<double>(other.begin(), other.end()))));
-  CHECK(evaluated(0.0, halves, other).same_bits(
-      evaluated(0.0, std::vector<double>(halves.begin(), halves.end()), std::vector<double>(other.begin(), other.end()))));
+  CHECK(evaluated(0.0, low, other)
+            .same_bits(evaluated(0.0, std::vector<double>(low_values.begin(), low_values.end()),
+                                 std::vector<double>(other.begin(), other.end()))));
+  CHECK(evaluated(0.0, halves, other)
+            .same_bits(evaluated(0.0, std::vector<double>(halves.begin(), halves.end()),
+                                 std::vector<double>(other.begin(), other.end()))));
 }
 
 TEST_CASE("Eigen's vectors, maps, refs and blocks, as inputs and as outputs") {
@@ -241,9 +247,10 @@ TEST_CASE("Eigen's vectors, maps, refs and blocks, as inputs and as outputs") {
   Eigen::VectorXd const weight = columns_.col(3);
   Eigen::VectorXd d_chosen(size), d_rejected(size);
   Eigen::MatrixXd out(2, size);
-  CHECK(same_bits(evaluate(cpo{}, pair_batch<double>{.chosen = columns_.col(1), .rejected = lines.col(2), .weight = weight},
-                           {.loss = out.row(1), .d_chosen = d_chosen, .d_rejected = Eigen::Ref<Eigen::VectorXd>{d_rejected}}),
-                  seen));
+  CHECK(same_bits(
+      evaluate(cpo{}, pair_batch<double>{.chosen = columns_.col(1), .rejected = lines.col(2), .weight = weight},
+               {.loss = out.row(1), .d_chosen = d_chosen, .d_rejected = Eigen::Ref<Eigen::VectorXd>{d_rejected}}),
+      seen));
   Eigen::Map<Eigen::VectorXd const> const d{expected.d_chosen.data(), size}, other{expected.d_rejected.data(), size},
       loss{expected.loss.data(), size};
   CHECK(d_chosen == d);
@@ -253,13 +260,14 @@ TEST_CASE("Eigen's vectors, maps, refs and blocks, as inputs and as outputs") {
   Eigen::Map<Eigen::VectorXd, 0, Eigen::InnerStride<>> const strided{lines.data() + 2, size, Eigen::InnerStride<>{3}};
   Eigen::Ref<Eigen::VectorXd const> const reference{columns_.col(1)};
   Eigen::VectorXd again(size);
-  evaluate(cpo{}, pair_batch<double>{.chosen = reference, .rejected = strided, .weight = columns_.rightCols(1).col(0).array()},
+  evaluate(cpo{},
+           pair_batch<double>{.chosen = reference, .rejected = strided, .weight = columns_.rightCols(1).col(0).array()},
            {.d_chosen = again.head(size)});
   CHECK(again == d);
   // A row of a column-major matrix and a diagonal have inner strides.
   Eigen::MatrixXd square = Eigen::MatrixXd::Zero(8, 8);
   for (Eigen::Index i = 0; i < 8; ++i) {
-    square(3, i) = data.chosen[static_cast<std::size_t>(i)] ;
+    square(3, i) = data.chosen[static_cast<std::size_t>(i)];
   }
   for (Eigen::Index i = 0; i < 8; ++i) {
     if (i != 3) square(i, i) = data.rejected[static_cast<std::size_t>(i)];

@@ -7,7 +7,8 @@ using namespace prefopt;
 
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity(), not_a_number = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity(),
+                 not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 /// A batch for dpo of 8 pairs whose members can be changed.
 struct eight {
@@ -196,8 +197,9 @@ TEST_CASE("values out of a column's range are refused, with the first pair and t
   CHECK_NOTHROW(evaluate(lcpo<cpo>{}, batch{.chosen = edge, .rejected = edge, .weight = edge, .reliability = edge}));
   // An integer or boolean column is judged after its conversion.
   std::vector<int> const counts{3, -2, 4};
-  CHECK(refusal_of(simpo{}, batch{.chosen = edge, .rejected = edge, .chosen_length = counts, .rejected_length = edge}) ==
-        "prefopt::evaluate: chosen_length[1] is -2, expected a number >= 0");
+  CHECK(
+      refusal_of(simpo{}, batch{.chosen = edge, .rejected = edge, .chosen_length = counts, .rejected_length = edge}) ==
+      "prefopt::evaluate: chosen_length[1] is -2, expected a number >= 0");
   // In float, the value is the float's.
   std::vector<float> const f(3, 1.0F), above_one{1.0F, 1.5F, 1.0F};
   CHECK(refusal_of(labelled<cpo>{}, pair_batch<float>{.chosen = f, .rejected = f, .label = above_one}) ==
@@ -240,11 +242,10 @@ TEST_CASE("outputs of another size are refused, and a posterior that no loss has
     output<double> outputs::*member;
     std::string name;
   };
-  for (auto const& [member, name] : {named{&outputs::loss, "loss"}, named{&outputs::d_chosen, "d_chosen"},
-                                     named{&outputs::d_rejected, "d_rejected"},
-                                     named{&outputs::chosen_reward, "chosen_reward"},
-                                     named{&outputs::rejected_reward, "rejected_reward"},
-                                     named{&outputs::posterior, "posterior"}}) {
+  for (auto const& [member, name] :
+       {named{&outputs::loss, "loss"}, named{&outputs::d_chosen, "d_chosen"}, named{&outputs::d_rejected, "d_rejected"},
+        named{&outputs::chosen_reward, "chosen_reward"}, named{&outputs::rejected_reward, "rejected_reward"},
+        named{&outputs::posterior, "posterior"}}) {
     for (std::size_t const size : {std::size_t{1}, std::size_t{7}, std::size_t{9}}) {
       results<double> written{8, true};
       std::vector<double> wrong(size, results<double>::untouched);

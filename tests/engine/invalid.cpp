@@ -61,9 +61,9 @@ TEMPLATE_TEST_CASE("non-finite pairs that are skipped are as good as not there",
           continue;
         }
         wrong += got.loss[at] == clean.loss[i] && std::fabs(got.d_chosen[at] - clean.d_chosen[i]) <=
-                    static_cast<T>(tolerance) * std::fabs(clean.d_chosen[i])
-            ? 0
-            : 1;
+                                                      static_cast<T>(tolerance) * std::fabs(clean.d_chosen[i])
+                     ? 0
+                     : 1;
         ++i;
       }
       CHECK(wrong == 0);
@@ -92,8 +92,9 @@ TEST_CASE("a non-finite value in any column that is read skips its pair; accumul
           continue;
         }
         bool const reads = c < 2 || c == 6 || (c < 4 && loss.reads(columns::reference)) ||
-            ((c == 4 || c == 5) && loss.reads(columns::length)) || (c == 7 && loss.reads(columns::margin)) ||
-            (c == 8 && loss.reads(columns::label)) || (c == 9 && loss.reads(columns::reliability));
+                           ((c == 4 || c == 5) && loss.reads(columns::length)) ||
+                           (c == 7 && loss.reads(columns::margin)) || (c == 8 && loss.reads(columns::label)) ||
+                           (c == 9 && loss.reads(columns::reliability));
         CHECK(seen->non_finite == (reads ? 1 : 0));
         CHECK(seen->skipped == (reads ? 1 : 0));
         CHECK(std::isfinite(seen->loss));
@@ -186,8 +187,8 @@ TEST_CASE("a pair that is empty and not finite is counted in both and skipped on
 
 TEST_CASE("a mean over nothing but skipped pairs is 0") {
   std::vector<double> const a{not_a_number<double>, infinity<double>}, weight{1, 2};
-  auto const seen =
-      evaluate(cpo{}, pair_batch<double>{.chosen = a, .rejected = a, .weight = weight}, {}, {.non_finite = on_invalid::skip});
+  auto const seen = evaluate(cpo{}, pair_batch<double>{.chosen = a, .rejected = a, .weight = weight}, {},
+                             {.non_finite = on_invalid::skip});
   CHECK(seen.loss == 0);
   CHECK(seen.accuracy == 0);
   CHECK(seen.margin == 0);

@@ -92,9 +92,12 @@ TEMPLATE_TEST_CASE("four spellings of one loss give the same numbers, report and
     CHECK(std::fabs(x.loss - y.loss) <= tolerance * std::fabs(y.loss));
     CHECK(x.accuracy == y.accuracy);
     for (std::size_t i = 0; i < n; ++i) {
-      REQUIRE(std::fabs(static_cast<double>(a.loss[i] - b.loss[i])) <= tolerance * std::fabs(static_cast<double>(b.loss[i])));
-      REQUIRE(std::fabs(static_cast<double>(a.d_chosen[i] - b.d_chosen[i])) <= tolerance * std::fabs(static_cast<double>(b.d_chosen[i])));
-      REQUIRE(std::fabs(static_cast<double>(a.d_rejected[i] - b.d_rejected[i])) <= tolerance * std::fabs(static_cast<double>(b.d_rejected[i])));
+      REQUIRE(std::fabs(static_cast<double>(a.loss[i] - b.loss[i])) <=
+              tolerance * std::fabs(static_cast<double>(b.loss[i])));
+      REQUIRE(std::fabs(static_cast<double>(a.d_chosen[i] - b.d_chosen[i])) <=
+              tolerance * std::fabs(static_cast<double>(b.d_chosen[i])));
+      REQUIRE(std::fabs(static_cast<double>(a.d_rejected[i] - b.d_rejected[i])) <=
+              tolerance * std::fabs(static_cast<double>(b.d_rejected[i])));
     }
   };
   double const tolerance = sizeof(T) == 4 ? 1e-6 : 1e-14;
@@ -124,28 +127,38 @@ TEST_CASE("a user's loss is called \"this loss\" in errors unless it has a card"
 }
 
 TEST_CASE("a user's loss reads the further columns; those not given have their neutral value") {
-  std::vector<double> const a{-2, -6}, b{-8, -4}, length{2, 2}, other{4, 1}, label{0.5, 1}, margin{10, 20}, eta{0.25, 0.5};
+  std::vector<double> const a{-2, -6}, b{-8, -4}, length{2, 2}, other{4, 1}, label{0.5, 1}, margin{10, 20},
+      eta{0.25, 0.5};
   results<double> got{2, false};
   evaluate(by_row{},
-           pair_batch<double>{.chosen = a, .rejected = b, .chosen_length = length, .rejected_length = other, .margin = margin,
-                              .label = label, .reliability = eta},
+           pair_batch<double>{.chosen = a,
+                              .rejected = b,
+                              .chosen_length = length,
+                              .rejected_length = other,
+                              .margin = margin,
+                              .label = label,
+                              .reliability = eta},
            got.outputs(), {.reduction = reduction::sum});
   CHECK(got.loss == std::vector<double>{0.5 * -1 - 0.25 * -2 + 10, -3 - 0.5 * -4 + 20});
   CHECK(got.d_chosen == std::vector<double>{0.25, 0.5});
   CHECK(got.d_rejected == std::vector<double>{-0.25 / 4, -0.5});
   CHECK(got.chosen_reward == std::vector<double>{-1, -3});
-  evaluate(by_row{}, pair_batch<double>{.chosen = a, .rejected = b, .chosen_length = length, .rejected_length = other, .label = label},
-           got.outputs(), {.reduction = reduction::sum});
+  evaluate(
+      by_row{},
+      pair_batch<double>{.chosen = a, .rejected = b, .chosen_length = length, .rejected_length = other, .label = label},
+      got.outputs(), {.reduction = reduction::sum});
   CHECK(got.loss == std::vector<double>{0.5 * -1 + 2, -3 + 4.0});
-  CHECK(refusal_of(by_row{}, pair_batch<double>{.chosen = a, .rejected = b, .chosen_length = length, .rejected_length = other}) ==
+  CHECK(refusal_of(by_row{},
+                   pair_batch<double>{.chosen = a, .rejected = b, .chosen_length = length, .rejected_length = other}) ==
         "prefopt::evaluate: this loss needs the column label, which is not given");
 }
 
 TEST_CASE("a score of one's own is read from the right columns and differentiated") {
   std::vector<double> const a{-2}, b{-8}, ref_a{1}, ref_b{3};
   results<double> got{1, false};
-  auto const seen = evaluate(by_score{}, pair_batch<double>{.chosen = a, .rejected = b, .ref_chosen = ref_a, .ref_rejected = ref_b},
-                             got.outputs());
+  auto const seen =
+      evaluate(by_score{}, pair_batch<double>{.chosen = a, .rejected = b, .ref_chosen = ref_a, .ref_rejected = ref_b},
+               got.outputs());
   CHECK(got.loss[0] == 1);
   CHECK(got.d_chosen[0] == 1);
   CHECK(got.d_rejected[0] == -1);

@@ -44,8 +44,8 @@ struct pairs {
   [[nodiscard]] std::size_t size() const { return chosen.size(); }
 
   std::vector<std::vector<T>*> all() {
-    return {&chosen, &rejected, &ref_chosen, &ref_rejected, &chosen_length, &rejected_length, &weight, &margin, &label,
-            &reliability};
+    return {&chosen,          &rejected, &ref_chosen, &ref_rejected, &chosen_length,
+            &rejected_length, &weight,   &margin,     &label,        &reliability};
   }
 
   /// The columns that the loss reads, and the weights if wanted, for pairs [begin, begin + count).
@@ -81,8 +81,13 @@ struct results {
   bool has_posterior;
 
   results(std::size_t n, bool with_posterior)
-      : loss(n, untouched), d_chosen(loss), d_rejected(loss), chosen_reward(loss), rejected_reward(loss),
-        posterior(with_posterior ? n : 0, untouched), has_posterior{with_posterior} {}
+      : loss(n, untouched),
+        d_chosen(loss),
+        d_rejected(loss),
+        chosen_reward(loss),
+        rejected_reward(loss),
+        posterior(with_posterior ? n : 0, untouched),
+        has_posterior{with_posterior} {}
   results(std::size_t n, prefopt::any_pair_loss const& like) : results{n, like.has_posterior()} {}
 
   [[nodiscard]] prefopt::pair_outputs<T> outputs() {
@@ -112,7 +117,8 @@ struct results {
     auto const mine = all(), theirs = other.all();
     for (std::size_t c = 0; c < mine.size(); ++c) {
       if (mine[c]->empty() && theirs[c]->empty()) continue;
-      if (count != 0 && std::memcmp(mine[c]->data() + begin, theirs[c]->data() + from, count * sizeof(T)) != 0) return false;
+      if (count != 0 && std::memcmp(mine[c]->data() + begin, theirs[c]->data() + from, count * sizeof(T)) != 0)
+        return false;
     }
     return true;
   }
@@ -125,9 +131,9 @@ inline bool same_bits(double a, double b) { return std::memcmp(&a, &b, sizeof a)
 
 inline bool same_bits(prefopt::report const& a, prefopt::report const& b) {
   return same_bits(a.loss, b.loss) && same_bits(a.accuracy, b.accuracy) && same_bits(a.margin, b.margin) &&
-      same_bits(a.chosen_reward, b.chosen_reward) && same_bits(a.rejected_reward, b.rejected_reward) &&
-      same_bits(a.weight, b.weight) && a.count == b.count && a.skipped == b.skipped && a.non_finite == b.non_finite &&
-      a.empty == b.empty;
+         same_bits(a.chosen_reward, b.chosen_reward) && same_bits(a.rejected_reward, b.rejected_reward) &&
+         same_bits(a.weight, b.weight) && a.count == b.count && a.skipped == b.skipped &&
+         a.non_finite == b.non_finite && a.empty == b.empty;
 }
 
 /// The text of the std::invalid_argument that the call throws, or what else happened.

@@ -47,8 +47,8 @@ TEMPLATE_TEST_CASE("a pair's result does not depend on the size of the batch or 
     evaluate(loss, data.batch(loss, 0, period), once.outputs(), each);
     CHECK(std::find(once.loss.begin(), once.loss.end(), results<T>::untouched) == once.loss.end());
 
-    for (std::size_t const n : {std::size_t{0}, std::size_t{1}, lanes - 1, lanes, lanes + 1, std::size_t{255}, std::size_t{256},
-                                std::size_t{257}, std::size_t{4095}, std::size_t{4097}, most}) {
+    for (std::size_t const n : {std::size_t{0}, std::size_t{1}, lanes - 1, lanes, lanes + 1, std::size_t{255},
+                                std::size_t{256}, std::size_t{257}, std::size_t{4095}, std::size_t{4097}, most}) {
       results<T> batch{n, loss};
       auto const seen = evaluate(loss, data.batch(loss, 0, n), batch.outputs(), each);
       CHECK(seen.count == n);
@@ -93,7 +93,8 @@ TEMPLATE_TEST_CASE("a pair's result does not depend on the size of the batch or 
   }
 }
 
-TEMPLATE_TEST_CASE("a NaN, an infinity or an extreme value in one pair leaves every other pair alone", "", float, double) {
+TEMPLATE_TEST_CASE("a NaN, an infinity or an extreme value in one pair leaves every other pair alone", "", float,
+                   double) {
   using T = TestType;
   constexpr std::size_t n = 300;
   pairs<T> const clean{n};
@@ -208,11 +209,12 @@ TEMPLATE_TEST_CASE("outputs may lie where the inputs lie", "", float, double) {
       options const chosen_options{.gradient = how, .non_finite = on_invalid::skip};
       auto const expected = evaluate(loss, data.batch(loss), apart.outputs(), chosen_options);
       auto place = data;
-      auto const in_place = pair_outputs<T>{.loss = place.weight,
-                                            .d_chosen = place.chosen,
-                                            .d_rejected = place.rejected,
-                                            .chosen_reward = loss.reads(columns::reference) ? place.ref_chosen : place.label,
-                                            .rejected_reward = loss.reads(columns::length) ? place.rejected_length : place.margin};
+      auto const in_place =
+          pair_outputs<T>{.loss = place.weight,
+                          .d_chosen = place.chosen,
+                          .d_rejected = place.rejected,
+                          .chosen_reward = loss.reads(columns::reference) ? place.ref_chosen : place.label,
+                          .rejected_reward = loss.reads(columns::length) ? place.rejected_length : place.margin};
       auto const seen = evaluate(loss, place.batch(loss), in_place, chosen_options);
       CHECK(same_bits(seen, expected));
       CHECK(place.weight == apart.loss);
@@ -234,8 +236,10 @@ TEST_CASE("strided outputs may lie where strided inputs lie") {
   }
   results<double> apart{n, false};
   evaluate(cpo{}, data.batch(cpo{}), apart.outputs());
-  evaluate(cpo{}, pair_batch<double>{.chosen = {both.data(), n, 2}, .rejected = {both.data() + 1, n, 2}, .weight = data.weight},
-           {.d_chosen = {both.data(), n, 2}, .d_rejected = {both.data() + 1, n, 2}});
+  evaluate(
+      cpo{},
+      pair_batch<double>{.chosen = {both.data(), n, 2}, .rejected = {both.data() + 1, n, 2}, .weight = data.weight},
+      {.d_chosen = {both.data(), n, 2}, .d_rejected = {both.data() + 1, n, 2}});
   for (std::size_t i = 0; i < n; ++i) {
     REQUIRE(both[2 * i] == apart.d_chosen[i]);
     REQUIRE(both[2 * i + 1] == apart.d_rejected[i]);

@@ -27,8 +27,10 @@ TEST_CASE("dpo and simpo as their papers write them, from the columns to the rep
   std::vector<long double> slopes;
   for (std::size_t i = 0; i < n; ++i) {
     long double const better = static_cast<long double>(a[i]) - static_cast<long double>(data.ref_chosen[i]);
-    long double const worse = static_cast<long double>(data.rejected[i]) - static_cast<long double>(data.ref_rejected[i]);
-    long double const z = static_cast<long double>(beta) * (better - worse), w = static_cast<long double>(data.weight[i]);
+    long double const worse =
+        static_cast<long double>(data.rejected[i]) - static_cast<long double>(data.ref_rejected[i]);
+    long double const z = static_cast<long double>(beta) * (better - worse),
+                      w = static_cast<long double>(data.weight[i]);
     long double const value = w * (std::log1p(std::exp(-std::fabs(z))) + std::max(-z, 0.0L));
     CHECK(close(got.loss[i], value, 1e-12));
     CHECK(close(got.chosen_reward[i], static_cast<long double>(beta) * better, 1e-12));
@@ -63,7 +65,8 @@ TEST_CASE("dpo and simpo as their papers write them, from the columns to the rep
     double const slope = -2.5 / (1 + std::exp(2.5 * u - 0.5)) * data.weight[i];
     CHECK(std::fabs(mean.d_chosen[i] - slope / data.chosen_length[i]) <= 1e-12 * std::fabs(slope));
     CHECK(std::fabs(mean.d_rejected[i] + slope / data.rejected_length[i]) <= 1e-12 * std::fabs(slope));
-    CHECK(std::fabs(mean.chosen_reward[i] - 2.5 * a[i] / data.chosen_length[i]) <= 1e-12 * std::fabs(mean.chosen_reward[i]));
+    CHECK(std::fabs(mean.chosen_reward[i] - 2.5 * a[i] / data.chosen_length[i]) <=
+          1e-12 * std::fabs(mean.chosen_reward[i]));
   }
 }
 
@@ -79,7 +82,8 @@ TEST_CASE("every loss: the report is what its outputs add up to, under every red
       auto const sum_report = evaluate(loss, batch, sum.outputs(), {.reduction = reduction::sum});
       auto const mean_report = evaluate(loss, batch, mean.outputs());
       auto const divided_report = evaluate(loss, batch, divided.outputs(), {.denominator = 64.0});
-      long double const weights = weighted ? sum_of(data.weight) : static_cast<long double>(n), total = sum_of(own.loss);
+      long double const weights = weighted ? sum_of(data.weight) : static_cast<long double>(n),
+                        total = sum_of(own.loss);
 
       CHECK(close(none_report.loss, total / weights, 1e-12));
       CHECK(close(sum_report.loss, total, 1e-12));
@@ -90,8 +94,8 @@ TEST_CASE("every loss: the report is what its outputs add up to, under every red
         CHECK(seen.count == n);
         CHECK(close(seen.chosen_reward, sum_of(own.chosen_reward) / n, 1e-12));
         CHECK(close(seen.rejected_reward, sum_of(own.rejected_reward) / n, 1e-12));
-        CHECK(std::fabs(seen.margin - static_cast<double>((sum_of(own.chosen_reward) - sum_of(own.rejected_reward)) / n)) <
-              1e-11);
+        CHECK(std::fabs(seen.margin -
+                        static_cast<double>((sum_of(own.chosen_reward) - sum_of(own.rejected_reward)) / n)) < 1e-11);
       }
       // Losses, rewards and posteriors are each pair's own, whatever the reduction; gradients are of the reduced loss.
       CHECK(own.loss == sum.loss);
@@ -180,7 +184,8 @@ TEMPLATE_TEST_CASE("accumulate adds the gradients and nothing else to what is th
     for (std::size_t i = 0; i < n; ++i) {
       // The addition may be fused with the product before it.
       T const expected = before_chosen[i] + assigned.d_chosen[i];
-      wrong += std::fabs(added.d_chosen[i] - expected) <= std::numeric_limits<T>::epsilon() * std::fabs(expected) ? 0 : 1;
+      wrong +=
+          std::fabs(added.d_chosen[i] - expected) <= std::numeric_limits<T>::epsilon() * std::fabs(expected) ? 0 : 1;
       T const other = before_rejected[i] + assigned.d_rejected[i];
       wrong += std::fabs(added.d_rejected[i] - other) <= std::numeric_limits<T>::epsilon() * std::fabs(other) ? 0 : 1;
     }

@@ -118,7 +118,8 @@ TEMPLATE_TEST_CASE("any storage order, stride and mask type gives the same bits"
   row_major<T> marks = Eigen::Map<row_major<T> const>(data.mask.data(), sequences, width);
   Eigen::Array<T, Eigen::Dynamic, Eigen::Dynamic> const columns_ = rows, column_marks = marks;
   Eigen::Array<bool, Eigen::Dynamic, Eigen::Dynamic> const flags = marks != T(0);
-  Eigen::Array<std::uint8_t, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> const bytes = flags.template cast<std::uint8_t>();
+  Eigen::Array<std::uint8_t, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> const bytes =
+      flags.template cast<std::uint8_t>();
   Eigen::Array<int, Eigen::Dynamic, Eigen::Dynamic> const integers = flags.template cast<int>() * 3;
   CHECK(sums_of(tokens_of(rows, marks)) == expected);
   CHECK(sums_of(tokens_of(columns_, column_marks)) == expected);
@@ -128,14 +129,15 @@ TEMPLATE_TEST_CASE("any storage order, stride and mask type gives the same bits"
   CHECK(sums_of(tokens_of(columns_, integers)) == expected);
 
   // A block of a larger matrix, a transposed one, backwards rows.
-  Eigen::Array<T, Eigen::Dynamic, Eigen::Dynamic> large = Eigen::Array<T, Eigen::Dynamic, Eigen::Dynamic>::Constant(
-      sequences + 3, width + 5, nan_value<T>);
+  Eigen::Array<T, Eigen::Dynamic, Eigen::Dynamic> large =
+      Eigen::Array<T, Eigen::Dynamic, Eigen::Dynamic>::Constant(sequences + 3, width + 5, nan_value<T>);
   large.block(2, 4, sequences, width) = rows;
   CHECK(sums_of(tokens_of(large.block(2, 4, sequences, width), flags)) == expected);
   Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic> const across = rows.matrix().transpose();
   CHECK(sums_of(tokens_of(across.transpose(), flags)) == expected);
   dense_tokens<T> const upside_down{
-      .log_prob = {data.log_prob.data() + (sequences - 1) * width, sequences, width, -static_cast<std::ptrdiff_t>(width)},
+      .log_prob = {data.log_prob.data() + (sequences - 1) * width, sequences, width,
+                   -static_cast<std::ptrdiff_t>(width)},
       .mask = {data.mask.data() + (sequences - 1) * width, sequences, width, -static_cast<std::ptrdiff_t>(width)}};
   auto reversed = sums_of(upside_down);
   std::reverse(reversed.log_prob.begin(), reversed.log_prob.end());
@@ -170,7 +172,8 @@ TEMPLATE_TEST_CASE("packed sequences with offsets of any integer type are the de
   CHECK(sum[0] == -2);
   CHECK(length[0] == 1);
   std::vector<int> const all{0, 3};
-  sequence_log_probs(packed_tokens<T>{.log_prob = three, .offsets = all, .mask = mask}, {.log_prob = sum, .length = length});
+  sequence_log_probs(packed_tokens<T>{.log_prob = three, .offsets = all, .mask = mask},
+                     {.log_prob = sum, .length = length});
   CHECK(sum[0] == -5);
   CHECK(length[0] == 2);
 }
@@ -277,7 +280,8 @@ TEMPLATE_TEST_CASE("each token gets its sequence's gradient, masked ones 0; accu
 
 TEST_CASE("results do not depend on the executor") {
   constexpr std::size_t many = 1000, long_ = 77;
-  std::vector<float> tokens(many * long_), serial(many), pooled(many), d(many, 1.5F), out(tokens.size()), other(tokens.size());
+  std::vector<float> tokens(many * long_), serial(many), pooled(many), d(many, 1.5F), out(tokens.size()),
+      other(tokens.size());
   std::mt19937 engine{5};
   for (auto& x : tokens) x = -static_cast<float>(engine()) * 1e-9F;
   dense_tokens<float> const dense{.log_prob = {tokens.data(), many, long_}};
@@ -333,16 +337,18 @@ TEST_CASE("shapes and offsets that do not fit are refused before anything is wri
   CHECK(packed({0, 3, 6}) == "no error");
   out = {5.0, 5.0};
   std::vector<std::uint64_t> const huge{0, 3, std::numeric_limits<std::uint64_t>::max()};
-  CHECK(refused(packed_tokens<double>{.log_prob = tokens, .offsets = huge}) !=  "no error");
+  CHECK(refused(packed_tokens<double>{.log_prob = tokens, .offsets = huge}) != "no error");
   std::vector<int> const offsets{0, 3, 6};
   CHECK(refused(packed_tokens<double>{.log_prob = tokens, .offsets = offsets, .mask = five}) ==
         "prefopt::sequence_log_probs: mask has 5 elements, log_prob has 6");
   CHECK(out == std::vector<double>{5.0, 5.0});
 
-  CHECK(refusal([&] { token_gradients(dense, d, {d_tokens.data(), 3, 2}); }) ==
-        "prefopt::token_gradients: the gradient is 3 x 2, log_prob is 2 x 3");
-  CHECK(refusal([&] { token_gradients(dense, three, {d_tokens.data(), 2, 3}); }) ==
-        "prefopt::token_gradients: d_sequence has 3 elements, there are 2 sequences");
+  CHECK(refusal([&] {
+          token_gradients(dense, d, {d_tokens.data(), 3, 2});
+        }) == "prefopt::token_gradients: the gradient is 3 x 2, log_prob is 2 x 3");
+  CHECK(refusal([&] {
+          token_gradients(dense, three, {d_tokens.data(), 2, 3});
+        }) == "prefopt::token_gradients: d_sequence has 3 elements, there are 2 sequences");
   CHECK(refusal([&] {
           token_gradients(packed_tokens<double>{.log_prob = tokens, .offsets = offsets}, d, {d_tokens.data(), 5});
         }) == "prefopt::token_gradients: the gradient has 5 elements, log_prob has 6");

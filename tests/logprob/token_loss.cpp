@@ -38,7 +38,8 @@ struct completions {
     for (auto* side : {&chosen, &rejected}) {
       auto& mask = side == &chosen ? chosen_mask : rejected_mask;
       for (Eigen::Index i = 0; i < pairs_; ++i) {
-        auto const begin = static_cast<Eigen::Index>(engine() % 5), end = width - static_cast<Eigen::Index>(engine() % 7);
+        auto const begin = static_cast<Eigen::Index>(engine() % 5),
+                   end = width - static_cast<Eigen::Index>(engine() % 7);
         for (Eigen::Index t = 0; t < width; ++t) {
           mask(i, t) = t >= begin && t < end ? 1 : 0;
           (*side)(i, t) = mask(i, t) != 0 ? -3 * uniform() : std::numeric_limits<double>::quiet_NaN();
@@ -124,15 +125,14 @@ TEST_CASE("the token level is the sequence level between two sums") {
         whole.rejected_length = b_length;
       }
       auto const expected = evaluate(
-          loss, whole, {.loss = value, .d_chosen = d_a, .d_rejected = d_b, .rejected_reward = reward, .posterior = posterior},
+          loss, whole,
+          {.loss = value, .d_chosen = d_a, .d_rejected = d_b, .rejected_reward = reward, .posterior = posterior},
           {.reduction = how});
       matrix_of d_chosen(pairs_, width), d_rejected = matrix_of::Constant(pairs_, width, 4.0);
-      auto const seen = evaluate(loss, tokens,
-                                 {.loss = other_value,
-                                  .d_chosen = d_chosen,
-                                  .rejected_reward = other_reward,
-                                  .posterior = other_posterior},
-                                 {.reduction = how});
+      auto const seen = evaluate(
+          loss, tokens,
+          {.loss = other_value, .d_chosen = d_chosen, .rejected_reward = other_reward, .posterior = other_posterior},
+          {.reduction = how});
       CHECK(seen.loss == expected.loss);
       CHECK(seen.accuracy == expected.accuracy);
       CHECK(seen.weight == expected.weight);
@@ -181,7 +181,8 @@ TEST_CASE("packed tokens give what dense ones give") {
                                                          .reliability = dense.reliability};
     matrix_of d_dense(pairs_, width);
     std::vector<double> d_packed(flat[0].size());
-    auto const one = evaluate(loss, dense, {.d_chosen = d_dense}), other = evaluate(loss, packed, {.d_chosen = d_packed});
+    auto const one = evaluate(loss, dense, {.d_chosen = d_dense}),
+               other = evaluate(loss, packed, {.d_chosen = d_packed});
     CHECK(one.loss == other.loss);
     std::size_t at = 0;
     for (Eigen::Index i = 0; i < pairs_; ++i) {
@@ -202,7 +203,8 @@ TEST_CASE("an empty completion follows the option for losses of sums and of mean
     matrix_of d_chosen = matrix_of::Constant(pairs_, width, 5.0), d_rejected = d_chosen;
     std::vector<double> value(static_cast<std::size_t>(pairs_), 5.0);
     auto const run = [&](options const& chosen_options) {
-      return evaluate(loss, data.batch(loss), {.loss = value, .d_chosen = d_chosen, .d_rejected = d_rejected}, chosen_options);
+      return evaluate(loss, data.batch(loss), {.loss = value, .d_chosen = d_chosen, .d_rejected = d_rejected},
+                      chosen_options);
     };
     CHECK(refusal([&] { run({}); }) ==
           "prefopt::evaluate: pair 4 has a completion of length 0, which options.empty calls an error");
@@ -306,8 +308,9 @@ TEST_CASE("float tokens and a pool") {
   auto const two = evaluate(simpo{}, batch, {.d_chosen = other}, {.executor = backwards});
   CHECK(one.loss == two.loss);
   CHECK((d == other).all());
-  CHECK(std::fabs(one.loss - evaluate(simpo{}, token_pair_batch<dense_tokens<double>>{
-                                                    .chosen = tokens_of(data.chosen, data.chosen_mask),
-                                                    .rejected = tokens_of(data.rejected, data.rejected_mask)})
+  CHECK(std::fabs(one.loss - evaluate(simpo{},
+                                      token_pair_batch<dense_tokens<double>>{
+                                          .chosen = tokens_of(data.chosen, data.chosen_mask),
+                                          .rejected = tokens_of(data.rejected, data.rejected_mask)})
                                  .loss) < 1e-6);
 }

@@ -29,6 +29,12 @@ std::vector<pair> extreme_pairs() {
 /// Every number of L's results over the pairs against the oracle.
 template <class T, class L>
 void check_against_oracle(L const& loss, std::vector<pair> const& pairs) {
+  using prefopt::columns;
+  CHECK(reads<L>(columns::reference) == dependence<L>::reference);
+  CHECK(reads<L>(columns::length) == dependence<L>::length);
+  CHECK(reads<L>(columns::margin) == dependence<L>::margin);
+  CHECK(reads<L>(columns::label) == dependence<L>::label);
+  CHECK(reads<L>(columns::reliability) == dependence<L>::reliability);
   auto const got = results_of<T>(loss, pairs);
   std::size_t compared = 0;
   for (std::size_t i = 0; i < pairs.size(); ++i) {

@@ -114,6 +114,25 @@ dual score(L const& loss, dual const& log_prob, real reference, real length) {
   }
 }
 
+/// The columns that a loss is a function of, by its paper.
+template <class L>
+struct dependence {
+  static constexpr bool reference = is_anchored<L>, length = is_mean<L>,
+                        margin = std::same_as<L, prefopt::bradley_terry>, label = false, reliability = false;
+};
+template <class L>
+  requires is_modified<L>
+struct dependence<L> : dependence<decltype(L::base)> {
+};
+template <class L>
+struct dependence<prefopt::labelled<L>> : dependence<L> {
+  static constexpr bool label = true;
+};
+template <class L>
+struct dependence<prefopt::lcpo<L>> : dependence<L> {
+  static constexpr bool reliability = true;
+};
+
 // Logits: what the link is applied to, of the difference of the scores.
 
 template <class L>

@@ -4,8 +4,9 @@
 
 double loss_with_exceptions() {
   std::vector<double> const a{-1}, b{-2}, zero{0};
-  return prefopt::evaluate(prefopt::dpo{},
-                           prefopt::pair_batch<double>{.chosen = a, .rejected = b, .ref_chosen = zero, .ref_rejected = zero})
+  return prefopt::evaluate(
+             prefopt::dpo{},
+             prefopt::pair_batch<double>{.chosen = a, .rejected = b, .ref_chosen = zero, .ref_rejected = zero})
       .loss;
 }
 

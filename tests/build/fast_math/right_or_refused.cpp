@@ -46,7 +46,9 @@ int main() {
   } catch (std::invalid_argument const& error) {
     std::string const text = error.what();
     std::printf("%s\n", text.c_str());
-    return text.find("-fassociative-math") != std::string::npos || text.find("-fno-honor-nans") != std::string::npos ? 0 : 1;
+    return text.find("-fassociative-math") != std::string::npos || text.find("-fno-honor-nans") != std::string::npos
+               ? 0
+               : 1;
   }
   std::printf("right\n");
 }

@@ -66,6 +66,6 @@ std::string KERNEL_NAME() {
     refuses = true;
   }
   return std::to_string(xsimd::batch<float>::size * sizeof(float)) + " bytes, f32 " +
-      std::to_string(hash_of_work<float>()) + ", f64 " + std::to_string(hash_of_work<double>()) +
-      (refuses ? "" : ", does not refuse");
+         std::to_string(hash_of_work<float>()) + ", f64 " + std::to_string(hash_of_work<double>()) +
+         (refuses ? "" : ", does not refuse");
 }
