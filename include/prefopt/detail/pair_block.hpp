@@ -83,37 +83,38 @@ PREFOPT_INLINE void store_ahead(V const& x, T* to) noexcept {
 /// Calls step(in, out, offset, live) for every batch of lanes of a block: the one loop over pairs. The last, short
 /// batch is padded with copies of its last pair and goes through the same code, so that a pair's result does not depend
 /// on where it stands. `live` marks the lanes that hold pairs.
+/// Takes the block over: its pointers end at the padding. They are read where the caller wrote them, one by one.
 template <class V, class T, class Step>
-PREFOPT_INLINE void for_each_lanes(pair_block<T> const& block, Step const& step) noexcept {
+PREFOPT_INLINE void for_each_lanes(pair_block<T>& block, Step const& step) noexcept {
   constexpr std::size_t lanes = V::size;
   alignas(64) T tail_in[input_count][lanes];
   alignas(64) T tail_out[output_count][lanes];
-  auto in = block.in;
-  auto out = block.out;
+  std::array<T*, output_count> tail_target;
   auto live = V(T(0)) == V(T(0));
   std::size_t const whole = block.count - block.count % lanes, rest = block.count - whole;
   for (std::size_t i = 0; i < block.count; i += lanes) {
     std::size_t offset = i;
     if (i == whole) {
       for (std::size_t c = 0; c < input_count; ++c) {
-        if (in[c] == nullptr) continue;
-        for (std::size_t j = 0; j < lanes; ++j) tail_in[c][j] = in[c][i + std::min(j, rest - 1)];
-        in[c] = tail_in[c];
+        if (block.in[c] == nullptr) continue;
+        for (std::size_t j = 0; j < lanes; ++j) tail_in[c][j] = block.in[c][i + std::min(j, rest - 1)];
+        block.in[c] = tail_in[c];
       }
       for (std::size_t c = 0; c < output_count; ++c) {
-        if (out[c] == nullptr) continue;
-        for (std::size_t j = 0; j < rest; ++j) tail_out[c][j] = out[c][i + j];
-        for (std::size_t j = rest; j < lanes; ++j) tail_out[c][j] = T(0);
-        out[c] = tail_out[c];
+        tail_target[c] = nullptr;
+        if (block.out[c] == nullptr) continue;
+        tail_target[c] = block.out[c] + whole;
+        std::fill(std::copy_n(tail_target[c], rest, tail_out[c]), tail_out[c] + lanes, T(0));
+        block.out[c] = tail_out[c];
       }
       offset = 0;
       live = lane_numbers<T, typename V::arch_type>() < V(static_cast<T>(rest));
     }
-    step(in, out, offset, live);
+    step(block.in, block.out, offset, live);
   }
   if (rest != 0) {
     for (std::size_t c = 0; c < output_count; ++c) {
-      if (block.out[c] != nullptr) std::copy_n(tail_out[c], rest, block.out[c] + whole);
+      if (tail_target[c] != nullptr) std::copy_n(tail_out[c], rest, tail_target[c]);
     }
   }
 }

@@ -33,7 +33,7 @@ struct parts {
   explicit constexpr parts(std::size_t n) noexcept : pairs{n} {
     std::size_t const blocks = (n + block_pairs - 1) / block_pairs;
     length = std::max<std::size_t>((blocks + most_parts - 1) / most_parts, 16) * block_pairs;
-    count = (n + length - 1) / length;
+    count = n <= length ? static_cast<std::size_t>(n != 0) : (n + length - 1) / length;
   }
 };
 
@@ -127,7 +127,7 @@ PREFOPT_COLD void note_first(xsimd::batch_bool<T, Arch> const& lanes, std::size_
 }
 
 template <class T, class Arch>
-PREFOPT_NOINLINE void inspect(pair_block<T> const& block, std::size_t begin, bool needs_finite, bool has_empty,
+PREFOPT_NOINLINE void inspect(pair_block<T>& block, std::size_t begin, bool needs_finite, bool has_empty,
                               bool skip_non_finite, bool skip_empty, inspection& seen) noexcept {
   using V = xsimd::batch<T, Arch>;
   V const zero(T(0)), one(T(1));
@@ -312,8 +312,7 @@ report evaluate_pairs(pair_traits const& traits, pair_kernel<T> kernel, void con
     pair_batch<T> judged = batch;
     if (!needs_finite) judged.rejected = judged.ref_chosen = judged.ref_rejected = judged.margin = {};
     auto const seen = for_each_block<T, inspection>(
-        judged, {}, false, options.executor,
-        [&](pair_block<T> const& block, std::size_t begin, inspection& sums) noexcept {
+        judged, {}, false, options.executor, [&](pair_block<T>& block, std::size_t begin, inspection& sums) noexcept {
           inspect<T, Arch>(block, begin, needs_finite, has_empty, skip_non_finite, skip_empty, sums);
         });
     if (seen.out_of_range != inspection::no_pair) fail_for_range(batch, seen.out_of_range, skip_non_finite);
@@ -337,7 +336,7 @@ report evaluate_pairs(pair_traits const& traits, pair_kernel<T> kernel, void con
       .has_empty = has_empty};
   auto const sums = for_each_block<T, pair_sums>(
       batch, results, settings.accumulate, options.executor,
-      [&](pair_block<T> const& block, std::size_t, pair_sums& part) noexcept { kernel(loss, settings, block, part); });
+      [&](pair_block<T>& block, std::size_t, pair_sums& part) noexcept { kernel(loss, settings, block, part); });
 
   double const pairs = sums.counted == 0 ? 1 : sums.counted;
   return {.loss = options.reduction == reduction::sum ? sums.loss : sums.loss / denominator,

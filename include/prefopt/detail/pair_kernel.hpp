@@ -37,7 +37,7 @@ struct pair_sums {
 
 /// One block of pairs: writes the outputs, adds to the sums. Reads each input and writes each output once.
 template <class T>
-using pair_kernel = void (*)(void const* loss, pair_settings<T> const&, pair_block<T> const&, pair_sums&) noexcept;
+using pair_kernel = void (*)(void const* loss, pair_settings<T> const&, pair_block<T>&, pair_sums&) noexcept;
 
 template <class V, class T>
 PREFOPT_INLINE auto empty_completion(std::array<T const*, input_count> const& in, std::size_t offset) noexcept {
@@ -47,8 +47,8 @@ PREFOPT_INLINE auto empty_completion(std::array<T const*, input_count> const& in
 }
 
 template <class L, class T, class Arch>
-PREFOPT_NOINLINE void run_pair_kernel(void const* loss_address, pair_settings<T> const& settings,
-                                      pair_block<T> const& block, pair_sums& sums) noexcept {
+PREFOPT_NOINLINE void run_pair_kernel(void const* loss_address, pair_settings<T> const& settings, pair_block<T>& block,
+                                      pair_sums& sums) noexcept {
   using V = xsimd::batch<T, Arch>;
   using score_type = typename L::score;
   constexpr columns reads = needs_of<L>() | takes_of<L>();
@@ -60,6 +60,7 @@ PREFOPT_NOINLINE void run_pair_kernel(void const* loss_address, pair_settings<T>
   V loss_sum = zero, wins = zero, margin_sum = zero, chosen_sum = zero, rejected_sum = zero, weight_sum = zero,
     counted = zero, non_finite = zero, empty = zero;
 
+  bool const weighted = block.in[weight] != nullptr;
   for_each_lanes<V>(
       block, [&](auto const& in, auto const& out, std::size_t offset, auto const& live) PREFOPT_INLINE_LAMBDA {
         // Whatever is read goes into the probe: a NaN or an infinity anywhere leaves a NaN there.
@@ -144,10 +145,19 @@ PREFOPT_NOINLINE void run_pair_kernel(void const* loss_address, pair_settings<T>
   add(sums.margin, margin_sum);
   add(sums.chosen, chosen_sum);
   add(sums.rejected, rejected_sum);
-  add(sums.counted, counted);
-  add(sums.non_finite, non_finite);
-  add(sums.empty, empty);
-  add(sums.weight, weight_sum);
+  // What is known without adding up lanes costs a call on few pairs nothing.
+  if (skip_non_finite || skip_empty) {
+    add(sums.counted, counted);
+  } else {
+    sums.counted += static_cast<double>(block.count);
+  }
+  if (weighted || skip_non_finite || skip_empty) {
+    add(sums.weight, weight_sum);
+  } else {
+    sums.weight += static_cast<double>(block.count);
+  }
+  if (xsimd::any(non_finite > zero)) add(sums.non_finite, non_finite);
+  if (has_empty) add(sums.empty, empty);
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI::detail
