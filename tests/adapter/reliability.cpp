@@ -5,22 +5,13 @@
 #include <cstdint>
 #include <limits>
 #include <prefopt/prefopt.hpp>
+#include <refusal.hpp>
 #include <string>
 #include <vector>
 
 using namespace prefopt;
 
 namespace {
-
-template <class Call>
-std::string refusal(Call&& call) {
-  try {
-    call();
-  } catch (std::invalid_argument const& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 std::vector<double> values_of(annotator_reliability const& state) {
   return {state.values().begin(), state.values().end()};

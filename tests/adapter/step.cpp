@@ -6,22 +6,13 @@
 #include <prefopt/adapter/eigen.hpp>
 #include <prefopt/prefopt.hpp>
 #include <random>
+#include <refusal.hpp>
 #include <string>
 #include <vector>
 
 using namespace prefopt;
 
 namespace {
-
-template <class Call>
-std::string refusal(Call&& call) {
-  try {
-    call();
-  } catch (std::invalid_argument const& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 constexpr Eigen::Index classes = 6;
 

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <prefopt/prefopt.hpp>
 #include <random>
+#include <refusal.hpp>
 #include <string>
 #include <vector>
 
@@ -134,19 +135,6 @@ inline bool same_bits(prefopt::report const& a, prefopt::report const& b) {
          same_bits(a.chosen_reward, b.chosen_reward) && same_bits(a.rejected_reward, b.rejected_reward) &&
          same_bits(a.weight, b.weight) && a.count == b.count && a.skipped == b.skipped &&
          a.non_finite == b.non_finite && a.empty == b.empty;
-}
-
-/// The text of the std::invalid_argument that the call throws, or what else happened.
-template <class Call>
-std::string refusal(Call&& call) {
-  try {
-    call();
-  } catch (std::invalid_argument const& error) {
-    return error.what();
-  } catch (...) {
-    return "another exception";
-  }
-  return "no error";
 }
 
 /// The text with which evaluate refuses, having written nothing.

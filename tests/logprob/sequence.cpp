@@ -8,6 +8,7 @@
 #include <prefopt/adapter/eigen.hpp>
 #include <prefopt/prefopt.hpp>
 #include <random>
+#include <refusal.hpp>
 #include <string>
 #include <vector>
 
@@ -19,16 +20,6 @@ constexpr std::size_t sequences = 13, width = 300;
 
 template <class T>
 constexpr T nan_value = std::numeric_limits<T>::quiet_NaN();
-
-template <class Call>
-std::string refusal(Call&& call) {
-  try {
-    call();
-  } catch (std::invalid_argument const& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 /// Row-major [sequences, width]: log-probs, and a mask with a prompt before and padding behind. The masked places hold
 /// what must never be read.

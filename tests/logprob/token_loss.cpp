@@ -6,6 +6,7 @@
 #include <prefopt/adapter/eigen.hpp>
 #include <prefopt/prefopt.hpp>
 #include <random>
+#include <refusal.hpp>
 #include <string>
 #include <vector>
 
@@ -16,16 +17,6 @@ namespace {
 using matrix_of = Eigen::Array<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 constexpr Eigen::Index pairs_ = 9, width = 20;
-
-template <class Call>
-std::string refusal(Call&& call) {
-  try {
-    call();
-  } catch (std::invalid_argument const& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 /// Nine pairs; masked places hold NaN.
 struct completions {
