@@ -5,7 +5,10 @@ set(PREFOPT_MARCH native CACHE STRING "-march for the project's own programs, te
 option(PREFOPT_WARNINGS_AS_ERRORS "Warnings in the project's own code are errors" ${PROJECT_IS_TOP_LEVEL})
 
 if(PREFOPT_MARCH)
+  # A flag that the compiler warns of (clang 19 does on some CPUs) is not taken.
+  set(CMAKE_REQUIRED_FLAGS -Werror)
   check_cxx_compiler_flag(-march=${PREFOPT_MARCH} prefopt_has_march_${PREFOPT_MARCH})
+  unset(CMAKE_REQUIRED_FLAGS)
 endif()
 
 # The warnings that our code is free of, on a target of ours alone.
