@@ -23,5 +23,5 @@ install_missing_packages() {
 # What the programs are built with.
 program_packages=(g++ cmake make libxsimd-dev libeigen3-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libcsv-dev
                   liblbfgs-dev gnuplot-nox)
-# What the tests and benchmarks need besides; clang as the second compiler.
-test_packages=(catch2 libbenchmark-dev clang)
+# What the tests and benchmarks need besides; clang with its sanitizers as the second compiler.
+test_packages=(catch2 libbenchmark-dev clang libclang-rt-dev)
