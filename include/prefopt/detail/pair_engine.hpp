@@ -79,7 +79,7 @@ Sums for_each_block(pair_batch<T> const& batch, pair_outputs<T> const& results, 
 /// What has to be known of a batch's values before anything is written.
 struct inspection {
   double weight = 0, counted = 0;
-  /// Lowest pair with a value out of its column's range, a NaN or infinity, an empty completion; the size if none has.
+  /// Lowest pair with a value out of its column's range, a NaN or infinity, an empty completion; no_pair if none has.
   std::size_t out_of_range = no_pair, non_finite = no_pair, empty = no_pair;
 
   static constexpr std::size_t no_pair = static_cast<std::size_t>(-1);
