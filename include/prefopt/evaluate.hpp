@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <prefopt/detail/list_engine.hpp>
 #include <prefopt/detail/pair_engine.hpp>
 #include <type_traits>
 
@@ -13,6 +14,14 @@ inline constexpr bool is_erased_pair_loss = false;
 /// What `evaluate` takes for pairs: a pair loss of any contract, or one chosen at run time.
 template <class L>
 concept evaluable_pair_loss = is_erased_pair_loss<L> || pair_loss<L>;
+
+/// The same for list losses, see any_list.hpp.
+template <class L>
+inline constexpr bool is_erased_list_loss = false;
+
+/// What `evaluate` takes for groups.
+template <class L>
+concept evaluable_list_loss = is_erased_list_loss<L> || list_loss<L>;
 
 namespace detail {
 
@@ -51,6 +60,31 @@ template <class Arch = xsimd::default_arch, evaluable_pair_loss L, detail::compu
 report evaluate(L const& loss, pair_batch<T> const& batch, std::type_identity_t<pair_outputs<T>> const& outputs = {},
                 options const& options = {}) {
   return detail::evaluate_with<L, T, Arch>(loss, batch, outputs, options, false);
+}
+
+/// A loss over groups of candidates: each group's value, the gradient by every candidate's log-prob, and the report.
+///     reads      the columns that the loss names; `weight` always if given
+///     writes     the outputs that are not empty; d_logp may be the same memory as an input column
+///     results    of a group depend on that group alone: not on its place, its neighbours, executor or alignment
+///     memory     O(candidates of the largest group) if that has more than 64, for each of at most 64 parts
+///     throws     std::invalid_argument, before anything is written: a parameter or option out of range; offsets that
+///                fall or do not span logp; sizes that differ; a column that the loss needs and does not get, or gets
+///                and does not read; length, target or weight < 0; weights that differ in a group; ties where the loss
+///                refuses them; and what `options.non_finite` and `options.empty` call errors
+/// A group without a candidate follows `options.empty`, as one with a candidate of length 0.
+template <class Arch = xsimd::default_arch, evaluable_list_loss L, detail::computed_in T>
+report evaluate(L const& loss, list_batch<T> const& batch, std::type_identity_t<list_outputs<T>> const& outputs = {},
+                options const& options = {}) {
+  if constexpr (is_erased_list_loss<L>) {
+    return loss.run(batch, outputs, options);
+  } else {
+    detail::check_parameters(loss);
+    auto const resolved = detail::resolve(loss);
+    using resolved_type = std::remove_const_t<decltype(resolved)>;
+    return detail::evaluate_lists<T, Arch>(detail::facts_of<L>(resolved),
+                                           &detail::run_list_kernel<resolved_type, T, Arch>, &resolved, batch, outputs,
+                                           options);
+  }
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -312,7 +312,7 @@ void check_parameters(L const& loss) {
     std::apply(
         [&](auto const&... p) {
           auto const check = [&](auto const& q) {
-            if (double const got = loss.*q.member; !q.valid.contains(got)) {
+            if (auto const got = static_cast<double>(loss.*q.member); !q.valid.contains(got)) {
               fail(name_of<L>(),
                    std::string{q.name} + " is " + text(got) + ", expected a finite number " + q.valid.text());
             }

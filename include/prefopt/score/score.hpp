@@ -4,8 +4,17 @@
 
 namespace prefopt::inline PREFOPT_ABI {
 
-/// The columns of a pair batch, beyond the two log-probs, that a score or a loss reads.
-enum class columns : unsigned { none = 0, reference = 1, length = 2, margin = 4, label = 8, reliability = 16 };
+/// The columns of a batch, beyond log-probs and weights, that a score or a loss reads.
+enum class columns : unsigned {
+  none = 0,
+  reference = 1,
+  length = 2,
+  margin = 4,
+  label = 8,
+  reliability = 16,
+  reward = 32,
+  target = 64
+};
 
 constexpr columns operator|(columns a, columns b) noexcept {
   return static_cast<columns>(static_cast<unsigned>(a) | static_cast<unsigned>(b));

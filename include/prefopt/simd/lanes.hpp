@@ -131,6 +131,19 @@ inline constexpr struct {
   }
 } positive_part{};
 
+/// The square root.
+inline constexpr struct {
+  template <lane V>
+  PREFOPT_INLINE V operator()(V const& x) const noexcept {
+    if constexpr (detail::batch<V>) {
+      return xsimd::sqrt(x);
+    } else {
+      using std::sqrt;
+      return sqrt(x);
+    }
+  }
+} sqrt{};
+
 /// a * b + c, fused where the lanes are fused.
 inline constexpr struct {
   template <lane V>

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <array>
+#include <prefopt/loss/list_contract.hpp>
+#include <prefopt/score/length_mean.hpp>
+
+namespace prefopt::inline PREFOPT_ABI {
+
+/// RRHF, rank responses to align: a hinge on every ordered pair, and the likelihood of the best.
+///     L = sum over r_i > r_j of max(0, s_j - s_i) - sft log_prob_best,  s = log-prob per token, no reference
+///     dL/ds_i   counts the pairs that are wrong: + as the worse, - as the better; 0 at the kink
+///     special   equal rewards are no pair; K = 1 is the likelihood alone
+///     source    Yuan et al. 2023, arXiv:2304.05302, eq. 2 to 4
+/// The likelihood is the token sum's. O(K^2).
+struct rrhf {
+  double sft = 1;  ///< >= 0
+
+  using score = length_mean;
+  static constexpr bool is_ranked = true;
+  [[nodiscard]] constexpr double sft_weight(std::size_t) const noexcept { return sft; }
+
+  template <class Group>
+  PREFOPT_INLINE auto operator()(Group const& group) const noexcept -> typename Group::lane_type {
+    using V = typename Group::lane_type;
+    V const zero = math::constant<V>(0), one = math::constant<V>(1);
+    group.for_each([&](auto const& c) PREFOPT_INLINE_LAMBDA { c.set_gradient(zero); });
+    V value = zero;
+    for (std::size_t i = 0; i + 1 < group.size(); ++i) {
+      auto const better = group.at(i);
+      V const own = better.score(), reward = better.reward();
+      std::array<V, 2> const sums = group.part(i + 1, group.size() - i - 1)
+                                        .sum([&](auto const& c) PREFOPT_INLINE_LAMBDA {
+                                          V const excess = c.score() - own;
+                                          V const ordered = math::select(c.reward() < reward, one, zero);
+                                          V const wrong = math::select(excess > zero, ordered, zero);
+                                          c.set_gradient(V(c.gradient() + wrong));
+                                          // NaN is not let off by the comparison.
+                                          V const kept = math::select(excess <= zero, zero, excess);
+                                          return std::array<V, 2>{V(math::select(ordered == zero, zero, kept)), wrong};
+                                        });
+      value = value + sums[0];
+      better.set_gradient(V(better.gradient() - sums[1]));
+    }
+    return value;
+  }
+
+  static constexpr loss_card card{"rrhf", "sum_{r_i > r_j} max(0, s_j - s_i) - sft logp_best",
+                                  "arXiv:2304.05302, eq. 2-4"};
+  static constexpr auto parameters() noexcept {
+    return std::tuple{parameter{"sft", &rrhf::sft, range::non_negative()}};
+  }
+};
+
+}  // namespace prefopt::inline PREFOPT_ABI
