@@ -9,10 +9,12 @@
 #include <prefopt/column.hpp>
 #include <prefopt/evaluate.hpp>
 #include <prefopt/executor.hpp>
+#include <prefopt/list_batch.hpp>
 #include <prefopt/logprob/evaluate.hpp>
 #include <prefopt/logprob/sequence.hpp>
 #include <prefopt/logprob/tokens.hpp>
 #include <prefopt/loss/any.hpp>
+#include <prefopt/loss/any_list.hpp>
 #include <prefopt/loss/list.hpp>
 #include <prefopt/matrix.hpp>
 #include <prefopt/modifier/annotator_reliability.hpp>

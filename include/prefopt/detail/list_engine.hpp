@@ -49,11 +49,10 @@ struct list_column {
 };
 
 template <class T>
-inline constexpr std::array<list_column<T>, 4> list_columns{
-    {{"ref_logp", &list_batch<T>::ref_logp, columns::reference},
-     {"length", &list_batch<T>::length, columns::length},
-     {"reward", &list_batch<T>::reward, columns::reward},
-     {"target", &list_batch<T>::target, columns::target}}};
+inline constexpr std::array<list_column<T>, 4> list_columns{{{"ref_logp", &list_batch<T>::ref_logp, columns::reference},
+                                                             {"length", &list_batch<T>::length, columns::length},
+                                                             {"reward", &list_batch<T>::reward, columns::reward},
+                                                             {"target", &list_batch<T>::target, columns::target}}};
 
 [[noreturn]] PREFOPT_COLD inline void fail_list_size(std::string const& name, std::size_t size, std::string const& of,
                                                      std::size_t expected) {
@@ -102,9 +101,9 @@ void check_list_columns(list_facts const& facts, list_batch<T> const& batch, lis
     for (std::size_t i = 0; i < count; ++i) {
       std::size_t const index = begin + i;
       if (at[i] < before || static_cast<std::uint64_t>(at[i]) > n || (index == 0 && at[i] != 0)) {
-        fail_evaluate("offsets[" + text(index) + "] is " + std::to_string(at[i]) +
-                      (index == 0 ? ", expected 0"
-                                  : ", expected a number from " + std::to_string(before) + " to " + text(n)));
+        fail_evaluate(
+            "offsets[" + text(index) + "] is " + std::to_string(at[i]) +
+            (index == 0 ? ", expected 0" : ", expected a number from " + std::to_string(before) + " to " + text(n)));
       }
       auto const size = static_cast<std::size_t>(at[i] - before);
       if (size > std::size_t{1} << std::numeric_limits<T>::digits) {
@@ -164,7 +163,8 @@ inline constexpr std::size_t window_groups = 1024;
 
 /// Calls body(first, count, offsets) for the groups [begin, end) in windows.
 template <class Body>
-void for_each_window(column<std::int64_t> const& offsets, std::size_t begin, std::size_t end, Body const& body) noexcept {
+void for_each_window(column<std::int64_t> const& offsets, std::size_t begin, std::size_t end,
+                     Body const& body) noexcept {
   std::int64_t buffer[window_groups + 1];
   for (std::size_t first = begin; first < end; first += window_groups) {
     std::size_t const count = std::min(window_groups, end - first);
@@ -445,8 +445,8 @@ class list_runner {
     results_.loss.commit(first, count, loss_buffer);
   }
 
-  void run_empty(std::size_t first, std::size_t const* groups, std::size_t live, T* losses, list_sums& totals) const
-      noexcept {
+  void run_empty(std::size_t first, std::size_t const* groups, std::size_t live, T* losses,
+                 list_sums& totals) const noexcept {
     for (std::size_t lane = 0; lane < live; ++lane) {
       if (losses != nullptr) losses[groups[lane]] = T(0);
       totals[empty_sum] += 1;
@@ -492,7 +492,8 @@ class list_runner {
         T const* const from = source.block(begins[lane], size, buffer);
         T* const to = into + lane;
         if (moved) {
-          for (std::size_t k = 0; k < size; ++k) to[k * lanes] = from[static_cast<std::size_t>(places[k * lanes + lane])];
+          for (std::size_t k = 0; k < size; ++k)
+            to[k * lanes] = from[static_cast<std::size_t>(places[k * lanes + lane])];
         } else {
           for (std::size_t k = 0; k < size; ++k) to[k * lanes] = from[k];
         }
@@ -590,8 +591,7 @@ class list_runner {
 
     T const weight = weight_of(batch_, group, begin, size);
     bool bad = !(weight - weight == 0), nothing = false;
-    for (T const* values :
-         {columns.log_prob, columns.reward, columns.reference, columns.length, columns.target}) {
+    for (T const* values : {columns.log_prob, columns.reward, columns.reference, columns.length, columns.target}) {
       for (std::size_t k = 0; values != nullptr && k < size; ++k) bad |= !(values[k] - values[k] == 0);
     }
     for (std::size_t k = 0; columns.length != nullptr && k < size; ++k) nothing |= columns.length[k] == 0;
@@ -696,8 +696,7 @@ report evaluate_lists(list_facts const& facts, list_kernel<T> kernel, void const
   }
   if (options.empty == on_invalid::error && seen.empty != list_inspection::none) {
     bool const no_candidate = batch.offsets[seen.empty] == batch.offsets[seen.empty + 1];
-    fail_evaluate("group " + text(seen.empty) +
-                  (no_candidate ? " has no candidate" : " has a candidate of length 0") +
+    fail_evaluate("group " + text(seen.empty) + (no_candidate ? " has no candidate" : " has a candidate of length 0") +
                   ", which options.empty calls an error");
   }
   if (seen.tied != list_inspection::none) fail_for_tie(facts, batch, seen.tied);

@@ -39,7 +39,7 @@ struct list_tile {
   candidate_columns<T> columns;
   std::size_t size = 0;
   bool is_spread = false;
-  bool best_first = false;    ///< the first candidate is the best; otherwise the one with the most evidence
+  bool best_first = false;      ///< the first candidate is the best; otherwise the one with the most evidence
   T const* evidence = nullptr;  ///< what says which candidate is better: the rewards, or the target
   // One a group.
   T const* weight = nullptr;
@@ -96,17 +96,15 @@ PREFOPT_INLINE void add_metrics(candidate_group<V, T, Spread> const& group, list
   V best = group.at(0).score();
   if (!tile.best_first) {
     auto const top = group.highest([&](auto const& c) PREFOPT_INLINE_LAMBDA { return c.load(tile.evidence); });
-    best = group.sum([&](auto const& c) PREFOPT_INLINE_LAMBDA {
-      return V(xsimd::select(c.number() == top.number, c.score(), zero));
-    });
+    best = group.sum([&](auto const& c)
+                         PREFOPT_INLINE_LAMBDA { return V(xsimd::select(c.number() == top.number, c.score(), zero)); });
   }
   auto const top = group.highest([](auto const& c) PREFOPT_INLINE_LAMBDA { return c.score(); });
   std::array<V, 2> const totals = group.sum([&](auto const& c) PREFOPT_INLINE_LAMBDA {
     return std::array<V, 2>{math::exp(V((c.score() - top.value) * scale)), c.score()};
   });
-  V const others = group.size() > 1
-                       ? V((totals[1] - best) * V(static_cast<T>(1 / static_cast<double>(group.size() - 1))))
-                       : best;
+  V const others =
+      group.size() > 1 ? V((totals[1] - best) * V(static_cast<T>(1 / static_cast<double>(group.size() - 1)))) : best;
   sums.add(best_sum, kept(best));
   sums.add(others_sum, kept(others));
   sums.add(probability_sum, kept(V(math::exp(V((best - top.value) * scale)) / totals[0])));

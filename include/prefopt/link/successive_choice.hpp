@@ -12,8 +12,8 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     gradient  scale (sum over k <= min(j, stages - 1) of p_kj - [j < stages]), p_kj = e^(z_j) / sum_{i >= k} e^(z_i)
 ///               [+ e^floor], set on every candidate
 ///     special   z_k = -inf in a stage gives +inf with gradient -scale; two such neighbours at the end give NaN
-/// O(K): a running log-sum-exp from the last candidate to the first and a running sum of the gradient's terms back. Every
-/// exponential is of a number <= 0, and nothing cancels: tiny losses keep their relative accuracy.
+/// O(K): a running log-sum-exp from the last candidate to the first and a running sum of the gradient's terms back.
+/// Every exponential is of a number <= 0, and nothing cancels: tiny losses keep their relative accuracy.
 template <class Group>
 PREFOPT_INLINE typename Group::lane_type successive_choice(Group const& group, double scale, std::size_t stages,
                                                            std::optional<double> floor = {}) noexcept {
@@ -54,7 +54,8 @@ PREFOPT_INLINE typename Group::lane_type successive_choice(Group const& group, d
   });
   group.from_first(0, [&]<class S>(S const& before, auto const& c) PREFOPT_INLINE_LAMBDA {
     S const chosen = c.template kept<gap>(), passed = c.template kept<decay>(), none = math::constant<S>(0);
-    S const counts = math::select(c.number() < math::constant<S>(static_cast<double>(stages)), math::constant<S>(1), none);
+    S const counts =
+        math::select(c.number() < math::constant<S>(static_cast<double>(stages)), math::constant<S>(1), none);
     c.set_gradient(S(math::constant<S>(scale) * (before * chosen - counts * passed)));
     return S((counts + before) * passed);
   });

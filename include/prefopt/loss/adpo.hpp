@@ -52,8 +52,8 @@ struct adpo {
   PREFOPT_INLINE V inverse_tau(V const& entropy, std::size_t size) const noexcept {
     V const fixed = math::constant<V>(1 / tau);
     if (adapt == 0 || size < 2) return fixed;
-    V const lowered = math::constant<V>(tau) -
-                      math::constant<V>(tau * adapt / std::log(static_cast<double>(size))) * entropy;
+    V const lowered =
+        math::constant<V>(tau) - math::constant<V>(tau * adapt / std::log(static_cast<double>(size))) * entropy;
     V const least = math::constant<V>(tau_min);
     return V(math::constant<V>(1) / math::select(lowered < least, least, lowered));
   }

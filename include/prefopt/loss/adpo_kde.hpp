@@ -8,13 +8,14 @@
 
 namespace prefopt::inline PREFOPT_ABI {
 
-/// ADPO with a target that outliers among the rewards cannot bend: each reward's place in a smoothed distribution of the
-/// group's rewards.
+/// ADPO with a target that outliers among the rewards cannot bend: each reward's place in a smoothed distribution of
+/// the group's rewards.
 ///     F_i = (1/K) sum_j Phi((r_i - r_j) / b), clamped to [0.001, 0.999];  q = softmax(logit(F) / beta_reward)
 ///     b = 1.06 min(sd, (upper - lower quartile) / 1.34) K^(-1/5), at least 1e-6; sd with K - 1, quartiles interpolated
 ///     L, dL/dlogp  as adpo
 ///     special   K = 1 gives 0
-///     source    inspired by the KDE listwise variant of arXiv:2510.18913, whose formula is not public: this one is ours
+///     source    inspired by the KDE listwise variant of arXiv:2510.18913, whose formula is not public: this one is
+///     ours
 /// O(K^2).
 struct adpo_kde {
   double tau = 0.8;          ///< > 0
@@ -41,8 +42,7 @@ struct adpo_kde {
       group.at(i).template keep<1>(
           V(math::log(V(clamped / (math::constant<V>(1) - clamped))) * math::constant<V>(1 / beta_reward)));
     }
-    auto const target =
-        softmax<0>(group, [](auto const& c) PREFOPT_INLINE_LAMBDA { return c.template kept<1>(); });
+    auto const target = softmax<0>(group, [](auto const& c) PREFOPT_INLINE_LAMBDA { return c.template kept<1>(); });
     return cross_entropy(group, math::constant<V>(1 / tau), target.inverse_total, math::constant<V>(1));
   }
 
@@ -69,15 +69,16 @@ struct adpo_kde {
   PREFOPT_INLINE static auto bandwidth(Group const& group) noexcept -> typename Group::lane_type {
     using V = typename Group::lane_type;
     double const size = static_cast<double>(group.size());
-    V const mean = group.sum([](auto const& c) PREFOPT_INLINE_LAMBDA { return c.reward(); }) * math::constant<V>(1 / size);
+    V const mean =
+        group.sum([](auto const& c) PREFOPT_INLINE_LAMBDA { return c.reward(); }) * math::constant<V>(1 / size);
     V const squares = group.sum([&](auto const& c) PREFOPT_INLINE_LAMBDA {
       V const d = c.reward() - mean;
       return V(d * d);
     });
     V const deviation = math::sqrt(V(squares * math::constant<V>(1 / std::max(size - 1, 1.0))));
     V const spread = (quantile(group, 0.75) - quantile(group, 0.25)) * math::constant<V>(1 / 1.34);
-    V const width = math::constant<V>(1.06 * std::pow(size, -0.2)) *
-                    math::select(spread < deviation, spread, deviation);
+    V const width =
+        math::constant<V>(1.06 * std::pow(size, -0.2)) * math::select(spread < deviation, spread, deviation);
     V const least = math::constant<V>(1e-6);
     return V(math::select(width < least, least, width));
   }

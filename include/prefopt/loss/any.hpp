@@ -5,6 +5,7 @@
 #include <cstring>
 #include <prefopt/evaluate.hpp>
 #include <prefopt/loss/list.hpp>
+#include <prefopt/loss/parameter_values.hpp>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -17,9 +18,6 @@ class any_pair_loss;
 
 template <>
 inline constexpr bool is_erased_pair_loss<any_pair_loss> = true;
-
-/// Parameters by name, as a configuration file gives them.
-using parameter_values = std::vector<std::pair<std::string, double>>;
 
 /// A pair loss whose type is known at run time only: from `make_pair_loss`, or made of any pair loss. A value; small.
 class any_pair_loss {
@@ -75,41 +73,6 @@ class any_pair_loss {
 
 namespace detail {
 
-/// A loss of the list as a program shows it and makes it.
-struct parameter_card {
-  std::string_view name;
-  double standard;
-  range valid;
-};
-
-template <class L>
-std::vector<parameter_card> parameter_cards() {
-  std::vector<parameter_card> cards;
-  if constexpr (requires { L::parameters(); }) {
-    std::apply([&](auto const&... p) { (cards.push_back({p.name, L{}.*p.member, p.valid}), ...); }, L::parameters());
-  }
-  if constexpr (requires(L loss) { loss.base; }) {
-    for (auto const& card : parameter_cards<decltype(L::base)>()) cards.push_back(card);
-  }
-  return cards;
-}
-
-/// Sets the parameter of that name in the loss or in its base; false if there is none.
-template <class L>
-bool set_parameter(L& loss, std::string_view name, double value) {
-  bool found = false;
-  if constexpr (requires { L::parameters(); }) {
-    std::apply([&](auto const&... p) { ((p.name == name ? (loss.*p.member = value, found = true) : false), ...); },
-               L::parameters());
-  }
-  if constexpr (requires { loss.base; }) found = found || set_parameter(loss.base, name, value);
-  return found;
-}
-
-}  // namespace detail
-
-namespace detail {
-
 template <class L>
 constexpr bool has_parameter(std::string_view name) {
   bool found = false;
@@ -141,9 +104,6 @@ void for_each_named_modifier(F const& f) {
 
 }  // namespace detail
 
-/// A parameter as a program shows it.
-using parameter_card = detail::parameter_card;
-
 /// A loss of the one list as a program shows it. For a modifier, parameters are its own and `bases` what it goes over.
 struct pair_loss_card {
   loss_card card;
@@ -162,28 +122,9 @@ struct made_loss {
   std::vector<parameter_card> (*parameters)();
 };
 
-template <class T>
-std::string joined(std::vector<T> const& names) {
-  std::string text;
-  for (auto const& name : names) text.append(text.empty() ? "" : ", ").append(name);
-  return text;
-}
-
 template <class L>
 any_pair_loss make_with(parameter_values const& values) {
-  L loss{};
-  for (auto at = values.begin(); at != values.end(); ++at) {
-    auto const& [name, value] = *at;
-    if (std::any_of(values.begin(), at, [&](auto const& earlier) { return earlier.first == at->first; })) {
-      fail("make_pair_loss", "the parameter \"" + name + "\" is given twice");
-    }
-    if (set_parameter(loss, name, value)) continue;
-    std::vector<std::string_view> known;
-    for (auto const& card : parameter_cards<L>()) known.push_back(card.name);
-    fail("make_pair_loss", name_of<L>() + " has no parameter \"" + name + "\", " +
-                               (known.empty() ? "it has none" : "it has " + joined(known)));
-  }
-  any_pair_loss const made{loss};
+  any_pair_loss const made{with_values<L>("make_pair_loss", values)};
   made.check();
   return made;
 }

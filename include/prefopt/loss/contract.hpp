@@ -305,6 +305,12 @@ std::string name_of() {
   }
 }
 
+template <class L>
+[[noreturn]] PREFOPT_COLD void fail_for_parameter(std::string_view name, double got, range const& valid) {
+  fail(name_of<L>(), std::string{name} + " is " + text(got) + ", expected " +
+                         (valid.is_whole ? "" : "a finite number ") + valid.text());
+}
+
 /// Throws for the first parameter that is out of its range.
 template <class L>
 void check_parameters(L const& loss) {
@@ -312,10 +318,8 @@ void check_parameters(L const& loss) {
     std::apply(
         [&](auto const&... p) {
           auto const check = [&](auto const& q) {
-            if (auto const got = static_cast<double>(loss.*q.member); !q.valid.contains(got)) {
-              fail(name_of<L>(),
-                   std::string{q.name} + " is " + text(got) + ", expected a finite number " + q.valid.text());
-            }
+            auto const got = static_cast<double>(loss.*q.member);
+            if (!q.valid.contains(got)) fail_for_parameter<L>(q.name, got, q.valid);
           };
           (check(p), ...);
         },

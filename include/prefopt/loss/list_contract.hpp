@@ -14,8 +14,8 @@
 //   needs_too()                 columns that its parameters make it need
 //   refuses_ties()              equal rewards in a group are an error
 //   highest_reward              larger rewards are an error
-//   is_square = true            the group is an n x n matrix, row by row; its candidates are not ranked among each other
-//   sft_weight(size)            adds sft_weight * -log_prob of the best candidate (the token sum)
+//   is_square = true            the group is an n x n matrix, row by row; its candidates are not ranked among each
+//   other sft_weight(size)            adds sft_weight * -log_prob of the best candidate (the token sum)
 
 namespace prefopt::inline PREFOPT_ABI {
 namespace detail {
@@ -74,10 +74,10 @@ bool refuses_ties(L const& loss) noexcept {
 
 /// A function of the scores of a group of candidates.
 template <class L>
-concept list_loss = score<typename detail::resolved<L>::score> &&
-    detail::calls_on_group<detail::resolved<L>, xsimd::batch<float>, float, false> &&
-    detail::calls_on_group<detail::resolved<L>, xsimd::batch<float>, float, true> &&
-    detail::calls_on_group<detail::resolved<L>, xsimd::batch<double>, double, false> &&
-    detail::calls_on_group<detail::resolved<L>, xsimd::batch<double>, double, true>;
+concept list_loss = score<typename detail::resolved<L>::score> && detail::calls_on_group < detail::resolved<L>,
+        xsimd::batch<float>,
+float, false > &&detail::calls_on_group<detail::resolved<L>, xsimd::batch<float>, float, true>&&
+                   detail::calls_on_group<detail::resolved<L>, xsimd::batch<double>, double, false>&&
+                       detail::calls_on_group<detail::resolved<L>, xsimd::batch<double>, double, true>;
 
 }  // namespace prefopt::inline PREFOPT_ABI

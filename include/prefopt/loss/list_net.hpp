@@ -12,7 +12,8 @@ struct list_net {
 
   [[nodiscard]] constexpr adpo composition() const noexcept { return {.tau = 1, .beta_reward = beta_reward}; }
 
-  static constexpr loss_card card{"list_net", "CE(softmax(reward / beta_reward), softmax(s))", "Cao et al. 2007, sec. 4.3"};
+  static constexpr loss_card card{"list_net", "CE(softmax(reward / beta_reward), softmax(s))",
+                                  "Cao et al. 2007, sec. 4.3"};
   static constexpr auto parameters() noexcept {
     return std::tuple{parameter{"beta_reward", &list_net::beta_reward, range::positive()}};
   }

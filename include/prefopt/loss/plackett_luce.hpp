@@ -32,7 +32,8 @@ struct plackett_luce {
     using V = typename Group::lane_type;
     // The last candidate is not chosen from anything.
     std::size_t const choices = group.size() - 1;
-    std::size_t const stages = top_k > 0 && top_k < static_cast<double>(choices) ? static_cast<std::size_t>(top_k) : choices;
+    std::size_t const stages =
+        top_k > 0 && top_k < static_cast<double>(choices) ? static_cast<std::size_t>(top_k) : choices;
     V value = successive_choice(group, beta, stages);
     if (smoothing != 0) value = value + smooth(group, stages);
     if (mean && stages > 1) {
@@ -46,11 +47,12 @@ struct plackett_luce {
   static constexpr loss_card card{"plackett_luce", "sum_k [lse(beta s_k..s_K) - beta s_k]",
                                   "Plackett 1975; arXiv:2305.18290, eq. 18"};
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &plackett_luce::beta, range::positive()},
-                      parameter{"top_k", &plackett_luce::top_k, range::whole()},
-                      parameter{"smoothing", &plackett_luce::smoothing, range{.low = 0, .high = 1, .high_is_in = false}},
-                      parameter{"mean", &plackett_luce::mean, range::yes_or_no()},
-                      parameter{"break_ties", &plackett_luce::break_ties, range::yes_or_no()}};
+    return std::tuple{
+        parameter{"beta", &plackett_luce::beta, range::positive()},
+        parameter{"top_k", &plackett_luce::top_k, range::whole()},
+        parameter{"smoothing", &plackett_luce::smoothing, range{.low = 0, .high = 1, .high_is_in = false}},
+        parameter{"mean", &plackett_luce::mean, range::yes_or_no()},
+        parameter{"break_ties", &plackett_luce::break_ties, range::yes_or_no()}};
   }
 
  private:
@@ -65,8 +67,7 @@ struct plackett_luce {
       return sum;
     });
     group.from_first(0, [&]<class S>(S const& before, auto const& c) PREFOPT_INLINE_LAMBDA {
-      S const counts =
-          math::select(c.number() < math::constant<S>(count), math::constant<S>(1), math::constant<S>(0));
+      S const counts = math::select(c.number() < math::constant<S>(count), math::constant<S>(1), math::constant<S>(0));
       S const shares = before + counts / (math::constant<S>(size) - c.number());
       c.set_gradient(S(c.gradient() + math::constant<S>(smoothing * beta) * (counts - shares)));
       return shares;

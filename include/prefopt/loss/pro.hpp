@@ -25,9 +25,7 @@ struct pro {
 
   using score = length_mean;
   static constexpr bool is_ranked = true;
-  [[nodiscard]] constexpr columns needs_too() const noexcept {
-    return temperatures ? columns::reward : columns::none;
-  }
+  [[nodiscard]] constexpr columns needs_too() const noexcept { return temperatures ? columns::reward : columns::none; }
   [[nodiscard]] constexpr double sft_weight(std::size_t size) const noexcept {
     double const others = static_cast<double>(size) - 1;
     return sft * (others * others);

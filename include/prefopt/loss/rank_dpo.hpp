@@ -38,15 +38,14 @@ struct rank_dpo {
     for (std::size_t i = 0; i + 1 < group.size(); ++i) {
       auto const better = group.at(i);
       V const own = better.score(), gain = better.template kept<0>(), discount = better.template kept<1>();
-      std::array<V, 2> const sums = group.part(i + 1, group.size() - i - 1)
-                                        .sum([&](auto const& c) PREFOPT_INLINE_LAMBDA {
-                                          V const weight = (gain - c.template kept<0>()) *
-                                                           (discount - c.template kept<1>());
-                                          auto const link = logistic{}(V(scale * (own - c.score())));
-                                          V const slope = weight * link.slope;
-                                          c.set_gradient(V(c.gradient() - scale * slope));
-                                          return std::array<V, 2>{V(math::select(weight == zero, zero, V(weight * link.value))), slope};
-                                        });
+      std::array<V, 2> const sums =
+          group.part(i + 1, group.size() - i - 1).sum([&](auto const& c) PREFOPT_INLINE_LAMBDA {
+            V const weight = (gain - c.template kept<0>()) * (discount - c.template kept<1>());
+            auto const link = logistic{}(V(scale * (own - c.score())));
+            V const slope = weight * link.slope;
+            c.set_gradient(V(c.gradient() - scale * slope));
+            return std::array<V, 2>{V(math::select(weight == zero, zero, V(weight * link.value))), slope};
+          });
       value = value + sums[0];
       better.set_gradient(V(better.gradient() + scale * sums[1]));
     }

@@ -28,16 +28,16 @@ struct rrhf {
     for (std::size_t i = 0; i + 1 < group.size(); ++i) {
       auto const better = group.at(i);
       V const own = better.score(), reward = better.reward();
-      std::array<V, 2> const sums = group.part(i + 1, group.size() - i - 1)
-                                        .sum([&](auto const& c) PREFOPT_INLINE_LAMBDA {
-                                          V const excess = c.score() - own;
-                                          V const ordered = math::select(c.reward() < reward, one, zero);
-                                          V const wrong = math::select(excess > zero, ordered, zero);
-                                          c.set_gradient(V(c.gradient() + wrong));
-                                          // NaN is not let off by the comparison.
-                                          V const kept = math::select(excess <= zero, zero, excess);
-                                          return std::array<V, 2>{V(math::select(ordered == zero, zero, kept)), wrong};
-                                        });
+      std::array<V, 2> const sums =
+          group.part(i + 1, group.size() - i - 1).sum([&](auto const& c) PREFOPT_INLINE_LAMBDA {
+            V const excess = c.score() - own;
+            V const ordered = math::select(c.reward() < reward, one, zero);
+            V const wrong = math::select(excess > zero, ordered, zero);
+            c.set_gradient(V(c.gradient() + wrong));
+            // NaN is not let off by the comparison.
+            V const kept = math::select(excess <= zero, zero, excess);
+            return std::array<V, 2>{V(math::select(ordered == zero, zero, kept)), wrong};
+          });
       value = value + sums[0];
       better.set_gradient(V(better.gradient() - sums[1]));
     }

@@ -8,8 +8,9 @@
 
 namespace prefopt::inline PREFOPT_ABI {
 
-/// SAMI: the mutual information of n principles and n responses, InfoNCE in both directions. A group is the n x n matrix
-/// s_ij = log p(response j | prompt, principle i), row by row; the pairs that belong together are on its diagonal.
+/// SAMI: the mutual information of n principles and n responses, InfoNCE in both directions. A group is the n x n
+/// matrix s_ij = log p(response j | prompt, principle i), row by row; the pairs that belong together are on its
+/// diagonal.
 ///     L = (1/n) sum_i [(lse of row i + lse of column i) / 2 - s_ii]
 ///     dL/ds_ij = ((P_row + P_column)_ij / 2 - [i = j]) / n
 ///     range     group sizes that are squares

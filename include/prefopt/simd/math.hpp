@@ -129,8 +129,7 @@ inline constexpr struct {
       using T = typename V::value_type;
       // Below half an ULP of 1 the result is x. Going on with 0 there keeps s^2 out of the subnormal numbers, each of
       // which costs the processor a hundred cycles.
-      return detail::log1p_of_fraction(
-          x, V(xsimd::select(x < V(std::numeric_limits<T>::epsilon() / 4), V(T(0)), x)));
+      return detail::log1p_of_fraction(x, V(xsimd::select(x < V(std::numeric_limits<T>::epsilon() / 4), V(T(0)), x)));
     } else if constexpr (std::floating_point<V>) {
       return std::log1p(x);
     } else {
