@@ -2,6 +2,8 @@
 
 // Everything that needs no host and no Eigen.
 
+#include <prefopt/adapter/list_step.hpp>
+#include <prefopt/adapter/moving_reference.hpp>
 #include <prefopt/adapter/policy.hpp>
 #include <prefopt/adapter/reference.hpp>
 #include <prefopt/adapter/step.hpp>
@@ -9,6 +11,7 @@
 #include <prefopt/column.hpp>
 #include <prefopt/evaluate.hpp>
 #include <prefopt/executor.hpp>
+#include <prefopt/group_pairs.hpp>
 #include <prefopt/list_batch.hpp>
 #include <prefopt/logprob/evaluate.hpp>
 #include <prefopt/logprob/sequence.hpp>

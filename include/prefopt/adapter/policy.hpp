@@ -35,4 +35,27 @@ concept pair_reference = requires(Reference& reference, Batch const& batch, pair
   reference.log_probs(batch, out);
 };
 
+/// The same for groups: one value a candidate, group after group.
+template <class T>
+struct list_log_probs {
+  std::span<T> logp, length;
+};
+
+template <class T>
+struct list_gradients {
+  std::span<T const> logp;
+};
+
+template <class Policy, class Batch, class T>
+concept list_policy = requires(Policy& policy, Batch const& batch, list_log_probs<T> const& out,
+                               list_gradients<T> const& gradients) {
+  policy.log_probs(batch, out);
+  policy.backward(batch, gradients);
+};
+
+template <class Reference, class Batch, class T>
+concept list_reference = requires(Reference& reference, Batch const& batch, list_log_probs<T> const& out) {
+  reference.log_probs(batch, out);
+};
+
 }  // namespace prefopt::inline PREFOPT_ABI

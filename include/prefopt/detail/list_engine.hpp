@@ -8,6 +8,7 @@
 #include <limits>
 #include <memory>
 #include <prefopt/detail/list_kernel.hpp>
+#include <prefopt/detail/list_offsets.hpp>
 #include <prefopt/detail/list_order.hpp>
 #include <prefopt/detail/pair_engine.hpp>
 #include <prefopt/list_batch.hpp>
@@ -63,8 +64,7 @@ inline constexpr std::array<list_column<T>, 4> list_columns{{{"ref_logp", &list_
 template <class T>
 void check_list_columns(list_facts const& facts, list_batch<T> const& batch, list_outputs<T> const& results) {
   std::size_t const n = batch.logp.size();
-  if (batch.offsets.empty()) fail_evaluate("offsets is empty, expected the number of groups + 1 entries");
-  std::size_t const groups = batch.offsets.size() - 1;
+  std::size_t const groups = batch.offsets.empty() ? 0 : batch.offsets.size() - 1;
   unsigned given_of_one = 0;
   for (auto const& [name, values, kind] : list_columns<T>) {
     std::size_t const size = (batch.*values).size();
@@ -93,36 +93,17 @@ void check_list_columns(list_facts const& facts, list_batch<T> const& batch, lis
     fail_list_size("d_logp", results.d_logp.size(), "logp has", n);
   }
 
-  constexpr std::size_t piece = 256;
-  std::int64_t buffer[piece], before = 0;
-  for (std::size_t begin = 0; begin <= groups; begin += piece) {
-    std::size_t const count = std::min(piece, groups + 1 - begin);
-    std::int64_t const* const at = batch.offsets.block(begin, count, buffer);
-    for (std::size_t i = 0; i < count; ++i) {
-      std::size_t const index = begin + i;
-      if (at[i] < before || static_cast<std::uint64_t>(at[i]) > n || (index == 0 && at[i] != 0)) {
-        fail_evaluate(
-            "offsets[" + text(index) + "] is " + std::to_string(at[i]) +
-            (index == 0 ? ", expected 0" : ", expected a number from " + std::to_string(before) + " to " + text(n)));
-      }
-      auto const size = static_cast<std::size_t>(at[i] - before);
-      if (size > std::size_t{1} << std::numeric_limits<T>::digits) {
-        fail_evaluate("group " + text(index - 1) + " has " + text(size) + " candidates, expected at most " +
-                      text(std::size_t{1} << std::numeric_limits<T>::digits));
-      }
-      if (facts.is_square) {
-        auto const side = static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(size))));
-        if (side * side != size) {
-          fail_evaluate("group " + text(index - 1) + " has " + text(size) + " candidates, " + facts.name() +
-                        " expects a square number");
-        }
-      }
-      before = at[i];
+  check_offsets("evaluate", batch.offsets, n, [&](std::size_t group, std::size_t size) {
+    constexpr std::size_t most = std::size_t{1} << std::min(std::numeric_limits<T>::digits, 32);
+    if (size > most) {
+      fail_evaluate("group " + text(group) + " has " + text(size) + " candidates, expected at most " + text(most));
     }
-  }
-  if (static_cast<std::size_t>(before) != n) {
-    fail_evaluate("offsets end at " + std::to_string(before) + ", logp has " + text(n) + " elements");
-  }
+    if (!facts.is_square) return;
+    auto const side = static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(size))));
+    if (side * side == size) return;
+    fail_evaluate("group " + text(group) + " has " + text(size) + " candidates, " + facts.name() +
+                  " expects a square number");
+  });
 }
 
 /// The groups of a batch in parts that can be run at once. Their bounds depend on the offsets alone.

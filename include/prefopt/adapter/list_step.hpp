@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <prefopt/adapter/policy.hpp>
+#include <prefopt/adapter/reference.hpp>
+#include <prefopt/evaluate.hpp>
+#include <span>
+#include <vector>
+
+namespace prefopt::inline PREFOPT_ABI {
+
+/// What comes with the groups of a batch and not from a policy.
+template <class T>
+struct list_columns {
+  column<std::int64_t> offsets{};
+  column<T> reward{}, target{}, weight{};
+  /// Gives the candidates' lengths to losses that do not need but take them: scores are then per token.
+  bool per_token = false;
+};
+
+/// One training step of any host on groups: log-probs of the policy and of the reference, the loss, and the gradients
+/// back to the policy. Keeps its buffers between steps. The reference is asked only if the loss reads it.
+template <detail::computed_in T>
+class list_step {
+ public:
+  /// Log-probs, loss and backward.
+  template <evaluable_list_loss L, class Policy, class Reference, class Batch>
+    requires(list_policy<Policy, Batch, T>)
+  &&(list_reference<Reference, Batch, T>)report operator()(L const& loss, Policy& policy, Reference& reference,
+                                                           Batch const& batch, list_columns<T> const& columns,
+                                                           options const& options = {}) {
+    report const seen = forward(loss, policy, reference, batch, columns, options);
+    policy.backward(batch, list_gradients<T>{d_logp_});
+    return seen;
+  }
+
+  /// The same without the backward pass: what a held-out set needs.
+  template <evaluable_list_loss L, class Policy, class Reference, class Batch>
+    requires(list_reference<Policy, Batch, T>)
+  &&(list_reference<Reference, Batch, T>)report
+      forward(L const& loss, Policy& policy, Reference& reference, Batch const& batch, list_columns<T> const& columns,
+              options options = {}) {
+    if (columns.offsets.empty())
+      detail::fail("list_step", "offsets is empty, expected the number of groups + 1 entries");
+    auto const last = columns.offsets[columns.offsets.size() - 1];
+    if (last < 0) detail::fail("list_step", "offsets end at " + std::to_string(last) + ", expected a number >= 0");
+    auto const n = static_cast<std::size_t>(last);
+    bool const anchored =
+        !std::same_as<std::remove_cvref_t<Reference>, no_reference> && reads(loss, prefopt::columns::reference);
+    bool const measured =
+        needs(loss, prefopt::columns::length) || (columns.per_token && reads(loss, prefopt::columns::length));
+    for (auto* values : {&logp_, &d_logp_}) values->resize(n);
+    loss_.resize(columns.offsets.size() - 1);
+    ref_logp_.resize(anchored ? n : 0);
+    length_.resize(measured ? n : 0);
+    policy.log_probs(batch, list_log_probs<T>{logp_, length_});
+    if (anchored) reference.log_probs(batch, list_log_probs<T>{ref_logp_, {}});
+    // The buffers belong to this step: gradients are always of this batch alone.
+    options.gradient = gradient_write::assign;
+    return evaluate(loss,
+                    list_batch<T>{.logp = logp_,
+                                  .ref_logp = ref_logp_,
+                                  .length = length_,
+                                  .reward = columns.reward,
+                                  .target = columns.target,
+                                  .weight = columns.weight,
+                                  .offsets = columns.offsets},
+                    {.loss = loss_, .d_logp = d_logp_}, options);
+  }
+
+  /// Of the last step: one value a group, and one a candidate.
+  [[nodiscard]] std::span<T const> loss() const noexcept { return loss_; }
+  [[nodiscard]] std::span<T const> logp() const noexcept { return logp_; }
+  [[nodiscard]] std::span<T const> ref_logp() const noexcept { return ref_logp_; }
+
+ private:
+  template <class L>
+  static bool needs(L const& loss, columns which) {
+    if constexpr (is_erased_list_loss<L>) {
+      return loss.needs(which);
+    } else {
+      return contains(detail::facts_of<L>(detail::resolve(loss)).needs, which);
+    }
+  }
+  template <class L>
+  static bool reads(L const& loss, columns which) {
+    if constexpr (is_erased_list_loss<L>) {
+      return loss.reads(which);
+    } else {
+      return detail::facts_of<L>(detail::resolve(loss)).reads(which);
+    }
+  }
+
+  std::vector<T> logp_, ref_logp_, length_, loss_, d_logp_;
+};
+
+}  // namespace prefopt::inline PREFOPT_ABI
