@@ -8,10 +8,15 @@
 #include <prefopt/prefopt.hpp>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 // pair/<loss>/<f32|f64>/<n>: a call of evaluate with value, both gradients and the report, on n pairs.
 //     pairs_per_second  pairs / time of the call
+// list/<loss>/<f32|f64>/K:<k>/<groups>: the same for groups of k candidates.
+//     candidates_per_second
+//     of_dpo_pair       time of pair/dpo on as many pairs as there are candidates / time of the call
+// In both
 //     of_limit          time of the limit / time of the call, the median over the run, in which the two take turns; the
 //                       limit only reads the same inputs and writes the same outputs, with the same lanes
 
@@ -56,8 +61,9 @@ struct pair_data {
 
 /// Reads every input and writes every output once: no call can be faster. A template on the number of inputs, so that
 /// the compiler sees the whole loop.
-template <std::size_t Inputs, class T>
-[[gnu::noinline]] void read_and_write(std::vector<T const*> const& in, std::array<T*, 3> const& out, std::size_t n) {
+template <std::size_t Inputs, class T, std::size_t Outputs>
+[[gnu::noinline]] void read_and_write(std::vector<T const*> const& in, std::array<T*, Outputs> const& out,
+                                      std::size_t n) {
   using V = xsimd::batch<T>;
   std::array<T const*, Inputs> from;
   std::copy_n(in.begin(), Inputs, from.begin());
@@ -68,22 +74,23 @@ template <std::size_t Inputs, class T>
   }
 }
 
-template <class T>
-void limit(pair_data<T>& data, std::size_t n) {
-  std::array<T*, 3> const out{data.results[0].data(), data.results[1].data(), data.results[2].data()};
-  switch (data.in.size()) {
+template <class T, std::size_t Outputs>
+void limit(std::vector<T const*> const& in, std::array<T*, Outputs> const& out, std::size_t n) {
+  switch (in.size()) {
+    case 1:
+      return read_and_write<1>(in, out, n);
     case 2:
-      return read_and_write<2>(data.in, out, n);
+      return read_and_write<2>(in, out, n);
     case 3:
-      return read_and_write<3>(data.in, out, n);
+      return read_and_write<3>(in, out, n);
     case 4:
-      return read_and_write<4>(data.in, out, n);
+      return read_and_write<4>(in, out, n);
     case 5:
-      return read_and_write<5>(data.in, out, n);
+      return read_and_write<5>(in, out, n);
     case 6:
-      return read_and_write<6>(data.in, out, n);
+      return read_and_write<6>(in, out, n);
     default:
-      return read_and_write<7>(data.in, out, n);
+      return read_and_write<7>(in, out, n);
   }
 }
 
@@ -91,37 +98,99 @@ double seconds_since(clock_type::time_point start) {
   return std::chrono::duration<double>(clock_type::now() - start).count();
 }
 
+double middle_of(std::vector<double>& values) {
+  auto const middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+/// Times the call, and the others in turn with it, so that a machine that drifts drifts for all.
+template <class Call, class... Other>
+void take_turns(benchmark::State& state, std::size_t size, char const* rate, Call const& call,
+                std::pair<char const*, Other> const&... others) {
+  // Long enough for the clock at small sizes.
+  std::size_t const repeats = std::max<std::size_t>(1, 65536 / size);
+  auto const seconds_of = [&](auto const& work) {
+    auto const start = clock_type::now();
+    for (std::size_t i = 0; i < repeats; ++i) {
+      work();
+      benchmark::ClobberMemory();
+    }
+    return seconds_since(start);
+  };
+  double call_seconds = 0;
+  std::array<std::vector<double>, sizeof...(Other)> ratios;
+  while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(repeats))) {
+    state.PauseTiming();
+    std::array<double, sizeof...(Other)> const other_seconds{seconds_of(others.second)...};
+    state.ResumeTiming();
+    double const seconds = seconds_of(call);
+    call_seconds += seconds;
+    for (std::size_t i = 0; i < ratios.size(); ++i) ratios[i].push_back(other_seconds[i] / seconds);
+  }
+  state.counters[rate] = static_cast<double>(size) * static_cast<double>(state.iterations()) / call_seconds;
+  std::size_t i = 0;
+  ((state.counters[others.first] = middle_of(ratios[i++])), ...);
+}
+
 template <class L, class T>
 void pair(benchmark::State& state) {
   auto const n = static_cast<std::size_t>(state.range(0));
   L const loss{};
   pair_data<T> data{n, loss};
-  // Long enough for the clock at small sizes; limit and call in turn, so that a machine that drifts drifts for both.
-  std::size_t const repeats = std::max<std::size_t>(1, 65536 / n);
-  double call_seconds = 0;
-  std::vector<double> of_limit;
-  while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(repeats))) {
-    state.PauseTiming();
-    auto const before = clock_type::now();
-    for (std::size_t i = 0; i < repeats; ++i) {
-      limit(data, n);
-      benchmark::ClobberMemory();
-    }
-    double const limit_seconds = seconds_since(before);
-    state.ResumeTiming();
-    auto const start = clock_type::now();
-    for (std::size_t i = 0; i < repeats; ++i) {
-      benchmark::DoNotOptimize(prefopt::evaluate(loss, data.batch, data.outputs).loss);
-      benchmark::ClobberMemory();
-    }
-    double const seconds = seconds_since(start);
-    call_seconds += seconds;
-    of_limit.push_back(limit_seconds / seconds);
+  std::array<T*, 3> const out{data.results[0].data(), data.results[1].data(), data.results[2].data()};
+  take_turns(
+      state, n, "pairs_per_second",
+      [&] { benchmark::DoNotOptimize(prefopt::evaluate(loss, data.batch, data.outputs).loss); },
+      std::pair{"of_limit", [&] { limit(data.in, out, n); }});
+}
+
+template <class T>
+struct list_data {
+  std::vector<std::vector<T>> columns{5};
+  std::vector<T> loss, d_logp;
+  std::vector<std::int64_t> offsets;
+  prefopt::list_batch<T> batch;
+  std::vector<T const*> in;
+
+  template <class L>
+  list_data(std::size_t size, std::size_t groups, L const& loss_kind)
+      : loss(groups), d_logp(groups * size), offsets(groups + 1) {
+    std::mt19937 random{7};
+    auto const facts = prefopt::detail::facts_of<L>(prefopt::detail::resolve(loss_kind));
+    auto const fill = [&](prefopt::column<T>& target, bool wanted, std::size_t index, T low, T high) {
+      if (!wanted) return;
+      std::uniform_real_distribution<T> spread{low, high};
+      columns[index].resize(groups * size);
+      std::generate(columns[index].begin(), columns[index].end(), [&] { return spread(random); });
+      target = columns[index];
+      in.push_back(columns[index].data());
+    };
+    fill(batch.logp, true, 0, -70, -62);
+    // As a trainer gives them: an anchor where the loss takes one, lengths where it needs them, rewards in any order.
+    fill(batch.ref_logp, facts.reads(prefopt::columns::reference) && !facts.is_square, 1, -70, -62);
+    fill(batch.length, contains(facts.needs, prefopt::columns::length), 2, 20, 200);
+    fill(batch.reward, facts.reads(prefopt::columns::reward), 3, -2, 2);
+    for (std::size_t g = 0; g <= groups; ++g) offsets[g] = static_cast<std::int64_t>(g * size);
+    batch.offsets = offsets;
   }
-  state.counters["pairs_per_second"] = static_cast<double>(n) * static_cast<double>(state.iterations()) / call_seconds;
-  auto const middle = of_limit.begin() + static_cast<std::ptrdiff_t>(of_limit.size() / 2);
-  std::nth_element(of_limit.begin(), middle, of_limit.end());
-  state.counters["of_limit"] = *middle;
+};
+
+template <class L, class T>
+void list(benchmark::State& state, L const& loss) {
+  auto const size = static_cast<std::size_t>(state.range(0)), groups = static_cast<std::size_t>(state.range(1));
+  list_data<T> data{size, groups, loss};
+  std::array<T*, 1> const out{data.d_logp.data()};
+  auto const call = [&] {
+    auto const seen = prefopt::evaluate(loss, data.batch, {.loss = data.loss, .d_logp = data.d_logp});
+    benchmark::DoNotOptimize(seen.loss);
+  };
+  pair_data<T> pairs{size * groups, prefopt::dpo{}};
+  take_turns(state, size * groups, "candidates_per_second", call,
+             std::pair{"of_limit", [&] { limit(data.in, out, size * groups); }},
+             std::pair{"of_dpo_pair", [&] {
+                         benchmark::DoNotOptimize(prefopt::evaluate(prefopt::dpo{}, pairs.batch, pairs.outputs).loss);
+                       }});
 }
 
 template <class L>
@@ -137,11 +206,31 @@ void add_pair_benchmarks() {
   add("f64", &pair<L, double>);
 }
 
+template <class L>
+void add_list_benchmarks(std::string const& name, L const& loss) {
+  auto const add = [&](char const* type, auto* function) {
+    for (std::int64_t const size : {2, 4, 8, 64}) {
+      // Its groups are square matrices.
+      if (prefopt::detail::is_square<prefopt::detail::resolved<L>>() && (size == 2 || size == 8)) continue;
+      for (std::int64_t const candidates : {std::int64_t{1} << 12, std::int64_t{1} << 20}) {
+        std::string const label = "list/" + name + '/' + type + "/K:" + std::to_string(size);
+        benchmark::RegisterBenchmark(label.c_str(), [=](benchmark::State& state) {
+          function(state, loss);
+        })->Args({size, candidates / size});
+      }
+    }
+  };
+  add("f32", &list<L, float>);
+  add("f64", &list<L, double>);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   prefopt::pair_losses::for_each([]<class L> { add_pair_benchmarks<L>(); });
   prefopt::modifiers_of<prefopt::dpo>::type::for_each([]<class L> { add_pair_benchmarks<L>(); });
+  prefopt::list_losses::for_each([]<class L> { add_list_benchmarks(prefopt::detail::name_of<L>(), L{}); });
+  add_list_benchmarks("pro_plain", prefopt::pro{.temperatures = false});
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::AddCustomContext("instruction_set", xsimd::default_arch::name());

@@ -38,6 +38,12 @@ class any_list_loss {
   [[nodiscard]] bool reads(columns which) const noexcept { return facts_.reads(which); }
   /// Columns of which exactly one must be given.
   [[nodiscard]] columns one_of() const noexcept { return facts_.one_of; }
+  /// Equal rewards in a group are an error.
+  [[nodiscard]] bool refuses_ties() const noexcept { return facts_.refuses_ties; }
+  /// Rewards above it are an error.
+  [[nodiscard]] double highest_reward() const noexcept { return facts_.highest_reward; }
+  /// A group is an n x n matrix, row by row.
+  [[nodiscard]] bool is_square() const noexcept { return facts_.is_square; }
   /// Throws std::invalid_argument for a parameter out of its range.
   void check() const { check_(given_); }
 

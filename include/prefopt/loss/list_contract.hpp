@@ -9,13 +9,13 @@
 // candidate's gradient by its score. See candidates.hpp for what a group offers. Beyond what a pair loss may name
 // (`needs`, `takes`, `parameters()`, `card`, `composition()`), a list loss may have
 //
-//   is_ranked = true            the candidates come best first: sorted by reward, stably, or as given without rewards
-//   one_of                      columns of which exactly one must be given
-//   needs_too()                 columns that its parameters make it need
-//   refuses_ties()              equal rewards in a group are an error
-//   highest_reward              larger rewards are an error
-//   is_square = true            the group is an n x n matrix, row by row; its candidates are not ranked among each
-//   other sft_weight(size)            adds sft_weight * -log_prob of the best candidate (the token sum)
+//   is_ranked = true      the candidates come best first: sorted by reward, stably, or as given without rewards
+//   one_of                columns of which exactly one must be given
+//   needs_too()           columns that its parameters make it need
+//   refuses_ties()        equal rewards in a group are an error
+//   highest_reward        larger rewards are an error
+//   is_square = true      the group is an n x n matrix, row by row; no candidate ranks above another
+//   sft_weight(size)      adds sft_weight * -log_prob of the best candidate (the token sum)
 
 namespace prefopt::inline PREFOPT_ABI {
 namespace detail {
