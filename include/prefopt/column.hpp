@@ -85,6 +85,11 @@ class column {
     return buffer;
   }
 
+  /// The values where they lie, if they are contiguous T; otherwise null.
+  [[nodiscard]] T const* in_place() const noexcept {
+    return empty() || pack_ != nullptr ? nullptr : static_cast<T const*>(first_);
+  }
+
   [[nodiscard]] T operator[](std::size_t index) const noexcept {
     T value;
     return *block(index, 1, &value);
@@ -144,6 +149,9 @@ class output {
     }
     return buffer;
   }
+
+  /// The values where they lie, if they are contiguous; otherwise null.
+  [[nodiscard]] T* in_place() const noexcept { return stride_ == 1 && !empty() ? first_ : nullptr; }
 
   void commit(std::size_t begin, std::size_t count, T const* buffer) const noexcept {
     if (empty() || stride_ == 1) return;

@@ -11,9 +11,10 @@
 #include <prefopt/detail/list_offsets.hpp>
 #include <prefopt/detail/list_order.hpp>
 #include <prefopt/detail/pair_engine.hpp>
+#include <prefopt/detail/transpose.hpp>
 #include <prefopt/list_batch.hpp>
 #include <string>
-#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace prefopt::inline PREFOPT_ABI::detail {
@@ -156,7 +157,7 @@ void for_each_window(column<std::int64_t> const& offsets, std::size_t begin, std
 /// Values of a column for a group: in place if they lie so, else packed in pieces into a buffer.
 template <class T, class F>
 void for_each_piece(column<T> const& values, std::size_t begin, std::size_t size, F const& f) noexcept {
-  constexpr std::size_t piece = 64;
+  constexpr std::size_t piece = 256;
   T buffer[piece];
   for (std::size_t i = 0; i < size; i += piece) {
     std::size_t const count = std::min(piece, size - i);
@@ -203,6 +204,31 @@ class list_inspector {
            (!batch_.reward.empty() && (facts_.refuses_ties || has_highest()));
   }
 
+  /// True if no value of the candidates [begin, end) can be objected to, weights apart: looked at in one sweep.
+  [[nodiscard]] bool is_clean(std::size_t begin, std::size_t end) const noexcept {
+    bool objects = false;
+    auto const sweep = [&](column<T> const& values, auto const& condition) {
+      for_each_piece(values, begin, values.empty() ? 0 : end - begin, [&](T const* x, std::size_t count) {
+        for (std::size_t i = 0; i < count; ++i) objects |= condition(x[i]);
+      });
+    };
+    sweep(batch_.length, [](T x) { return x <= 0; });
+    sweep(batch_.target, [](T x) { return x < 0; });
+    if (has_highest()) {
+      sweep(batch_.reward, [this](T x) { return x > static_cast<T>(facts_.highest_reward); });
+    }
+    if (judges_finite_) {
+      sweep(batch_.logp, is_bad);
+      for (auto const& [name, values, kind] : list_columns<T>) sweep(batch_.*values, is_bad);
+    }
+    return !objects;
+  }
+
+  /// Groups of clean values differ only in their weights and ties.
+  [[nodiscard]] bool looks_at_groups() const noexcept {
+    return !batch_.weight.empty() || (facts_.refuses_ties && !batch_.reward.empty());
+  }
+
   void look_at(std::size_t group, std::size_t begin, std::size_t size, list_inspection& seen,
                std::uint32_t* order) const noexcept {
     bool outside = false, bad = false, nothing = size == 0;
@@ -222,12 +248,11 @@ class list_inspector {
       outside |= any_of(batch_.reward, [this](T x) { return x > static_cast<T>(facts_.highest_reward); });
     }
     if (judges_finite_) {
-      auto const is_bad = [](T x) { return !(x - x == 0); };
       bad |= any_of(batch_.logp, is_bad);
       for (auto const& [name, values, kind] : list_columns<T>) bad |= any_of(batch_.*values, is_bad);
     }
     T const weight = weight_of(batch_, group, begin, size);
-    bool const weight_is_bad = !(weight - weight == 0);
+    bool const weight_is_bad = is_bad(weight);
     if (skips_non_finite_) bad |= weight_is_bad;
     outside |= weight < 0 || (weight_is_bad && !skips_non_finite_);
     if (batch_.weight.size() == batch_.logp.size() && !weight_is_bad) {
@@ -246,6 +271,8 @@ class list_inspector {
   [[nodiscard]] bool has_highest() const noexcept {
     return facts_.highest_reward < std::numeric_limits<double>::infinity();
   }
+
+  static bool is_bad(T x) noexcept { return !(x - x == 0); }
 
   [[nodiscard]] bool has_tie(std::size_t begin, std::size_t size, std::uint32_t* order) const noexcept {
     if (size <= largest_lane_group) {
@@ -385,17 +412,8 @@ class list_runner {
 
     // The groups of each size, in order.
     std::uint16_t in_size_order[window_groups];
-    std::size_t ends[largest_lane_group + 2] = {};
-    for (std::size_t i = 0; i < count; ++i) ++ends[std::min(size_of(i), largest_lane_group + 1)];
-    std::size_t sum = 0;
-    for (std::size_t& at : ends) {
-      std::size_t const groups = at;
-      at = sum;
-      sum += groups;
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-      in_size_order[ends[std::min(size_of(i), largest_lane_group + 1)]++] = static_cast<std::uint16_t>(i);
-    }
+    std::size_t ends[largest_lane_group + 2];
+    bool const same_size = sort_by_size(offsets, count, in_size_order, ends);
 
     alignas(64) T lane_sums[list_sum_count * lanes] = {};
     std::size_t at = 0;
@@ -406,7 +424,7 @@ class list_runner {
         std::size_t const live = next - at;
         // Lanes without a group repeat the last one.
         for (std::size_t lane = 0; lane < lanes; ++lane) {
-          std::size_t const i = in_size_order[at + std::min(lane, live - 1)];
+          std::size_t const rank = at + std::min(lane, live - 1), i = same_size ? rank : in_size_order[rank];
           groups[lane] = i;
           begins[lane] = static_cast<std::size_t>(offsets[i]);
         }
@@ -424,6 +442,28 @@ class list_runner {
       totals[which] += static_cast<double>(sum_of_lanes(V::load_aligned(lane_sums + which * lanes)));
     }
     results_.loss.commit(first, count, loss_buffer);
+  }
+
+  /// Where in `order` the groups of each size end; larger ones than lanes take come last. True if all have the same
+  /// size: they are in order as they are.
+  static bool sort_by_size(std::int64_t const* offsets, std::size_t count, std::uint16_t* order,
+                           std::size_t (&ends)[largest_lane_group + 2]) noexcept {
+    auto const kind_of = [&](std::size_t i) {
+      return std::min(static_cast<std::size_t>(offsets[i + 1] - offsets[i]), largest_lane_group + 1);
+    };
+    bool same = true;
+    for (std::size_t i = 0; i < count; ++i) same &= offsets[i + 1] - offsets[i] == offsets[1] - offsets[0];
+    if (same) {
+      std::fill(ends, ends + kind_of(0), 0);
+      std::fill(ends + kind_of(0), std::end(ends), count);
+      return true;
+    }
+    std::fill(ends, std::end(ends), 0);
+    for (std::size_t i = 0; i < count; ++i) ++ends[kind_of(i)];
+    std::size_t sum = 0;
+    for (std::size_t& at : ends) sum += std::exchange(at, sum);
+    for (std::size_t i = 0; i < count; ++i) order[ends[kind_of(i)]++] = static_cast<std::uint16_t>(i);
+    return false;
   }
 
   void run_empty(std::size_t first, std::size_t const* groups, std::size_t live, T* losses,
@@ -461,37 +501,43 @@ class list_runner {
   void run_lanes(std::size_t first, std::size_t const* groups, std::size_t const* begins, std::size_t live,
                  std::size_t size, T* losses, T* lane_sums, list_sums& totals) const noexcept {
     alignas(64) T memory[candidate_columns<T>::count * largest_lane_group * lanes];
-    alignas(64) T places[largest_lane_group * lanes];
+    alignas(64) tile_index<T> origins[largest_lane_group * lanes];
     alignas(64) T weight[lanes], counted[lanes], loss[lanes];
     list_tile<T> tile = lay_out(memory, size * lanes);
     tile.size = size;
     auto& columns = tile.columns;
-    T buffer[largest_lane_group];
     bool moved = false;
     auto const pack = [&](column<T> const& source, T* into) noexcept {
-      for (std::size_t lane = 0; lane < lanes; ++lane) {
-        T const* const from = source.block(begins[lane], size, buffer);
-        T* const to = into + lane;
-        if (moved) {
-          for (std::size_t k = 0; k < size; ++k)
-            to[k * lanes] = from[static_cast<std::size_t>(places[k * lanes + lane])];
-        } else {
-          for (std::size_t k = 0; k < size; ++k) to[k * lanes] = from[k];
+      T* const unordered = moved ? columns.slots[0] : into;
+      if (T const* const values = source.in_place()) {
+        std::array<T const*, lanes> rows;
+        for (std::size_t lane = 0; lane < lanes; ++lane) rows[lane] = values + begins[lane];
+        rows_to_lanes(rows, size, unordered);
+      } else {
+        T buffer[largest_lane_group];
+        for (std::size_t lane = 0; lane < lanes; ++lane) {
+          T const* const from = source.block(begins[lane], size, buffer);
+          for (std::size_t k = 0; k < size; ++k) unordered[k * lanes + lane] = from[k];
         }
       }
+      for (std::size_t i = 0; moved && i < size * lanes; ++i) into[i] = unordered[origins[i]];
     };
     if (batch_.reward.empty()) {
       for (std::size_t k = 0; k < size; ++k) V(-static_cast<T>(k)).store_aligned(columns.reward + k * lanes);
     } else {
       pack(batch_.reward, columns.reward);
-      if (sorts()) moved = order_lanes<T, Arch>(columns.reward, places, size);
+      if (sorts()) moved = order_lanes<T, Arch>(columns.reward, size, origins, columns.slots[0]);
     }
     pack(batch_.logp, columns.log_prob);
     if (columns.reference != nullptr) pack(batch_.ref_logp, columns.reference);
     if (columns.length != nullptr) pack(batch_.length, columns.length);
     if (columns.target != nullptr) pack(batch_.target, columns.target);
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
-      weight[lane] = weight_of(batch_, first + groups[lane], begins[lane], size);
+    if (batch_.weight.empty()) {
+      V(T(1)).store_aligned(weight);
+    } else {
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        weight[lane] = weight_of(batch_, first + groups[lane], begins[lane], size);
+      }
     }
 
     V const zero(T(0)), one(T(1));
@@ -531,16 +577,24 @@ class list_runner {
 
     for (std::size_t lane = 0; losses != nullptr && lane < live; ++lane) losses[groups[lane]] = loss[lane];
     if (results_.d_logp.empty()) return;
+    T const* gradient = columns.gradient;
+    if (moved) {
+      for (std::size_t i = 0; i < size * lanes; ++i) columns.slots[0][origins[i]] = gradient[i];
+      gradient = columns.slots[0];
+    }
+    T* const target = results_.d_logp.in_place();
+    if (target != nullptr && !accumulate_) {
+      std::array<T*, lanes> rows;
+      for (std::size_t lane = 0; lane < lanes; ++lane) rows[lane] = target + begins[lane];
+      lanes_to_rows(gradient, size, live, rows);
+      return;
+    }
+    T buffer[largest_lane_group];
     for (std::size_t lane = 0; lane < live; ++lane) {
-      T* const target = results_.d_logp.block(begins[lane], size, buffer, accumulate_);
-      T const* const gradient = columns.gradient + lane;
-      auto const put = [&](std::size_t k, std::size_t to) {
-        target[to] = accumulate_ ? target[to] + gradient[k * lanes] : gradient[k * lanes];
-      };
-      if (moved) {
-        for (std::size_t k = 0; k < size; ++k) put(k, static_cast<std::size_t>(places[k * lanes + lane]));
-      } else {
-        for (std::size_t k = 0; k < size; ++k) put(k, k);
+      T* const to = results_.d_logp.block(begins[lane], size, buffer, accumulate_);
+      for (std::size_t k = 0; k < size; ++k) {
+        T const x = gradient[k * lanes + lane];
+        to[k] = accumulate_ ? to[k] + x : x;
       }
       results_.d_logp.commit(begins[lane], size, buffer);
     }
@@ -656,14 +710,21 @@ report evaluate_lists(list_facts const& facts, list_kernel<T> kernel, void const
   if (list_inspector<T> const inspector{facts, batch, options}; inspector.reads_values()) {
     std::array<list_inspection, most_parts> of_part{};
     auto const inspect_part = [&](std::size_t part) noexcept {
-      for_each_window(batch.offsets, split.begin(part), split.begin(part + 1),
-                      [&](std::size_t first, std::size_t count, std::int64_t const* offsets) noexcept {
-                        for (std::size_t i = 0; i < count; ++i) {
-                          inspector.look_at(first + i, static_cast<std::size_t>(offsets[i]),
-                                            static_cast<std::size_t>(offsets[i + 1] - offsets[i]), of_part[part],
-                                            places.data() + places_at[part]);
-                        }
-                      });
+      for_each_window(
+          batch.offsets, split.begin(part), split.begin(part + 1),
+          [&](std::size_t first, std::size_t count, std::int64_t const* offsets) noexcept {
+            bool const has_empty = std::adjacent_find(offsets, offsets + count + 1) != offsets + count + 1;
+            if (!has_empty && !inspector.looks_at_groups() &&
+                inspector.is_clean(static_cast<std::size_t>(offsets[0]), static_cast<std::size_t>(offsets[count]))) {
+              of_part[part].weight += static_cast<double>(count);
+              return;
+            }
+            for (std::size_t i = 0; i < count; ++i) {
+              inspector.look_at(first + i, static_cast<std::size_t>(offsets[i]),
+                                static_cast<std::size_t>(offsets[i + 1] - offsets[i]), of_part[part],
+                                places.data() + places_at[part]);
+            }
+          });
     };
     options.executor(split.count(), executor::task{inspect_part});
     for (std::size_t part = 0; part < split.count(); ++part) seen += of_part[part];

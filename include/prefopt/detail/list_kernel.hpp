@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <limits>
 #include <prefopt/loss/list_contract.hpp>
 
 namespace prefopt::inline PREFOPT_ABI::detail {
@@ -68,20 +69,34 @@ template <class T>
 using list_kernel = void (*)(void const* loss, list_settings<T> const&, list_tile<T> const&, T* lane_sums,
                              list_sums&) noexcept;
 
-/// How many ordered pairs a group has, and how many of them its scores rank right; a tie in the scores counts half.
+/// How many ordered pairs a group has, and twice how many of them its scores rank right; a tie in the scores counts
+/// half.
 template <class V, class T>
 PREFOPT_INLINE std::array<V, 2> ranked_pairs_of(candidate_group<V, T, false> const& group,
                                                 list_tile<T> const& tile) noexcept {
-  V const zero(T(0)), half(T(0.5)), one(T(1));
+  // Infinities that are equal must have the difference 0.
+  constexpr T largest = std::numeric_limits<T>::max();
+  auto const clamped = [](V const& x) PREFOPT_INLINE_LAMBDA {
+    V const above = xsimd::select(x < V(-largest), V(-largest), x);
+    return V(xsimd::select(above > V(largest), V(largest), above));
+  };
+  group.for_each([&](auto const& c) PREFOPT_INLINE_LAMBDA {
+    c.template keep<0>(clamped(c.load(tile.evidence)));
+    c.template keep<1>(clamped(c.score()));
+  });
+  V const zero(T(0)), one(T(1));
   V ordered = zero, right = zero;
+  auto const add = [&](V& count, auto const& condition)
+                       PREFOPT_INLINE_LAMBDA { count = xsimd::select(condition, V(count + one), count); };
   for (std::size_t i = 0; i + 1 < group.size(); ++i) {
-    V const score = group.at(i).score(), evidence = group.at(i).load(tile.evidence);
+    V const evidence = group.at(i).template kept<0>(), score = group.at(i).template kept<1>();
     for (std::size_t j = i + 1; j < group.size(); ++j) {
-      V const other = group.at(j).score(), other_evidence = group.at(j).load(tile.evidence);
-      auto const better = evidence > other_evidence, worse = evidence < other_evidence;
-      ordered += xsimd::select(better | worse, one, zero);
-      right += xsimd::select((better & (score > other)) | (worse & (score < other)), one, zero) +
-               xsimd::select((better | worse) & (score == other), half, zero);
+      V const preferred = evidence - group.at(j).template kept<0>(), ahead = score - group.at(j).template kept<1>();
+      V const agreement = ahead ^ xsimd::bitofsign(preferred);
+      auto const is_pair = !(preferred == zero);
+      add(ordered, is_pair);
+      add(right, is_pair & (agreement > zero));
+      add(right, is_pair & (agreement >= zero));
     }
   }
   return {ordered, right};
@@ -111,7 +126,7 @@ PREFOPT_INLINE void add_metrics(candidate_group<V, T, Spread> const& group, list
   if constexpr (!Spread) {
     auto const pairs = ranked_pairs_of(group, tile);
     sums.add(ordered_sum, kept(pairs[0]));
-    sums.add(right_sum, kept(pairs[1]));
+    sums.add(right_sum, kept(V(V(T(0.5)) * pairs[1])));
   }
 }
 

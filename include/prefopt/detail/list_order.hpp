@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <prefopt/simd/lanes.hpp>
+#include <type_traits>
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
@@ -25,10 +26,15 @@ void order_by(T const* values, std::size_t size, std::uint32_t* order) noexcept 
   });
 }
 
-/// The same for a group in every lane: the values and their places are sorted by exchanging neighbours where the second
-/// is larger, which keeps the order of equals. False if nothing had to be moved.
+/// Where in a tile a value of each lane comes from.
+template <class T>
+using tile_index = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+
+/// The same for a group in every lane: sorts the values, and says where in the tile each of them was. Neighbours are
+/// exchanged where the second is larger, which keeps the order of equals. False if nothing had to be moved; `origins`
+/// then is not written. Needs room for as many values.
 template <class T, class Arch>
-PREFOPT_NOINLINE bool order_lanes(T* values, T* places, std::size_t size) noexcept {
+PREFOPT_NOINLINE bool order_lanes(T* values, std::size_t size, tile_index<T>* origins, T* places) noexcept {
   using V = xsimd::batch<T, Arch>;
   constexpr std::size_t lanes = V::size;
   auto misplaced = V(T(0)) > V(T(0));
@@ -36,7 +42,8 @@ PREFOPT_NOINLINE bool order_lanes(T* values, T* places, std::size_t size) noexce
     misplaced = misplaced | (V::load_aligned(values + k * lanes) < V::load_aligned(values + (k + 1) * lanes));
   }
   if (!xsimd::any(misplaced)) return false;
-  for (std::size_t k = 0; k < size; ++k) V(static_cast<T>(k)).store_aligned(places + k * lanes);
+  V const lane = lane_numbers<T, Arch>();
+  for (std::size_t k = 0; k < size; ++k) V(lane + V(static_cast<T>(k * lanes))).store_aligned(places + k * lanes);
   for (std::size_t round = 0; round < size; ++round) {
     for (std::size_t k = round % 2; k + 1 < size; k += 2) {
       T *const v = values + k * lanes, *const p = places + k * lanes;
@@ -48,6 +55,9 @@ PREFOPT_NOINLINE bool order_lanes(T* values, T* places, std::size_t size) noexce
       xsimd::select(exchange, place_b, place_a).store_aligned(p);
       xsimd::select(exchange, place_a, place_b).store_aligned(p + lanes);
     }
+  }
+  for (std::size_t k = 0; k < size; ++k) {
+    xsimd::to_int(V::load_aligned(places + k * lanes)).store_aligned(origins + k * lanes);
   }
   return true;
 }
