@@ -209,7 +209,9 @@ class list_inspector {
     bool objects = false;
     auto const sweep = [&](column<T> const& values, auto const& condition) {
       for_each_piece(values, begin, values.empty() ? 0 : end - begin, [&](T const* x, std::size_t count) {
-        for (std::size_t i = 0; i < count; ++i) objects |= condition(x[i]);
+        int here = 0;
+        for (std::size_t i = 0; i < count; ++i) here |= static_cast<int>(condition(x[i]));
+        objects |= here != 0;
       });
     };
     sweep(batch_.length, [](T x) { return x <= 0; });
@@ -230,7 +232,7 @@ class list_inspector {
   }
 
   void look_at(std::size_t group, std::size_t begin, std::size_t size, list_inspection& seen,
-               std::uint32_t* order) const noexcept {
+               tile_index<T>* order) const noexcept {
     bool outside = false, bad = false, nothing = size == 0;
     auto const any_of = [&](column<T> const& values, auto const& condition) {
       bool found = false;
@@ -274,7 +276,7 @@ class list_inspector {
 
   static bool is_bad(T x) noexcept { return !(x - x == 0); }
 
-  [[nodiscard]] bool has_tie(std::size_t begin, std::size_t size, std::uint32_t* order) const noexcept {
+  [[nodiscard]] bool has_tie(std::size_t begin, std::size_t size, tile_index<T>* order) const noexcept {
     if (size <= largest_lane_group) {
       T buffer[largest_lane_group];
       T const* const x = batch_.reward.block(begin, size, buffer);
@@ -285,10 +287,12 @@ class list_inspector {
       return tied;
     }
     auto const at = [&](std::size_t i) { return batch_.reward[begin + i]; };
-    for (std::size_t i = 0; i < size; ++i) order[i] = static_cast<std::uint32_t>(i);
-    std::sort(order, order + size, [&](std::uint32_t a, std::uint32_t b) { return sort_key(at(a)) > sort_key(at(b)); });
+    for (std::size_t i = 0; i < size; ++i) order[i] = static_cast<tile_index<T>>(i);
+    std::sort(order, order + size, [&](tile_index<T> a, tile_index<T> b) {
+      return sort_key(at(static_cast<std::size_t>(a))) > sort_key(at(static_cast<std::size_t>(b)));
+    });
     for (std::size_t i = 1; i < size; ++i) {
-      if (at(order[i - 1]) == at(order[i])) return true;
+      if (at(static_cast<std::size_t>(order[i - 1])) == at(static_cast<std::size_t>(order[i]))) return true;
     }
     return false;
   }
@@ -370,7 +374,7 @@ struct large_group_room {
 
   void fit(std::size_t group_size) noexcept {
     if (group_size <= largest_lane_group) return;
-    values = std::max(values, candidate_columns<T>::count * (group_size + padding));
+    values = std::max(values, list_tile<T>::column_count * (group_size + padding));
     places = std::max(places, group_size);
   }
 };
@@ -384,7 +388,7 @@ class list_runner {
  public:
   list_runner(list_facts const& facts, list_kernel<T> kernel, void const* loss, list_settings<T> const& settings,
               list_batch<T> const& batch, list_outputs<T> const& results, options const& options, T* room,
-              std::uint32_t* order) noexcept
+              tile_index<T>* order) noexcept
       : facts_{facts},
         kernel_{kernel},
         loss_{loss},
@@ -483,55 +487,71 @@ class list_runner {
   list_tile<T> lay_out(T* memory, std::size_t stride) const noexcept {
     list_tile<T> tile;
     auto const next = [&]() noexcept { return std::exchange(memory, memory + stride); };
-    auto& columns = tile.columns;
-    columns.log_prob = next();
-    columns.score = next();
-    columns.slope = next();
-    columns.gradient = next();
-    columns.reward = next();
-    for (T*& slot : columns.slots) slot = next();
-    if (!batch_.ref_logp.empty()) columns.reference = next();
-    if (!batch_.length.empty()) columns.length = next();
-    if (!batch_.target.empty()) columns.target = next();
-    tile.evidence = batch_.reward.empty() && columns.target != nullptr ? columns.target : columns.reward;
-    tile.best_first = facts_.is_ranked || (batch_.reward.empty() && columns.target == nullptr);
+    tile.log_prob = next();
+    tile.given_score = next();
+    tile.slope = next();
+    auto& ranked = tile.ranked;
+    ranked.gradient = next();
+    ranked.reward = next();
+    for (T*& slot : ranked.slots) slot = next();
+    if (sorts()) ranked.score = next();
+    if (!batch_.ref_logp.empty()) tile.reference = next();
+    if (!batch_.length.empty()) tile.length = next();
+    if (!batch_.target.empty()) ranked.target = next();
+    tile.evidence = batch_.reward.empty() && ranked.target != nullptr ? ranked.target : ranked.reward;
+    tile.best_first = facts_.is_ranked || (batch_.reward.empty() && ranked.target == nullptr);
     return tile;
+  }
+
+  /// pack(source, into) for every column that is given but the rewards; a target goes the way that the rewards went.
+  template <class Pack>
+  void pack_columns(list_tile<T>& tile, Pack const& pack) const noexcept {
+    pack(batch_.logp, tile.log_prob);
+    if (tile.reference != nullptr) pack(batch_.ref_logp, tile.reference);
+    if (tile.length != nullptr) pack(batch_.length, tile.length);
+    if (T* const target = tile.ranked.target; target != nullptr) {
+      T* const given = tile.origins == nullptr ? target : tile.slope;
+      pack(batch_.target, given);
+      for (std::size_t i = 0; tile.origins != nullptr && i < tile.values; ++i) target[i] = given[tile.origins[i]];
+    }
   }
 
   void run_lanes(std::size_t first, std::size_t const* groups, std::size_t const* begins, std::size_t live,
                  std::size_t size, T* losses, T* lane_sums, list_sums& totals) const noexcept {
-    alignas(64) T memory[candidate_columns<T>::count * largest_lane_group * lanes];
+    alignas(64) T memory[list_tile<T>::column_count * largest_lane_group * lanes];
     alignas(64) tile_index<T> origins[largest_lane_group * lanes];
     alignas(64) T weight[lanes], counted[lanes], loss[lanes];
     list_tile<T> tile = lay_out(memory, size * lanes);
     tile.size = size;
-    auto& columns = tile.columns;
-    bool moved = false;
+    tile.values = size * lanes;
+    T* const reward = tile.ranked.reward;
     auto const pack = [&](column<T> const& source, T* into) noexcept {
-      T* const unordered = moved ? columns.slots[0] : into;
       if (T const* const values = source.in_place()) {
         std::array<T const*, lanes> rows;
         for (std::size_t lane = 0; lane < lanes; ++lane) rows[lane] = values + begins[lane];
-        rows_to_lanes(rows, size, unordered);
+        rows_to_lanes(rows, size, into);
       } else {
         T buffer[largest_lane_group];
         for (std::size_t lane = 0; lane < lanes; ++lane) {
           T const* const from = source.block(begins[lane], size, buffer);
-          for (std::size_t k = 0; k < size; ++k) unordered[k * lanes + lane] = from[k];
+          for (std::size_t k = 0; k < size; ++k) into[k * lanes + lane] = from[k];
         }
       }
-      for (std::size_t i = 0; moved && i < size * lanes; ++i) into[i] = unordered[origins[i]];
     };
     if (batch_.reward.empty()) {
-      for (std::size_t k = 0; k < size; ++k) V(-static_cast<T>(k)).store_aligned(columns.reward + k * lanes);
+      for (std::size_t k = 0; k < size; ++k) V(-static_cast<T>(k)).store_aligned(reward + k * lanes);
     } else {
-      pack(batch_.reward, columns.reward);
-      if (sorts()) moved = order_lanes<T, Arch>(columns.reward, size, origins, columns.slots[0]);
+      pack(batch_.reward, reward);
+      if (sorts()) {
+        if (order_lanes<T, Arch>(reward, size, origins, tile.ranked.slots[0])) tile.origins = origins;
+        auto tied = V(T(0)) > V(T(0));
+        for (std::size_t k = 0; k + 1 < size; ++k) {
+          tied = tied | (V::load_aligned(reward + k * lanes) == V::load_aligned(reward + (k + 1) * lanes));
+        }
+        tile.has_ties = xsimd::any(tied);
+      }
     }
-    pack(batch_.logp, columns.log_prob);
-    if (columns.reference != nullptr) pack(batch_.ref_logp, columns.reference);
-    if (columns.length != nullptr) pack(batch_.length, columns.length);
-    if (columns.target != nullptr) pack(batch_.target, columns.target);
+    pack_columns(tile, pack);
     if (batch_.weight.empty()) {
       V(T(1)).store_aligned(weight);
     } else {
@@ -543,13 +563,13 @@ class list_runner {
     V const zero(T(0)), one(T(1));
     V probe = V::load_aligned(weight) * zero;
     auto nothing = zero > zero;
-    for (std::size_t k = 0; k < size; ++k) {
-      probe = fused(V::load_aligned(columns.log_prob + k * lanes), zero, probe);
-      probe = fused(V::load_aligned(columns.reward + k * lanes), zero, probe);
-      for (T const* values : {columns.reference, columns.length, columns.target}) {
-        if (values != nullptr) probe = fused(V::load_aligned(values + k * lanes), zero, probe);
+    for (T const* values : {tile.log_prob, reward, tile.reference, tile.length, tile.ranked.target}) {
+      for (std::size_t i = 0; values != nullptr && i < tile.values; i += lanes) {
+        probe = fused(V::load_aligned(values + i), zero, probe);
       }
-      if (columns.length != nullptr) nothing = nothing | (V::load_aligned(columns.length + k * lanes) == zero);
+    }
+    for (std::size_t i = 0; tile.length != nullptr && i < tile.values; i += lanes) {
+      nothing = nothing | (V::load_aligned(tile.length + i) == zero);
     }
     auto const in_use = lane_numbers<T, Arch>() < V(static_cast<T>(live));
     auto const bad = !(probe == zero);
@@ -559,11 +579,16 @@ class list_runner {
     xsimd::select(counts, one, zero).store_aligned(counted);
     if (xsimd::any(bad)) [[unlikely]] {
       // A reward that only ranks would leave no trace of its NaN.
-      for (std::size_t k = 0; k < size; ++k) {
-        V const reward = V::load_aligned(columns.reward + k * lanes);
-        T* const at = columns.log_prob + k * lanes;
-        xsimd::select(reward == reward, V::load_aligned(at), reward).store_aligned(at);
+      V poison = zero;
+      for (std::size_t i = 0; i < tile.values; i += lanes) {
+        V const x = V::load_aligned(reward + i);
+        poison = xsimd::select(x == x, poison, x);
       }
+      for (std::size_t i = 0; i < tile.values; i += lanes) {
+        (V::load_aligned(tile.log_prob + i) + poison).store_aligned(tile.log_prob + i);
+      }
+      // NaN has no place in an order.
+      tile.has_ties = true;
       totals[non_finite_sum] += static_cast<double>(sum_of_lanes(V(xsimd::select(in_use & bad, one, zero))));
     }
     if (xsimd::any(nothing)) {
@@ -577,11 +602,7 @@ class list_runner {
 
     for (std::size_t lane = 0; losses != nullptr && lane < live; ++lane) losses[groups[lane]] = loss[lane];
     if (results_.d_logp.empty()) return;
-    T const* gradient = columns.gradient;
-    if (moved) {
-      for (std::size_t i = 0; i < size * lanes; ++i) columns.slots[0][origins[i]] = gradient[i];
-      gradient = columns.slots[0];
-    }
+    T const* const gradient = tile.ranked.gradient;
     T* const target = results_.d_logp.in_place();
     if (target != nullptr && !accumulate_) {
       std::array<T*, lanes> rows;
@@ -601,40 +622,42 @@ class list_runner {
   }
 
   void run_large(std::size_t group, std::size_t begin, std::size_t size, T* loss, list_sums& totals) const noexcept {
-    list_tile<T> tile = lay_out(room_, size + large_group_room<T>::padding);
-    tile.size = size;
+    constexpr std::size_t padding = large_group_room<T>::padding;
+    list_tile<T> tile = lay_out(room_, size + padding);
+    tile.size = tile.values = size;
     tile.is_spread = true;
-    auto& columns = tile.columns;
-    T* const buffer = columns.score;
-    bool const moved = sorts();
+    T* const reward = tile.ranked.reward;
     auto const pack = [&](column<T> const& source, T* into) noexcept {
-      T const* const from = source.block(begin, size, buffer);
-      for (std::size_t k = 0; k < size; ++k) into[k] = moved ? from[order_[k]] : from[k];
+      T const* const from = source.block(begin, size, into);
+      if (from != into) std::copy_n(from, size, into);
       // Lanes behind the last candidate compute with a copy of it.
-      std::fill(into + size, into + size + large_group_room<T>::padding, into[size - 1]);
+      std::fill(into + size, into + size + padding, into[size - 1]);
     };
     if (batch_.reward.empty()) {
-      for (std::size_t k = 0; k < size + large_group_room<T>::padding; ++k) columns.reward[k] = -static_cast<T>(k);
+      for (std::size_t k = 0; k < size + padding; ++k) reward[k] = -static_cast<T>(k);
+    } else if (sorts()) {
+      T* const given = tile.slope;
+      pack(batch_.reward, given);
+      order_by(given, size, order_);
+      for (std::size_t k = 0; k < size; ++k) reward[k] = given[order_[k]];
+      std::fill(reward + size, reward + size + padding, reward[size - 1]);
+      tile.origins = order_;
     } else {
-      if (moved) order_by(batch_.reward.block(begin, size, buffer), size, order_);
-      pack(batch_.reward, columns.reward);
+      pack(batch_.reward, reward);
     }
-    pack(batch_.logp, columns.log_prob);
-    if (columns.reference != nullptr) pack(batch_.ref_logp, columns.reference);
-    if (columns.length != nullptr) pack(batch_.length, columns.length);
-    if (columns.target != nullptr) pack(batch_.target, columns.target);
+    pack_columns(tile, pack);
 
     T const weight = weight_of(batch_, group, begin, size);
     bool bad = !(weight - weight == 0), nothing = false;
-    for (T const* values : {columns.log_prob, columns.reward, columns.reference, columns.length, columns.target}) {
+    for (T const* values : {tile.log_prob, reward, tile.reference, tile.length, tile.ranked.target}) {
       for (std::size_t k = 0; values != nullptr && k < size; ++k) bad |= !(values[k] - values[k] == 0);
     }
-    for (std::size_t k = 0; columns.length != nullptr && k < size; ++k) nothing |= columns.length[k] == 0;
+    for (std::size_t k = 0; tile.length != nullptr && k < size; ++k) nothing |= tile.length[k] == 0;
     T counted = (skip_non_finite_ && bad) || (skip_empty_ && nothing) ? T(0) : T(1), value;
     if (bad) {
-      for (std::size_t k = 0; k < size; ++k) {
-        if (columns.reward[k] != columns.reward[k]) columns.log_prob[k] = columns.reward[k];
-      }
+      T poison = 0;
+      for (std::size_t k = 0; k < size; ++k) poison = reward[k] == reward[k] ? poison : reward[k];
+      for (std::size_t k = 0; k < size; ++k) tile.log_prob[k] += poison;
       totals[non_finite_sum] += 1;
     }
     if (nothing) totals[empty_sum] += 1;
@@ -645,15 +668,15 @@ class list_runner {
     kernel_(loss_, settings_, tile, nullptr, totals);
     if (loss != nullptr) *loss = value;
     if (!results_.d_logp.empty()) {
-      T* const target = results_.d_logp.block(begin, size, columns.slope, accumulate_);
+      T* const target = results_.d_logp.block(begin, size, tile.slope, accumulate_);
       for (std::size_t k = 0; k < size; ++k) {
-        std::size_t const to = moved ? order_[k] : k;
-        target[to] = accumulate_ ? target[to] + columns.gradient[k] : columns.gradient[k];
+        target[k] = accumulate_ ? target[k] + tile.ranked.gradient[k] : tile.ranked.gradient[k];
       }
-      results_.d_logp.commit(begin, size, columns.slope);
+      results_.d_logp.commit(begin, size, tile.slope);
     }
     if (counted != 0 && !facts_.is_square) {
-      auto const pairs = count_ranked_pairs(tile.evidence, columns.score, size, order_, columns.slots[0]);
+      T const* const score = tile.origins == nullptr ? tile.given_score : tile.ranked.score;
+      auto const pairs = count_ranked_pairs(tile.evidence, score, size, order_, tile.ranked.slots[0]);
       totals[ordered_sum] += pairs[0];
       totals[right_sum] += pairs[1];
     }
@@ -667,7 +690,7 @@ class list_runner {
   list_outputs<T> const& results_;
   bool accumulate_, skip_non_finite_, skip_empty_;
   T* room_;
-  std::uint32_t* order_;
+  tile_index<T>* order_;
 };
 
 /// The engine for groups: checks, then one pass.
@@ -694,7 +717,7 @@ report evaluate_lists(list_facts const& facts, list_kernel<T> kernel, void const
                     });
   }
   std::vector<T> values;
-  std::vector<std::uint32_t> places;
+  std::vector<tile_index<T>> places;
   std::array<std::size_t, most_parts> values_at{}, places_at{};
   std::size_t values_size = 0, places_size = 0;
   for (std::size_t part = 0; part < split.count(); ++part) {

@@ -2,14 +2,18 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <prefopt/loss/list_contract.hpp>
+#include <type_traits>
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
 /// Groups of up to this size run a group a lane; larger ones are spread over the lanes. Their size alone decides, so
 /// that a group's result does not depend on the batch around it.
 inline constexpr std::size_t largest_lane_group = 64;
+
+inline double pairs_among(std::size_t n) noexcept { return static_cast<double>(n) * (static_cast<double>(n) - 1) / 2; }
 
 /// What a call does to every group alike.
 template <class T>
@@ -34,18 +38,30 @@ enum list_sum : std::size_t {
 };
 using list_sums = std::array<double, list_sum_count>;
 
-/// As many groups of one size as there are lanes, or one large group, copied together.
+/// Where in a tile a value comes from.
+template <class T>
+using tile_index = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+
+/// As many groups of one size as there are lanes, or one large group, copied together. What the loss sees is in the
+/// order of rank, what makes up a score in the order of the batch.
 template <class T>
 struct list_tile {
-  candidate_columns<T> columns;
-  std::size_t size = 0;
+  T *log_prob = nullptr, *reference = nullptr, *length = nullptr;  ///< null where not given
+  T *slope = nullptr, *given_score = nullptr;
+  candidate_columns<T> ranked;
+  /// Of each value in rank its place in the batch's order; null where that is the same.
+  tile_index<T> const* origins = nullptr;
+  std::size_t size = 0, values = 0;  ///< candidates of a group; of the tile
   bool is_spread = false;
   bool best_first = false;      ///< the first candidate is the best; otherwise the one with the most evidence
+  bool has_ties = false;        ///< among the evidence, if that is in order
   T const* evidence = nullptr;  ///< what says which candidate is better: the rewards, or the target
   // One a group.
   T const* weight = nullptr;
   T* counted = nullptr;  ///< 1, or 0 for a group that is left out
   T* loss = nullptr;
+
+  static constexpr std::size_t column_count = 9 + slot_count;
 };
 
 /// Adds up a sum of a tile: lane by lane, or of the one group in every lane.
@@ -88,9 +104,16 @@ PREFOPT_INLINE std::array<V, 2> ranked_pairs_of(candidate_group<V, T, false> con
   V ordered = zero, right = zero;
   auto const add = [&](V& count, auto const& condition)
                        PREFOPT_INLINE_LAMBDA { count = xsimd::select(condition, V(count + one), count); };
+  bool const in_order = tile.best_first && !tile.has_ties;
+  if (in_order) ordered = V(static_cast<T>(pairs_among(group.size())));
   for (std::size_t i = 0; i + 1 < group.size(); ++i) {
     V const evidence = group.at(i).template kept<0>(), score = group.at(i).template kept<1>();
-    for (std::size_t j = i + 1; j < group.size(); ++j) {
+    for (std::size_t j = i + 1; in_order && j < group.size(); ++j) {
+      V const other = group.at(j).template kept<1>();
+      add(right, score > other);
+      add(right, score >= other);
+    }
+    for (std::size_t j = i + 1; !in_order && j < group.size(); ++j) {
       V const preferred = evidence - group.at(j).template kept<0>(), ahead = score - group.at(j).template kept<1>();
       V const agreement = ahead ^ xsimd::bitofsign(preferred);
       auto const is_pair = !(preferred == zero);
@@ -130,13 +153,28 @@ PREFOPT_INLINE void add_metrics(candidate_group<V, T, Spread> const& group, list
   }
 }
 
+/// Every candidate's score and its slope, in the order of the batch.
+template <class S, class V, class T>
+PREFOPT_INLINE void score_tile(list_tile<T> const& tile) noexcept {
+  V const zero(T(0)), one(T(1));
+  auto const score = [&](std::size_t i, V const& length) PREFOPT_INLINE_LAMBDA {
+    V const reference = tile.reference != nullptr ? V::load_unaligned(tile.reference + i) : zero;
+    scored<V> const s = S{}(completion<V>{V::load_unaligned(tile.log_prob + i), reference, length});
+    s.value.store_unaligned(tile.given_score + i);
+    s.slope.store_unaligned(tile.slope + i);
+  };
+  if (tile.length != nullptr) {
+    for (std::size_t i = 0; i < tile.values; i += V::size) score(i, V::load_unaligned(tile.length + i));
+  } else {
+    for (std::size_t i = 0; i < tile.values; i += V::size) score(i, one);
+  }
+}
+
 template <class L, class V, class T, bool Spread>
 PREFOPT_INLINE void run_tile(L const& loss, list_settings<T> const& settings, list_tile<T> const& tile,
                              tile_sums<V, T, Spread> const& sums) noexcept {
-  using score_type = typename L::score;
-  auto const& columns = tile.columns;
+  constexpr std::size_t lanes = V::size;
   V const zero(T(0)), one(T(1));
-  candidate_group<V, T, Spread> const group{columns, tile.size, columns.target != nullptr};
   auto const of_group = [](T const* values) PREFOPT_INLINE_LAMBDA {
     if constexpr (Spread) {
       return V(*values);
@@ -144,33 +182,39 @@ PREFOPT_INLINE void run_tile(L const& loss, list_settings<T> const& settings, li
       return V::load_aligned(values);
     }
   };
-
-  auto const score = [&](auto const& c, V const& length) PREFOPT_INLINE_LAMBDA {
-    V const reference = columns.reference != nullptr ? c.load(columns.reference) : zero;
-    scored<V> const s = score_type{}(completion<V>{c.load(columns.log_prob), reference, length});
-    c.store(s.value, columns.score);
-    c.store(s.slope, columns.slope);
-  };
-  if (columns.length != nullptr) {
-    group.for_each([&](auto const& c) PREFOPT_INLINE_LAMBDA { score(c, c.load(columns.length)); });
+  score_tile<typename L::score, V>(tile);
+  candidate_columns<T> columns = tile.ranked;
+  if (tile.origins == nullptr) {
+    columns.score = tile.given_score;
   } else {
-    group.for_each([&](auto const& c) PREFOPT_INLINE_LAMBDA { score(c, one); });
+    for (std::size_t i = 0; i < tile.values; ++i) columns.score[i] = tile.given_score[tile.origins[i]];
   }
 
+  candidate_group<V, T, Spread> const group{columns, tile.size, columns.target != nullptr};
   V value = loss(group);
   V const weight = of_group(tile.weight);
   auto const counts = of_group(tile.counted) > zero;
   V const chain = V(settings.gradient_scale) * weight;
-  V likelihood = zero;
-  if constexpr (requires { loss.sft_weight(tile.size); }) likelihood = V(static_cast<T>(loss.sft_weight(tile.size)));
-  group.for_each([&](auto const& c) PREFOPT_INLINE_LAMBDA {
-    c.set_gradient(V(xsimd::select(counts, V(c.gradient() * c.load(columns.slope) * chain), zero)));
-  });
+  T* by_score = columns.gradient;
+  if (tile.origins != nullptr) {
+    by_score = columns.slots[0];
+    for (std::size_t i = 0; i < tile.values; ++i) by_score[tile.origins[i]] = columns.gradient[i];
+  }
+  for (std::size_t i = 0; i < tile.values; i += lanes) {
+    V const gradient = V::load_unaligned(by_score + i) * V::load_unaligned(tile.slope + i) * chain;
+    V(xsimd::select(counts, gradient, zero)).store_unaligned(columns.gradient + i);
+  }
   if constexpr (requires { loss.sft_weight(tile.size); }) {
-    if (loss.sft_weight(tile.size) != 0) {
-      auto const best = group.at(0);
-      value = value - likelihood * best.load(columns.log_prob);
-      best.set_gradient(V(best.gradient() - xsimd::select(counts, V(likelihood * chain), zero)));
+    if (double const likelihood = loss.sft_weight(tile.size); likelihood != 0) {
+      alignas(64) T best[lanes], gradient[lanes];
+      V const factor(static_cast<T>(likelihood));
+      V(xsimd::select(counts, V(factor * chain), zero)).store_aligned(gradient);
+      for (std::size_t lane = 0; lane < (Spread ? 1 : lanes); ++lane) {
+        auto const at = tile.origins == nullptr ? lane : static_cast<std::size_t>(tile.origins[lane]);
+        best[lane] = tile.log_prob[at];
+        columns.gradient[at] -= gradient[lane];
+      }
+      value = value - factor * of_group(best);
     }
   }
   value = xsimd::select(counts, V(value * weight), zero);

@@ -5,8 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <prefopt/simd/lanes.hpp>
-#include <type_traits>
+#include <prefopt/detail/list_kernel.hpp>
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
@@ -17,18 +16,14 @@ PREFOPT_INLINE T sort_key(T x) noexcept {
 }
 
 /// The places of a group's values, highest first, equal ones as they came.
-template <class T>
-void order_by(T const* values, std::size_t size, std::uint32_t* order) noexcept {
-  for (std::size_t i = 0; i < size; ++i) order[i] = static_cast<std::uint32_t>(i);
-  std::sort(order, order + size, [values](std::uint32_t a, std::uint32_t b) {
+template <class T, class Index>
+void order_by(T const* values, std::size_t size, Index* order) noexcept {
+  for (std::size_t i = 0; i < size; ++i) order[i] = static_cast<Index>(i);
+  std::sort(order, order + size, [values](Index a, Index b) {
     T const x = sort_key(values[a]), y = sort_key(values[b]);
     return x != y ? x > y : a < b;
   });
 }
-
-/// Where in a tile a value of each lane comes from.
-template <class T>
-using tile_index = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
 
 /// The same for a group in every lane: sorts the values, and says where in the tile each of them was. Neighbours are
 /// exchanged where the second is larger, which keeps the order of equals. False if nothing had to be moved; `origins`
@@ -62,8 +57,6 @@ PREFOPT_NOINLINE bool order_lanes(T* values, std::size_t size, tile_index<T>* or
   return true;
 }
 
-inline double pairs_among(std::size_t n) noexcept { return static_cast<double>(n) * (static_cast<double>(n) - 1) / 2; }
-
 /// Sorts upwards; returns how many pairs stood in the order smaller before larger already.
 template <class T>
 double count_rising(T* values, T* other, std::size_t size) noexcept {
@@ -93,13 +86,13 @@ double count_rising(T* values, T* other, std::size_t size) noexcept {
 
 /// How many pairs of a group its evidence orders, and how many of them the scores rank right, a tie counting half:
 /// Kendall's tau by merging, O(K log K) (Knight 1966). Needs room for `size` places and three times as many values.
-template <class T>
-std::array<double, 2> count_ranked_pairs(T const* evidence, T const* score, std::size_t size, std::uint32_t* order,
+template <class T, class Index>
+std::array<double, 2> count_ranked_pairs(T const* evidence, T const* score, std::size_t size, Index* order,
                                          T* room) noexcept {
-  for (std::size_t i = 0; i < size; ++i) order[i] = static_cast<std::uint32_t>(i);
-  auto const by_evidence = [=](std::uint32_t i) { return sort_key(evidence[i]); };
-  auto const by_score = [=](std::uint32_t i) { return sort_key(score[i]); };
-  std::sort(order, order + size, [=](std::uint32_t a, std::uint32_t b) {
+  for (std::size_t i = 0; i < size; ++i) order[i] = static_cast<Index>(i);
+  auto const by_evidence = [=](Index i) { return sort_key(evidence[i]); };
+  auto const by_score = [=](Index i) { return sort_key(score[i]); };
+  std::sort(order, order + size, [=](Index a, Index b) {
     return by_evidence(a) != by_evidence(b) ? by_evidence(a) > by_evidence(b) : by_score(a) > by_score(b);
   });
   double equal_evidence = 0, equal_both = 0, equal_score = 0;

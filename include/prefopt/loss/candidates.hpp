@@ -18,11 +18,8 @@ inline constexpr std::size_t slot_count = 4;
 /// Where the columns of a group lie. Null where a column is not given.
 template <class T>
 struct candidate_columns {
-  T *log_prob = nullptr, *reference = nullptr, *length = nullptr, *score = nullptr, *slope = nullptr, *reward = nullptr,
-    *target = nullptr, *gradient = nullptr;
+  T *score = nullptr, *reward = nullptr, *target = nullptr, *gradient = nullptr;
   std::array<T*, slot_count> slots{};
-
-  static constexpr std::size_t count = 8 + slot_count;
 };
 
 template <class V>

@@ -192,7 +192,7 @@ inline constexpr struct {
 } log{};
 
 /// The distribution function of the standard normal, (1 + erf(x / sqrt(2))) / 2: absolute error below 1e-7 in float,
-/// 2e-16 in double. NaN gives NaN.
+/// 4e-15 in double. NaN gives NaN.
 inline constexpr struct {
   template <lane V>
   PREFOPT_INLINE V operator()(V const& x) const noexcept {
