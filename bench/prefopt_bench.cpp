@@ -177,8 +177,8 @@ struct list_data {
 };
 
 template <class L, class T>
-void list(benchmark::State& state, L const& loss) {
-  auto const size = static_cast<std::size_t>(state.range(0)), groups = static_cast<std::size_t>(state.range(1));
+void list(benchmark::State& state, L const& loss, std::size_t size) {
+  auto const groups = static_cast<std::size_t>(state.range(0));
   list_data<T> data{size, groups, loss};
   std::array<T*, 1> const out{data.d_logp.data()};
   auto const call = [&] {
@@ -215,8 +215,8 @@ void add_list_benchmarks(std::string const& name, L const& loss) {
       for (std::int64_t const candidates : {std::int64_t{1} << 12, std::int64_t{1} << 20}) {
         std::string const label = "list/" + name + '/' + type + "/K:" + std::to_string(size);
         benchmark::RegisterBenchmark(label.c_str(), [=](benchmark::State& state) {
-          function(state, loss);
-        })->Args({size, candidates / size});
+          function(state, loss, static_cast<std::size_t>(size));
+        })->Arg(candidates / size);
       }
     }
   };

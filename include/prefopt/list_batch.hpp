@@ -15,7 +15,8 @@ struct list_batch {
   column<T> length{};    ///< tokens in the candidate, >= 0
   column<T> reward{};    ///< larger is better; orders the candidates. Not given: they come best first
   column<T> target{};    ///< >= 0: the probability that the candidate should have
-  /// >= 0; multiplies the group's loss and gradient. One a group, or one a candidate and the same throughout a group.
+  /// >= 0; multiplies the group's loss and gradient. One a group, or, if that is another number, one a
+  /// candidate and the same throughout a group.
   column<T> weight{};
   column<std::int64_t> offsets{};  ///< groups + 1 entries: the first 0, never falling, the last the size of logp
 };

@@ -180,11 +180,17 @@ struct list_inspection {
   }
 };
 
-/// A group's weight: one a group, or one a candidate. Of an empty group with none of its own, 0.
+/// Whether weights come one a candidate and not one a group.
+template <class T>
+bool has_flat_weight(list_batch<T> const& batch) noexcept {
+  return !batch.weight.empty() && batch.weight.size() != batch.offsets.size() - 1;
+}
+
+/// A group's weight. Of an empty group with none of its own, 0.
 template <class T>
 T weight_of(list_batch<T> const& batch, std::size_t group, std::size_t begin, std::size_t size) noexcept {
   if (batch.weight.empty()) return T(1);
-  if (batch.weight.size() == batch.offsets.size() - 1) return batch.weight[group];
+  if (!has_flat_weight(batch)) return batch.weight[group];
   return size == 0 ? T(0) : batch.weight[begin];
 }
 
@@ -257,7 +263,7 @@ class list_inspector {
     bool const weight_is_bad = is_bad(weight);
     if (skips_non_finite_) bad |= weight_is_bad;
     outside |= weight < 0 || (weight_is_bad && !skips_non_finite_);
-    if (batch_.weight.size() == batch_.logp.size() && !weight_is_bad) {
+    if (has_flat_weight(batch_) && !weight_is_bad) {
       outside |= any_of(batch_.weight, [weight](T x) { return x != weight; });
     }
     if (outside) seen.out_of_range = std::min(seen.out_of_range, group);
@@ -319,7 +325,7 @@ template <class T>
       found("reward", i, batch.reward[i], "at most " + text(facts.highest_reward) + " with " + facts.name());
     }
   }
-  bool const is_flat = batch.weight.size() != batch.offsets.size() - 1;
+  bool const is_flat = has_flat_weight(batch);
   T const weight = weight_of(batch, group, begin, end - begin);
   std::size_t const index = is_flat ? begin : group;
   if (weight < 0 || (!std::isfinite(weight) && !skips_non_finite)) {

@@ -153,6 +153,14 @@ PREFOPT_INLINE void add_metrics(candidate_group<V, T, Spread> const& group, list
   }
 }
 
+/// f(i) for i < count, a multiple of Unrolled.
+template <std::size_t Unrolled, class F>
+PREFOPT_INLINE void for_each_value(std::size_t count, F const& f) noexcept {
+  for (std::size_t i = 0; i < count; i += Unrolled) {
+    for (std::size_t j = 0; j < Unrolled; ++j) f(i + j);
+  }
+}
+
 /// Every candidate's score and its slope, in the order of the batch.
 template <class S, class V, class T>
 PREFOPT_INLINE void score_tile(list_tile<T> const& tile) noexcept {
@@ -187,7 +195,9 @@ PREFOPT_INLINE void run_tile(L const& loss, list_settings<T> const& settings, li
   if (tile.origins == nullptr) {
     columns.score = tile.given_score;
   } else {
-    for (std::size_t i = 0; i < tile.values; ++i) columns.score[i] = tile.given_score[tile.origins[i]];
+    for_each_value<Spread ? 1 : lanes>(tile.values, [&](std::size_t i) PREFOPT_INLINE_LAMBDA {
+      columns.score[i] = tile.given_score[tile.origins[i]];
+    });
   }
 
   candidate_group<V, T, Spread> const group{columns, tile.size, columns.target != nullptr};
@@ -198,7 +208,8 @@ PREFOPT_INLINE void run_tile(L const& loss, list_settings<T> const& settings, li
   T* by_score = columns.gradient;
   if (tile.origins != nullptr) {
     by_score = columns.slots[0];
-    for (std::size_t i = 0; i < tile.values; ++i) by_score[tile.origins[i]] = columns.gradient[i];
+    for_each_value<Spread ? 1 : lanes>(
+        tile.values, [&](std::size_t i) PREFOPT_INLINE_LAMBDA { by_score[tile.origins[i]] = columns.gradient[i]; });
   }
   for (std::size_t i = 0; i < tile.values; i += lanes) {
     V const gradient = V::load_unaligned(by_score + i) * V::load_unaligned(tile.slope + i) * chain;

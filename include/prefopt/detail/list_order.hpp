@@ -25,9 +25,54 @@ void order_by(T const* values, std::size_t size, Index* order) noexcept {
   });
 }
 
-/// The same for a group in every lane: sorts the values, and says where in the tile each of them was. Neighbours are
-/// exchanged where the second is larger, which keeps the order of equals. False if nothing had to be moved; `origins`
-/// then is not written. Needs room for as many values.
+/// A value and its place in the tile, a group a lane; exchanged with its neighbour's where that is larger, which keeps
+/// the order of equals.
+template <class V>
+PREFOPT_INLINE void exchange_if_larger(V& value, V& next, V& place, V& next_place) noexcept {
+  auto const larger = value < next;
+  V const v = value, p = place;
+  value = xsimd::select(larger, next, v);
+  next = xsimd::select(larger, v, next);
+  place = xsimd::select(larger, next_place, p);
+  next_place = xsimd::select(larger, p, next_place);
+}
+
+template <std::size_t Size, class V, class T>
+PREFOPT_INLINE void sort_in_registers(T* values, T* places) noexcept {
+  V value[Size], place[Size];
+  for (std::size_t k = 0; k < Size; ++k) {
+    value[k] = V::load_aligned(values + k * V::size);
+    place[k] = V::load_aligned(places + k * V::size);
+  }
+  for (std::size_t round = 0; round < Size; ++round) {
+    for (std::size_t k = round % 2; k + 1 < Size; k += 2) {
+      exchange_if_larger(value[k], value[k + 1], place[k], place[k + 1]);
+    }
+  }
+  for (std::size_t k = 0; k < Size; ++k) {
+    value[k].store_aligned(values + k * V::size);
+    place[k].store_aligned(places + k * V::size);
+  }
+}
+
+template <class V, class T>
+PREFOPT_INLINE void sort_in_memory(T* values, T* places, std::size_t size) noexcept {
+  for (std::size_t round = 0; round < size; ++round) {
+    for (std::size_t k = round % 2; k + 1 < size; k += 2) {
+      T *const v = values + k * V::size, *const p = places + k * V::size;
+      V value = V::load_aligned(v), next = V::load_aligned(v + V::size);
+      V place = V::load_aligned(p), next_place = V::load_aligned(p + V::size);
+      exchange_if_larger(value, next, place, next_place);
+      value.store_aligned(v);
+      next.store_aligned(v + V::size);
+      place.store_aligned(p);
+      next_place.store_aligned(p + V::size);
+    }
+  }
+}
+
+/// The same for a group in every lane: sorts the values, and says where in the tile each of them was. False if nothing
+/// had to be moved; `origins` then is not written. Needs room for as many values.
 template <class T, class Arch>
 PREFOPT_NOINLINE bool order_lanes(T* values, std::size_t size, tile_index<T>* origins, T* places) noexcept {
   using V = xsimd::batch<T, Arch>;
@@ -39,17 +84,19 @@ PREFOPT_NOINLINE bool order_lanes(T* values, std::size_t size, tile_index<T>* or
   if (!xsimd::any(misplaced)) return false;
   V const lane = lane_numbers<T, Arch>();
   for (std::size_t k = 0; k < size; ++k) V(lane + V(static_cast<T>(k * lanes))).store_aligned(places + k * lanes);
-  for (std::size_t round = 0; round < size; ++round) {
-    for (std::size_t k = round % 2; k + 1 < size; k += 2) {
-      T *const v = values + k * lanes, *const p = places + k * lanes;
-      V const a = V::load_aligned(v), b = V::load_aligned(v + lanes);
-      V const place_a = V::load_aligned(p), place_b = V::load_aligned(p + lanes);
-      auto const exchange = a < b;
-      xsimd::select(exchange, b, a).store_aligned(v);
-      xsimd::select(exchange, a, b).store_aligned(v + lanes);
-      xsimd::select(exchange, place_b, place_a).store_aligned(p);
-      xsimd::select(exchange, place_a, place_b).store_aligned(p + lanes);
-    }
+  // The commonest sizes do not leave the registers.
+  switch (size) {
+    case 2:
+      sort_in_registers<2, V>(values, places);
+      break;
+    case 4:
+      sort_in_registers<4, V>(values, places);
+      break;
+    case 8:
+      sort_in_registers<8, V>(values, places);
+      break;
+    default:
+      sort_in_memory<V>(values, places, size);
   }
   for (std::size_t k = 0; k < size; ++k) {
     xsimd::to_int(V::load_aligned(places + k * lanes)).store_aligned(origins + k * lanes);
