@@ -108,19 +108,23 @@ PREFOPT_INLINE std::array<V, 2> ranked_pairs_of(candidate_group<V, T, false> con
   if (in_order) ordered = V(static_cast<T>(pairs_among(group.size())));
   for (std::size_t i = 0; i + 1 < group.size(); ++i) {
     V const evidence = group.at(i).template kept<0>(), score = group.at(i).template kept<1>();
+    // Counts of their own: one after the other, the additions would take longer than everything else.
+    V pairs = zero, ahead_or_level = zero, strictly_ahead = zero;
     for (std::size_t j = i + 1; in_order && j < group.size(); ++j) {
       V const other = group.at(j).template kept<1>();
-      add(right, score > other);
-      add(right, score >= other);
+      add(strictly_ahead, score > other);
+      add(ahead_or_level, score >= other);
     }
     for (std::size_t j = i + 1; !in_order && j < group.size(); ++j) {
       V const preferred = evidence - group.at(j).template kept<0>(), ahead = score - group.at(j).template kept<1>();
       V const agreement = ahead ^ xsimd::bitofsign(preferred);
       auto const is_pair = !(preferred == zero);
-      add(ordered, is_pair);
-      add(right, is_pair & (agreement > zero));
-      add(right, is_pair & (agreement >= zero));
+      add(pairs, is_pair);
+      add(strictly_ahead, is_pair & (agreement > zero));
+      add(ahead_or_level, is_pair & (agreement >= zero));
     }
+    ordered += pairs;
+    right += strictly_ahead + ahead_or_level;
   }
   return {ordered, right};
 }
