@@ -96,7 +96,7 @@ class group_pairs {
     auto const expect = [](char const* name, std::size_t got, std::size_t expected) {
       if (got == expected) return;
       detail::fail("group_pairs::scatter",
-                   std::string{name} + " has " + detail::text(got) + " elements, expected " + detail::text(expected));
+                   std::string{name} + " has " + detail::elements(got) + ", expected " + detail::text(expected));
     };
     expect("d_chosen", d_chosen.size(), size());
     expect("d_rejected", d_rejected.size(), size());
@@ -113,7 +113,7 @@ class group_pairs {
     detail::check_offsets("group_pairs", groups.offsets, candidates_);
     auto const expect = [&](char const* name, column<T> const& values) {
       if (values.empty() || values.size() == candidates_) return;
-      detail::fail("group_pairs", std::string{name} + " has " + detail::text(values.size()) + " elements, logp has " +
+      detail::fail("group_pairs", std::string{name} + " has " + detail::elements(values.size()) + ", logp has " +
                                       detail::text(candidates_));
     };
     expect("ref_logp", groups.ref_logp);

@@ -2,12 +2,14 @@
 
 // What the README's fragments take for granted.
 #include <prefopt/prefopt.hpp>
+#include <span>
 #include <vector>
 
 inline std::vector<float> chosen(8), rejected(8), ref_chosen(8), ref_rejected(8), weights(8, 1.0F),
     reliability(8, 0.9F);
 inline std::vector<float> loss(8), d_chosen(8), d_rejected(8), posterior(8);
-inline std::vector<int> annotators(8), lengths(4, 20);
+inline std::vector<int> annotators(8), lengths(4, 20), offsets{0, 8};
+inline std::vector<float> reward(8);
 inline std::vector<std::size_t> my_batch(8);
 inline prefopt::pair_batch<float> batch{
     .chosen = chosen, .rejected = rejected, .ref_chosen = ref_chosen, .ref_rejected = ref_rejected};
@@ -17,6 +19,15 @@ struct host_policy {
   void log_probs(Batch const&, prefopt::pair_log_probs<float> const&) const {}
   template <class Batch>
   void backward(Batch const&, prefopt::pair_gradients<float> const&) {}
+  template <class Batch>
+  void log_probs(Batch const&, prefopt::list_log_probs<float> const&) const {}
+  template <class Batch>
+  void backward(Batch const&, prefopt::list_gradients<float> const&) {}
+  [[nodiscard]] std::span<std::vector<float>> parameters() { return {&weights_, 1}; }
+  [[nodiscard]] std::span<std::vector<float> const> parameters() const { return {&weights_, 1}; }
+
+ private:
+  std::vector<float> weights_;
 };
 inline host_policy my_policy;
 
@@ -28,3 +39,6 @@ void fragment_5();
 void fragment_6();
 void fragment_7();
 void fragment_8();
+void fragment_9();
+void fragment_10();
+void fragment_11();

@@ -29,6 +29,10 @@ PREFOPT_COLD inline std::string text(double value) {
 
 PREFOPT_COLD inline std::string text(std::size_t value) { return std::to_string(value); }
 
+PREFOPT_COLD inline std::string elements(std::size_t count) {
+  return std::to_string(count) + (count == 1 ? " element" : " elements");
+}
+
 /// Throws std::invalid_argument{"prefopt::" + where + ": " + what}, or hands that text to the error handler.
 [[noreturn]] PREFOPT_COLD inline void fail(std::string_view where, std::string_view what) {
   std::string message = "prefopt::";

@@ -58,8 +58,7 @@ inline constexpr std::array<list_column<T>, 4> list_columns{{{"ref_logp", &list_
 
 [[noreturn]] PREFOPT_COLD inline void fail_list_size(std::string const& name, std::size_t size, std::string const& of,
                                                      std::size_t expected) {
-  fail_evaluate(name + " has " + text(size) + (size == 1 ? " element" : " elements") + ", " + of + " " +
-                text(expected));
+  fail_evaluate(name + " has " + elements(size) + ", " + of + " " + text(expected));
 }
 
 template <class T>
@@ -84,8 +83,8 @@ void check_list_columns(list_facts const& facts, list_batch<T> const& batch, lis
                   (given_of_one == 0 ? "none" : "both"));
   }
   if (!batch.weight.empty() && batch.weight.size() != n && batch.weight.size() != groups) {
-    fail_evaluate("weight has " + text(batch.weight.size()) + " elements, expected " + text(groups) +
-                  ", one a group, or " + text(n) + ", one a candidate");
+    fail_evaluate("weight has " + elements(batch.weight.size()) + ", expected " + text(groups) + ", one a group, or " +
+                  text(n) + ", one a candidate");
   }
   if (!results.loss.empty() && results.loss.size() != groups) {
     fail_list_size("loss", results.loss.size(), "the number of groups is", groups);
@@ -295,7 +294,7 @@ class list_inspector {
     auto const at = [&](std::size_t i) { return batch_.reward[begin + i]; };
     for (std::size_t i = 0; i < size; ++i) order[i] = static_cast<tile_index<T>>(i);
     std::sort(order, order + size, [&](tile_index<T> a, tile_index<T> b) {
-      return sort_key(at(static_cast<std::size_t>(a))) > sort_key(at(static_cast<std::size_t>(b)));
+      return ranks_higher(at(static_cast<std::size_t>(a)), at(static_cast<std::size_t>(b)));
     });
     for (std::size_t i = 1; i < size; ++i) {
       if (at(static_cast<std::size_t>(order[i - 1])) == at(static_cast<std::size_t>(order[i]))) return true;
@@ -480,10 +479,13 @@ class list_runner {
                  list_sums& totals) const noexcept {
     for (std::size_t lane = 0; lane < live; ++lane) {
       if (losses != nullptr) losses[groups[lane]] = T(0);
+      T const weight = weight_of(batch_, first + groups[lane], 0, 0);
+      bool const bad = !(weight - weight == 0);
       totals[empty_sum] += 1;
-      if (skip_empty_) continue;
+      totals[non_finite_sum] += bad ? 1 : 0;
+      if (skip_empty_ || (skip_non_finite_ && bad)) continue;
       totals[counted_sum] += 1;
-      totals[weight_sum] += static_cast<double>(weight_of(batch_, first + groups[lane], 0, 0));
+      totals[weight_sum] += static_cast<double>(weight);
     }
   }
 

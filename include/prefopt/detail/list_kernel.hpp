@@ -118,7 +118,8 @@ PREFOPT_INLINE std::array<V, 2> ranked_pairs_of(candidate_group<V, T, false> con
     for (std::size_t j = i + 1; !in_order && j < group.size(); ++j) {
       V const preferred = evidence - group.at(j).template kept<0>(), ahead = score - group.at(j).template kept<1>();
       V const agreement = ahead ^ xsimd::bitofsign(preferred);
-      auto const is_pair = !(preferred == zero);
+      // Not preferred != 0: evidence that is NaN prefers nothing.
+      auto const is_pair = xsimd::abs(preferred) > zero;
       add(pairs, is_pair);
       add(strictly_ahead, is_pair & (agreement > zero));
       add(ahead_or_level, is_pair & (agreement >= zero));
@@ -135,18 +136,19 @@ PREFOPT_INLINE void add_metrics(candidate_group<V, T, Spread> const& group, list
                                 Mask const& counts, tile_sums<V, T, Spread> const& sums) noexcept {
   V const zero(T(0));
   auto const kept = [&](V const& x) PREFOPT_INLINE_LAMBDA { return V(xsimd::select(counts, x, zero)); };
-  V best = group.at(0).score();
+  V best_number = zero;
   if (!tile.best_first) {
-    auto const top = group.highest([&](auto const& c) PREFOPT_INLINE_LAMBDA { return c.load(tile.evidence); });
-    best = group.sum([&](auto const& c)
-                         PREFOPT_INLINE_LAMBDA { return V(xsimd::select(c.number() == top.number, c.score(), zero)); });
+    best_number = group.highest([&](auto const& c) PREFOPT_INLINE_LAMBDA { return c.load(tile.evidence); }).number;
   }
   auto const top = group.highest([](auto const& c) PREFOPT_INLINE_LAMBDA { return c.score(); });
-  std::array<V, 2> const totals = group.sum([&](auto const& c) PREFOPT_INLINE_LAMBDA {
-    return std::array<V, 2>{math::exp(V((c.score() - top.value) * scale)), c.score()};
+  std::array<V, 3> const totals = group.sum([&](auto const& c) PREFOPT_INLINE_LAMBDA {
+    auto const is_best = c.number() == best_number;
+    return std::array<V, 3>{math::exp(V((c.score() - top.value) * scale)), xsimd::select(is_best, c.score(), zero),
+                            xsimd::select(is_best, zero, c.score())};
   });
+  V const best = totals[1];
   V const others =
-      group.size() > 1 ? V((totals[1] - best) * V(static_cast<T>(1 / static_cast<double>(group.size() - 1)))) : best;
+      group.size() > 1 ? V(totals[2] * V(static_cast<T>(1 / static_cast<double>(group.size() - 1)))) : best;
   sums.add(best_sum, kept(best));
   sums.add(others_sum, kept(others));
   sums.add(probability_sum, kept(V(math::exp(V((best - top.value) * scale)) / totals[0])));

@@ -31,7 +31,7 @@ void check_offsets(std::string_view where, column<std::int64_t> const& offsets, 
     }
   }
   if (static_cast<std::size_t>(before) != n) {
-    fail(where, "offsets end at " + std::to_string(before) + ", logp has " + text(n) + " elements");
+    fail(where, "offsets end at " + std::to_string(before) + ", logp has " + elements(n));
   }
 }
 

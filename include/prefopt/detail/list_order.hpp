@@ -4,15 +4,14 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <prefopt/detail/list_kernel.hpp>
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
-/// NaN, which no order has a place for, goes last.
+/// a > b with NaN, which no order has a place for, behind everything.
 template <class T>
-PREFOPT_INLINE T sort_key(T x) noexcept {
-  return x == x ? x : -std::numeric_limits<T>::infinity();
+PREFOPT_INLINE bool ranks_higher(T a, T b) noexcept {
+  return b == b ? a > b : a == a;
 }
 
 /// The places of a group's values, highest first, equal ones as they came.
@@ -20,8 +19,7 @@ template <class T, class Index>
 void order_by(T const* values, std::size_t size, Index* order) noexcept {
   for (std::size_t i = 0; i < size; ++i) order[i] = static_cast<Index>(i);
   std::sort(order, order + size, [values](Index a, Index b) {
-    T const x = sort_key(values[a]), y = sort_key(values[b]);
-    return x != y ? x > y : a < b;
+    return ranks_higher(values[a], values[b]) || (!ranks_higher(values[b], values[a]) && a < b);
   });
 }
 
@@ -131,38 +129,49 @@ double count_rising(T* values, T* other, std::size_t size) noexcept {
   return rising;
 }
 
+/// Pairs of equal neighbours, and of those farther apart in the same run.
+template <class Same>
+double pairs_in_runs(std::size_t size, Same const& same) noexcept {
+  double pairs = 0;
+  std::size_t begin = 0;
+  for (std::size_t i = 1; i <= size; ++i) {
+    if (i < size && same(i - 1, i)) continue;
+    pairs += pairs_among(i - begin);
+    begin = i;
+  }
+  return pairs;
+}
+
 /// How many pairs of a group its evidence orders, and how many of them the scores rank right, a tie counting half:
-/// Kendall's tau by merging, O(K log K) (Knight 1966). Needs room for `size` places and three times as many values.
+/// Kendall's tau by merging, O(K log K) (Knight 1966). NaN as evidence orders nothing, as a score it is always wrong.
+/// Needs room for `size` places and three times as many values.
 template <class T, class Index>
 std::array<double, 2> count_ranked_pairs(T const* evidence, T const* score, std::size_t size, Index* order,
                                          T* room) noexcept {
-  for (std::size_t i = 0; i < size; ++i) order[i] = static_cast<Index>(i);
-  auto const by_evidence = [=](Index i) { return sort_key(evidence[i]); };
-  auto const by_score = [=](Index i) { return sort_key(score[i]); };
-  std::sort(order, order + size, [=](Index a, Index b) {
-    return by_evidence(a) != by_evidence(b) ? by_evidence(a) > by_evidence(b) : by_score(a) > by_score(b);
+  Index* end = order;
+  for (std::size_t i = 0; i < size; ++i) {
+    if (evidence[i] == evidence[i]) *end++ = static_cast<Index>(i);
+  }
+  std::sort(order, end, [=](Index a, Index b) {
+    return evidence[a] != evidence[b] ? evidence[a] > evidence[b] : ranks_higher(score[a], score[b]);
   });
-  double equal_evidence = 0, equal_both = 0, equal_score = 0;
-  auto const count_runs = [size](double& pairs, auto const& same) {
-    std::size_t begin = 0;
-    for (std::size_t i = 1; i <= size; ++i) {
-      if (i < size && same(i - 1, i)) continue;
-      pairs += pairs_among(i - begin);
-      begin = i;
-    }
+  auto const same_evidence = [=](std::size_t a, std::size_t b) { return evidence[order[a]] == evidence[order[b]]; };
+  auto const count_ordered = [&] {
+    auto const n = static_cast<std::size_t>(end - order);
+    return n == 0 ? 0 : pairs_among(n) - pairs_in_runs(n, same_evidence);
   };
-  count_runs(equal_evidence,
-             [=](std::size_t a, std::size_t b) { return by_evidence(order[a]) == by_evidence(order[b]); });
-  count_runs(equal_both, [=](std::size_t a, std::size_t b) {
-    return by_evidence(order[a]) == by_evidence(order[b]) && by_score(order[a]) == by_score(order[b]);
-  });
+  double const ordered = count_ordered();
+  end = std::remove_if(order, end, [=](Index i) { return score[i] != score[i]; });
+  auto const n = static_cast<std::size_t>(end - order);
+  if (n == 0) return {ordered, 0};
+  double const equal_both = pairs_in_runs(
+      n, [=](std::size_t a, std::size_t b) { return same_evidence(a, b) && score[order[a]] == score[order[b]]; });
   T *const sorted = room, *const merged = room + size, *const scores = room + 2 * size;
-  for (std::size_t i = 0; i < size; ++i) sorted[i] = scores[i] = by_score(order[i]);
-  double const wrong = count_rising(sorted, merged, size);
-  std::sort(scores, scores + size);
-  count_runs(equal_score, [=](std::size_t a, std::size_t b) { return scores[a] == scores[b]; });
-  double const ordered = pairs_among(size) - equal_evidence;
-  return {ordered, ordered - wrong - (equal_score - equal_both) / 2};
+  for (std::size_t i = 0; i < n; ++i) sorted[i] = scores[i] = score[order[i]];
+  double const wrong = count_rising(sorted, merged, n);
+  std::sort(scores, scores + n);
+  double const equal_score = pairs_in_runs(n, [=](std::size_t a, std::size_t b) { return scores[a] == scores[b]; });
+  return {ordered, count_ordered() - wrong - (equal_score - equal_both) / 2};
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI::detail

@@ -171,7 +171,7 @@ PREFOPT_NOINLINE void inspect(pair_block<T>& block, std::size_t begin, bool need
 [[noreturn]] PREFOPT_COLD inline void fail_evaluate(std::string const& what) { fail("evaluate", what); }
 
 [[noreturn]] PREFOPT_COLD inline void fail_size(std::string const& name, std::size_t size, std::size_t pairs) {
-  fail_evaluate(name + " has " + text(size) + (size == 1 ? " element" : " elements") + ", chosen has " + text(pairs));
+  fail_evaluate(name + " has " + elements(size) + ", chosen has " + text(pairs));
 }
 
 /// Which of the pair_batch's columns the columns of a loss are.

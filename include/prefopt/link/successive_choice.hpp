@@ -26,7 +26,12 @@ PREFOPT_INLINE typename Group::lane_type successive_choice(Group const& group, d
     c.template keep<gap>(S(z - highest));
     return S(math::select(z > highest, z, highest));
   });
-  if (!floor) group.at(group.size() - 1).template keep<gap>(math::constant<V>(infinity));
+  if (!floor) {
+    // Nobody is behind the last: it is chosen for certain, if it is a number.
+    auto const last = group.at(group.size() - 1);
+    V const score = last.score();
+    last.template keep<gap>(V(math::select(score == score, math::constant<V>(infinity), score)));
+  }
   group.for_each([&](auto const& c) PREFOPT_INLINE_LAMBDA {
     c.template keep<decay>(math::exp(V(-math::abs(c.template kept<gap>()))));
   });
@@ -50,7 +55,8 @@ PREFOPT_INLINE typename Group::lane_type successive_choice(Group const& group, d
     c.template keep<decay>(V(behind * inverse));
     V const beyond_one = math::select(leads, behind, V((behind - one) + e));
     V const term = math::log1p_unbounded(beyond_one) + math::positive_part(V(-x));
-    return V(math::select(c.number() < count, term, zero));
+    // 0 unless something was NaN.
+    return V(math::select(c.number() < count, term, V(zero * inverse)));
   });
   group.from_first(0, [&]<class S>(S const& before, auto const& c) PREFOPT_INLINE_LAMBDA {
     S const chosen = c.template kept<gap>(), passed = c.template kept<decay>(), none = math::constant<S>(0);

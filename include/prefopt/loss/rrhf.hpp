@@ -32,9 +32,10 @@ struct rrhf {
           group.part(i + 1, group.size() - i - 1).sum([&](auto const& c) PREFOPT_INLINE_LAMBDA {
             V const excess = c.score() - own;
             V const ordered = math::select(c.reward() < reward, one, zero);
-            V const wrong = math::select(excess > zero, ordered, zero);
+            // NaN is not let off by the comparisons.
+            V const wrong =
+                math::select(excess > zero, ordered, V(math::select(excess <= zero, zero, V(excess * ordered))));
             c.set_gradient(V(c.gradient() + wrong));
-            // NaN is not let off by the comparison.
             V const kept = math::select(excess <= zero, zero, excess);
             return std::array<V, 2>{V(math::select(ordered == zero, zero, kept)), wrong};
           });

@@ -196,7 +196,10 @@ inline constexpr struct {
 inline constexpr struct {
   template <lane V>
   PREFOPT_INLINE V operator()(V const& x) const noexcept {
-    V const scaled = V(x * constant<V>(0.70710678118654752));
+    // Beyond 40 nothing changes, and far beyond xsimd's erf is NaN.
+    V const far = constant<V>(40);
+    V const upper = math::select(x > far, far, x);
+    V const scaled = V(math::select(upper < V(-far), V(-far), upper) * constant<V>(0.70710678118654752));
     if constexpr (detail::batch<V>) {
       return xsimd::fma(constant<V>(0.5), xsimd::erf(scaled), constant<V>(0.5));
     } else {
