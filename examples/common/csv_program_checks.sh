@@ -44,6 +44,16 @@ refuses() {
   [ "$(cat "$folder/err")" = "$expected" ] || fail "$name $*: message" "$expected" "$(cat "$folder/err")"
 }
 
+# The same for a message that begins so.
+refuses_beginning() {
+  beginning="$name: $1"
+  shift
+  run "$@"
+  shift
+  [ $status -eq 2 ] && [ ! -s "$folder/out" ] && [ "$(wc -l <"$folder/err")" -eq 1 ] || fail "$name $*: status $status"
+  case $(cat "$folder/err") in "$beginning"*) ;; *) fail "$name $*: message" "$beginning" "$(cat "$folder/err")" ;; esac
+}
+
 # Output that cannot be written is a failure of the program.
 refuses_full_disk() {
   [ -c /dev/full ] || return 0

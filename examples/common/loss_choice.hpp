@@ -1,17 +1,23 @@
 #pragma once
 
 #include <prefopt/loss/any.hpp>
+#include <prefopt/loss/any_list.hpp>
 #include <string>
 
-/// A loss by name, and for a modifier the one that it goes over.
+#include "loss_catalog.hpp"
+
+/// A pair loss or a list loss by name, and for a modifier the one that it goes over.
 struct loss_choice {
+  loss_kind kind = loss_kind::pair;
   std::string name, base;
   prefopt::parameter_values parameters;
 };
 
-/// The loss itself; every loss of the list is compiled here once, for all programs. Throws std::invalid_argument for an
-/// unknown name or parameter, listing the known ones, and for a parameter out of its range.
-prefopt::any_pair_loss make_loss(loss_choice const& choice);
+/// The loss itself, by the function for its kind; these compile every loss once, for all programs. They throw
+/// input_error or std::invalid_argument for an unknown name or parameter, listing the known ones, and for a parameter
+/// out of its range.
+prefopt::any_pair_loss make_pair_loss(loss_choice const& choice);
+prefopt::any_list_loss make_list_loss(loss_choice const& choice);
 
 /// "smoothed<dpo>, epsilon 0.1, beta 0.1": the loss and the parameters of the choice, on one line.
 std::string description(loss_choice const& choice);

@@ -2,13 +2,14 @@
 
 #include <CLI/CLI.hpp>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "loss_choice.hpp"
 
-/// The choice of a loss on a command line: --loss, --base, and an option for every parameter of every loss in
-/// prefopt::pair_loss_cards().
+/// The choice of a loss on a command line: --loss, --base, and an option for every parameter of every loss in the
+/// catalog, pair losses and list losses.
 class loss_options {
  public:
   loss_options(CLI::App& app, std::string const& about_loss);
@@ -17,8 +18,9 @@ class loss_options {
 
   /// What the parsed command line asks for: without --loss the standard loss, if there is one; all parameters of the
   /// loss and then of its base, given or by default. Throws, naming what is known, an input_error or
-  /// std::invalid_argument for everything that does not go together, and for arguments that no option takes.
-  loss_choice chosen(std::string_view standard = {}) const;
+  /// std::invalid_argument for everything that does not go together, and for arguments that no option takes. The
+  /// choice tells its kind, which is for the caller to judge: a kind given here only narrows what the errors name.
+  loss_choice chosen(std::string_view standard = {}, std::optional<loss_kind> kind = {}) const;
 
  private:
   struct parameter {

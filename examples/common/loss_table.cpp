@@ -1,30 +1,56 @@
 #include "loss_table.hpp"
 
-#include <prefopt/loss/any.hpp>
+#include <cstddef>
+#include <span>
 #include <string_view>
 
 #include "number_text.hpp"
 
 namespace {
 
-std::string columns_of(prefopt::pair_loss_card const& loss) {
-  struct named {
-    prefopt::columns kind;
-    std::string_view names;
-  };
-  std::string text{loss.is_modifier ? "those of the base" : "chosen, rejected"};
-  for (auto const& [kind, names] :
-       {named{prefopt::columns::reference, "ref_chosen, ref_rejected"},
-        named{prefopt::columns::length, "chosen_length, rejected_length"}, named{prefopt::columns::margin, "margin"},
-        named{prefopt::columns::label, "label"}, named{prefopt::columns::reliability, "reliability"}}) {
+struct column_names {
+  prefopt::columns kind;
+  std::string_view names;
+};
+constexpr column_names pair_columns[] = {{prefopt::columns::reference, "ref_chosen, ref_rejected"},
+                                         {prefopt::columns::length, "chosen_length, rejected_length"},
+                                         {prefopt::columns::margin, "margin"},
+                                         {prefopt::columns::label, "label"},
+                                         {prefopt::columns::reliability, "reliability"}};
+constexpr column_names list_columns[] = {{prefopt::columns::reference, "ref_logp"},
+                                         {prefopt::columns::length, "length"},
+                                         {prefopt::columns::reward, "reward"},
+                                         {prefopt::columns::target, "target"}};
+
+constexpr std::string_view pair_notation =
+    "  u = chosen - rejected, h = (chosen - ref_chosen) - (rejected - ref_rejected); mean: each log-probability "
+    "divided\n"
+    "  by its completion's length; softplus(x) = log(1 + exp(x)), sigma(x) = 1 / (1 + exp(-x)). All take a weight.\n\n";
+constexpr std::string_view list_notation =
+    "  s = logp, less ref_logp and per token of length if those columns are given (pro, rrhf: always per token, never\n"
+    "  less ref_logp). The K candidates come best first: by reward, or without that column as in the file. lse = log\n"
+    "  sum exp, CE = cross-entropy, a_ki = r_k - r_i of the rewards (1 with temperatures 0, which makes reward\n"
+    "  optional), D = what an exchange costs in discounted gain. All take a weight.\n\n";
+
+std::string columns_of(loss_entry const& loss) {
+  std::string text{loss.is_modifier()             ? "those of the base"
+                   : loss.kind == loss_kind::pair ? "chosen, rejected"
+                                                  : "logp"};
+  std::string one_of;
+  for (auto const& [kind, names] : loss.kind == loss_kind::pair ? std::span<column_names const>{pair_columns}
+                                                                : std::span<column_names const>{list_columns}) {
+    if (contains(loss.one_of, kind)) {
+      one_of.append(one_of.empty() ? ", " : " or ").append(names);
+      continue;
+    }
     bool const needed = contains(loss.needs, kind);
     if (!needed && !contains(loss.takes, kind)) continue;
     text.append(", ").append(names).append(needed ? "" : " (optional)");
   }
-  return text;
+  return text + one_of;
 }
 
-std::string parameters_of(prefopt::pair_loss_card const& loss) {
+std::string parameters_of(loss_entry const& loss) {
   std::string text;
   for (auto const& parameter : loss.parameters) {
     text.append(text.empty() ? "--" : ", --").append(parameter.name).append(" ");
@@ -35,20 +61,19 @@ std::string parameters_of(prefopt::pair_loss_card const& loss) {
 
 }  // namespace
 
-std::string loss_table() {
-  std::string text{
-      "  u = chosen - rejected, h = (chosen - ref_chosen) - (rejected - ref_rejected); mean: each log-probability "
-      "divided\n"
-      "  by its completion's length; softplus(x) = log(1 + exp(x)), sigma(x) = 1 / (1 + exp(-x)). All take a "
-      "weight.\n\n"};
+std::string loss_table(loss_kind kind) {
+  std::string text{kind == loss_kind::pair ? pair_notation : list_notation};
   auto const line = [&](std::string_view label, std::string_view content) {
-    text.append("  ").append(label).append(label.size() < 16 ? 16 - label.size() : 1, ' ').append(content).append("\n");
+    constexpr std::size_t width = 18;
+    text.append("  ").append(label).append(width > label.size() ? width - label.size() : 1, ' ');
+    text.append(content).append("\n");
   };
-  for (auto const& loss : prefopt::pair_loss_cards()) {
+  for (auto const& loss : loss_catalog()) {
+    if (loss.kind != kind) continue;
     line(loss.card.name, loss.card.formula);
     line("  parameters", parameters_of(loss));
     line("  columns", columns_of(loss));
-    if (loss.is_modifier) {
+    if (loss.is_modifier()) {
       std::string bases;
       for (auto const base : loss.bases) bases.append(bases.empty() ? "" : ", ").append(base);
       line("  --base", bases);

@@ -2,5 +2,7 @@
 
 #include <string>
 
-/// The losses as text for --help and --list: of each its formula, parameters, columns and source.
-std::string loss_table();
+#include "loss_catalog.hpp"
+
+/// The losses of a kind as text for --help and --losses: of each its formula, parameters, columns and source.
+std::string loss_table(loss_kind kind);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Usage: check_golden.sh PREFOPT_SCORE SHARED_FOLDER, unless the environment's PREFOPT_SHARED_DIR names the folder
-# Compares the program with the golden vectors, files of pairs with the losses and gradients that the authors' own code
-# gives. Tolerance: 1e-12 relative, and 1e-15 absolute for what that code computes with cancellation. Skipped (77)
+# Compares the program with the golden vectors, files of pairs and of lists with the losses and gradients that the
+# authors' own code gives. Tolerance: 1e-12 relative, and 1e-15 absolute for what that code computes with cancellation. Skipped (77)
 # where the folder is not.
 program=$1
 golden=${PREFOPT_SHARED_DIR:-$2}/golden
@@ -14,13 +14,14 @@ trap 'rm -rf "$folder"' EXIT
 files=0
 failures=0
 
-# compare NAME ARGUMENT...: NAME.csv and, where there is one, NAME_extreme.csv.
+# compare NAME ARGUMENT...: NAME.csv and, where there are such, NAME_extreme.csv and NAME_extreme_mp.csv. The columns that
+# the file and the results have in common are compared; those of the file that are results come as --ignore.
 compare() {
   stem=$1
   shift
-  for file in "$golden/$stem.csv" "$golden/${stem}_extreme.csv"; do
+  for file in "$golden/$stem.csv" "$golden/${stem}_extreme.csv" "$golden/${stem}_extreme_mp.csv"; do
     if [ ! -f "$file" ]; then
-      case $file in *_extreme.csv) continue ;; esac
+      case $file in *_extreme*.csv) continue ;; esac
       echo "FAILED: $file is missing"
       failures=$((failures + 1))
       continue
@@ -28,23 +29,34 @@ compare() {
     files=$((files + 1))
     # The reliabilities of the annotators are in the file's first line.
     reliability=$(sed -n '1s/.* eta=\([^ ]*\).*/\1/p' "$file")
-    if "$program" "$@" ${reliability:+--reliability "$reliability"} --ignore loss,d_chosen,d_rejected,w "$file" \
-      >"$folder/out" 2>"$folder/err"; then
+    if "$program" "$@" ${reliability:+--reliability "$reliability"} "$file" >"$folder/out" 2>"$folder/err"; then
       grep -v '^#' "$file" | awk -F, -v name="$(basename "$file")" -v results="$folder/out" '
         function magnitude(x) { return x < 0 ? -x : x }
-        NR == 1 { for (i = 1; i <= NF; ++i) place[$i] = i; getline <results; next }
+        NR == 1 {
+          for (i = 1; i <= NF; ++i) place[$i] = i
+          getline line <results
+          count = split(line, columns, ",")
+          for (i = 1; i <= count; ++i) {
+            column = columns[i] == "posterior" ? "w" : columns[i]
+            if (column in place) { result[column] = i; ++common }
+          }
+          next
+        }
         {
           if ((getline line <results) <= 0) { print "FAILED: " name " row " NR - 1 ": no result"; bad = 1; exit }
           split(line, got, ",")
-          expected["loss"] = 1; expected["d_chosen"] = 2; expected["d_rejected"] = 3; expected["w"] = 6
-          for (column in expected) if (column in place) {
-            x = got[expected[column]]; y = $place[column]
+          for (column in result) {
+            x = got[result[column]]; y = $place[column]
             if (x == "" || !(magnitude(x - y) <= 1e-12 * magnitude(y) + 1e-15)) {
               print "FAILED: " name " row " NR - 1 ", " column ": expected " y ", got " x; bad = 1
             }
           }
         }
-        END { if (NR < 2) { print "FAILED: " name " has no rows"; bad = 1 }; exit bad }' || failures=$((failures + 1))
+        END {
+          if (NR < 2 || common < 2) { print "FAILED: " name ": nothing to compare"; bad = 1 }
+          if (!bad && (getline line <results) > 0) { print "FAILED: " name ": more results than rows"; bad = 1 }
+          exit bad
+        }' || failures=$((failures + 1))
     else
       echo "FAILED: $(basename "$file"): $(cat "$folder/err")"
       failures=$((failures + 1))
@@ -52,33 +64,56 @@ compare() {
   done
 }
 
-compare dpo_b0.1 --loss dpo --beta 0.1
-compare dpo_b0.5 --loss dpo --beta 0.5
-compare dpo_weighted_b0.1 --loss dpo --beta 0.1
-compare cdpo_b0.1_ls0.1 --loss cdpo --beta 0.1 --epsilon 0.1
-compare cdpo_b0.1_ls0.1 --loss smoothed --base dpo --beta 0.1 --epsilon 0.1
-compare rdpo_b0.1_ls0.1 --loss rdpo --beta 0.1 --epsilon 0.1
-compare rdpo_b0.1_ls0.1 --loss unbiased --base dpo --beta 0.1 --epsilon 0.1
-compare hinge_b0.1 --loss hinge --beta 0.1
-compare ipo_sum_b0.1 --loss ipo --tau 0.1
-compare ipo_mean_b0.1 --loss ipo_mean --tau 0.1
-compare simpo_b2.0_g0.5 --loss simpo --beta 2 --gamma 0.5
-compare simpo_ratio_b2.0_gbr0.25 --loss simpo --beta 2 --gamma 0.5
-compare simpo_b2.0_g1.0_ls0.1 --loss smoothed --base simpo --beta 2 --gamma 1 --epsilon 0.1
-compare sigmoid_norm_b2.0 --loss ln_dpo --beta 2
-compare cpo_b0.1 --loss cpo --beta 0.1
-compare cpo_b0.1_ls0.1 --loss smoothed --base cpo --beta 0.1 --epsilon 0.1
-compare bt_crc0.0_nomargin --loss bradley_terry
-compare bt_crc0.0_margin --loss bradley_terry
-compare bt_crc0.01_margin --loss bradley_terry --center 0.01
-compare adpo_pair_tau0.8 --loss labelled --base dpo --beta 1.25
-compare adpo_pair_tau10.0 --loss labelled --base dpo --beta 0.1
-compare lcpo_dpo_b0.1_K1 --loss lcpo --base dpo --beta 0.1
-compare lcpo_dpo_b0.1_K3 --loss lcpo --base dpo --beta 0.1
-compare lcpo_ipo_sum_b0.1_K2 --loss lcpo --base ipo --tau 0.1
-compare lcpo_ipo_mean_b0.1_K2 --loss lcpo --base ipo_mean --tau 0.1
-compare lcpo_simpo_b2.0_g1.0_K2 --loss lcpo --base simpo --beta 2 --gamma 1
-compare lcpo_cpo_b0.1_K2 --loss lcpo --base cpo --beta 0.1 --sft 1
+pairs() { compare "$@" --ignore loss,d_chosen,d_rejected,w; }
+
+# lists NAME LEFT_OUT ARGUMENT...: of the columns of every file, those that the loss would read but this case does not.
+lists() {
+  stem=$1
+  left_out=$2
+  shift 2
+  compare "$stem" --list "$@" --ignore "rank,loss,d_logp,$left_out"
+}
+
+pairs dpo_b0.1 --loss dpo --beta 0.1
+pairs dpo_b0.5 --loss dpo --beta 0.5
+pairs dpo_weighted_b0.1 --loss dpo --beta 0.1
+pairs cdpo_b0.1_ls0.1 --loss cdpo --beta 0.1 --epsilon 0.1
+pairs cdpo_b0.1_ls0.1 --loss smoothed --base dpo --beta 0.1 --epsilon 0.1
+pairs rdpo_b0.1_ls0.1 --loss rdpo --beta 0.1 --epsilon 0.1
+pairs rdpo_b0.1_ls0.1 --loss unbiased --base dpo --beta 0.1 --epsilon 0.1
+pairs hinge_b0.1 --loss hinge --beta 0.1
+pairs ipo_sum_b0.1 --loss ipo --tau 0.1
+pairs ipo_mean_b0.1 --loss ipo_mean --tau 0.1
+pairs simpo_b2.0_g0.5 --loss simpo --beta 2 --gamma 0.5
+pairs simpo_ratio_b2.0_gbr0.25 --loss simpo --beta 2 --gamma 0.5
+pairs simpo_b2.0_g1.0_ls0.1 --loss smoothed --base simpo --beta 2 --gamma 1 --epsilon 0.1
+pairs sigmoid_norm_b2.0 --loss ln_dpo --beta 2
+pairs cpo_b0.1 --loss cpo --beta 0.1
+pairs cpo_b0.1_ls0.1 --loss smoothed --base cpo --beta 0.1 --epsilon 0.1
+pairs bt_crc0.0_nomargin --loss bradley_terry
+pairs bt_crc0.0_margin --loss bradley_terry
+pairs bt_crc0.01_margin --loss bradley_terry --center 0.01
+pairs adpo_pair_tau0.8 --loss labelled --base dpo --beta 1.25
+pairs adpo_pair_tau10.0 --loss labelled --base dpo --beta 0.1
+pairs lcpo_dpo_b0.1_K1 --loss lcpo --base dpo --beta 0.1
+pairs lcpo_dpo_b0.1_K3 --loss lcpo --base dpo --beta 0.1
+pairs lcpo_ipo_sum_b0.1_K2 --loss lcpo --base ipo --tau 0.1
+pairs lcpo_ipo_mean_b0.1_K2 --loss lcpo --base ipo_mean --tau 0.1
+pairs lcpo_simpo_b2.0_g1.0_K2 --loss lcpo --base simpo --beta 2 --gamma 1
+pairs lcpo_cpo_b0.1_K2 --loss lcpo --base cpo --beta 0.1 --sft 1
+
+lists plackett_luce_b0.1_ref1_ln0_sum length --loss plackett_luce --beta 0.1
+lists plackett_luce_b1.0_ref0_ln1_sum ref_logp --loss plackett_luce --beta 1
+lists plackett_luce_b1.0_ref0_ln1_sum ref_logp --loss list_mle
+lists plackett_luce_b1.25_ref1_ln0_mean length --loss plackett_luce --beta 1.25 --mean 1
+lists plackett_luce_b1.25_ref1_ln0_mean length --loss adpo_ranked --tau 0.8 --top_k 0 --smoothing 0
+lists pro_temp0_sft0.0_eps0.0 ref_logp --loss pro --temperatures 0 --sft 0
+lists pro_temp0_sft0.05_eps0.0 ref_logp --loss pro --temperatures 0 --sft 0.05
+lists pro_temp1_sft0.0_eps0.0 ref_logp --loss pro --temperatures 1 --sft 0
+lists pro_temp1_sft0.05_eps0.0 ref_logp --loss pro
+lists pro_temp1_sft0.05_eps1e-10 ref_logp --loss pro --eps_compat 1
+lists adpo_tau0.8_br0.5_ln0 length --loss adpo
+lists adpo_tau0.5_br0.3_ln1 '' --loss adpo --tau 0.5 --beta_reward 0.3
 
 echo "$files golden files, $failures failed"
 [ $files -gt 0 ] && [ $failures -eq 0 ]

@@ -1,87 +1,12 @@
-#include <cstdio>
-#include <map>
-#include <string>
-#include <vector>
-
-#include "csv_table.hpp"
-#include "loss_choice.hpp"
-#include "number_text.hpp"
-#include "pair_table.hpp"
 #include "run_program.hpp"
 #include "score_command.hpp"
-#include "standard_output.hpp"
-
-namespace {
-
-void print_summary(loss_choice const& loss, prefopt::report const& report, bool weighted) {
-  std::fprintf(stderr, "%-16s %s\n", "loss", description(loss).c_str());
-  auto const count = [](char const* name, std::size_t value) { std::fprintf(stderr, "%-16s %zu\n", name, value); };
-  auto const mean = [](char const* name, double value) { std::fprintf(stderr, "%-16s %.6g\n", name, value); };
-  count("pairs", report.count);
-  if (weighted) mean("sum of weights", report.weight);
-  mean("mean loss", report.loss);
-  mean("accuracy", report.accuracy);
-  mean("margin", report.margin);
-  mean("chosen reward", report.chosen_reward);
-  mean("rejected reward", report.rejected_reward);
-  count("not finite", report.non_finite);
-  count("empty", report.empty);
-  count("skipped", report.skipped);
-}
-
-/// Each annotator's mean posterior: what lcpo makes of the reliability that it was given.
-template <class T>
-void print_annotators(std::vector<std::string> const& annotators, std::vector<T> const& posterior) {
-  struct tally {
-    std::size_t pairs = 0;
-    double posterior = 0;
-  };
-  std::map<std::string, tally> tallies;
-  for (std::size_t i = 0; i < annotators.size(); ++i) {
-    auto& of_this = tallies[annotators[i]];
-    ++of_this.pairs;
-    of_this.posterior += static_cast<double>(posterior[i]);
-  }
-  for (auto const& [annotator, all] : tallies) {
-    std::fprintf(stderr, "%-16s %.6g, the mean posterior of %zu pairs\n", ("annotator " + annotator).c_str(),
-                 all.posterior / static_cast<double>(all.pairs), all.pairs);
-  }
-}
-
-template <class T>
-void score(score_command const& command) {
-  auto const loss = make_loss(command.loss);
-  csv_table file{command.file};
-  pair_table<T> const pairs = read_pairs<T>(file, loss, command);
-  std::size_t const size = pairs.size();
-
-  std::vector<T> value(size), d_chosen(size), d_rejected(size), chosen_reward(size), rejected_reward(size);
-  std::vector<T> posterior(loss.has_posterior() ? size : 0);
-  auto const report = prefopt::evaluate(
-      loss, pairs.batch(),
-      prefopt::pair_outputs<T>{value, d_chosen, d_rejected, chosen_reward, rejected_reward, posterior},
-      {.reduction = prefopt::reduction::none, .non_finite = command.non_finite, .empty = command.empty});
-
-  std::string output{"loss,d_chosen,d_rejected,chosen_reward,rejected_reward"};
-  output += posterior.empty() ? "\n" : ",posterior\n";
-  for (std::size_t i = 0; i < size; ++i) {
-    output += number_text(value[i]);
-    for (auto const* column : {&d_chosen, &d_rejected, &chosen_reward, &rejected_reward, &posterior}) {
-      if (!column->empty()) output += ',' + number_text((*column)[i]);
-    }
-    output += '\n';
-  }
-  write_standard_output(output);
-  print_summary(command.loss, report, !pairs.weight.empty());
-  print_annotators(pairs.annotator, posterior);
-}
-
-}  // namespace
+#include "score_lists.hpp"
+#include "score_pairs.hpp"
 
 int main(int argc, char** argv) {
   return run_program("prefopt_score", [&] {
     if (auto const command = parse_score_command(argc, argv)) {
-      command->single_precision ? score<float>(*command) : score<double>(*command);
+      command->loss.kind == loss_kind::list ? score_lists(*command) : score_pairs(*command);
     }
     return 0;
   });

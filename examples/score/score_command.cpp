@@ -35,6 +35,11 @@ std::vector<double> reliability_numbers(std::string const& list) {
   return numbers;
 }
 
+std::string losses() {
+  return "Losses of pairs:\n" + loss_table(loss_kind::pair) + "\nLosses of lists, with --list:\n" +
+         loss_table(loss_kind::list);
+}
+
 prefopt::on_invalid treatment(std::string_view name) {
   if (name == "skip") return prefopt::on_invalid::skip;
   return name == "propagate" ? prefopt::on_invalid::propagate : prefopt::on_invalid::error;
@@ -46,16 +51,22 @@ std::optional<score_command> parse_score_command(int argc, char** argv) {
   score_command command;
   CLI::App app{
       "Any preference loss over a CSV file of log-probabilities. Standard output: each pair's loss, gradient and "
-      "implicit rewards. Standard error: a summary.",
+      "implicit rewards, or with --list each candidate's group, its loss and the gradient. Standard error: a summary.",
       "prefopt_score"};
-  app.footer([] { return "Losses:\n" + loss_table(); });
+  app.footer([] { return losses(); });
 
   std::string dtype = "f64", non_finite = "error", empty = "error", reliability, ignored;
-  bool list = false;
+  bool lists = false, prints_losses = false;
   app.add_option(
       "FILE", command.file,
       "CSV with a header; \"-\" or nothing is standard input. Columns in any order: chosen, rejected and what "
       "the loss reads; weight; lines that begin with # are skipped");
+  app.add_flag(
+      "--list", lists,
+      "ranked lists: a row is a candidate, those of a group follow one another. Columns: group (any text), "
+      "logp, ref_logp, length, reward, target, weight (the same in all of a group); ref_logp, length and "
+      "reward may be there for a loss that does not read them; one that reads length scores per token (sums: --ignore "
+      "length, where length is optional)");
   loss_options const loss{app, "the loss, see below"};
   app.add_option("--dtype", dtype, "computes in float or double")
       ->check(CLI::IsMember({"f32", "f64"}))
@@ -64,21 +75,33 @@ std::optional<score_command> parse_score_command(int argc, char** argv) {
                  "for lcpo without that column: one value for all pairs, or a comma-separated one per annotator, whose "
                  "numbers 0, 1, ... are the column annotator")
       ->type_name("ETA");
-  app.add_option("--non-finite", non_finite, "a row with inf or nan: skip gives zeros and leaves it out of the means")
+  app.add_option("--non-finite", non_finite,
+                 "a pair or group with inf or nan: skip gives zeros and leaves it out of the means")
       ->check(CLI::IsMember({"error", "skip", "propagate"}))
       ->capture_default_str();
-  app.add_option("--empty", empty, "a row with a completion of length 0: as --non-finite; propagate gives it score 0")
+  app.add_option("--empty", empty,
+                 "a pair or group with a completion of length 0: as --non-finite; propagate gives it score 0")
       ->check(CLI::IsMember({"error", "skip", "propagate"}))
       ->capture_default_str();
   app.add_option("--ignore", ignored, "columns of the file to leave out")->type_name("NAME[,NAME]");
-  app.add_flag("--list", list, "prints the losses with their formulas, parameters and columns");
+  app.add_flag("--losses", prints_losses, "prints the losses with their formulas, parameters and columns");
 
   if (!parse_command_line(app, argc, argv)) return {};
-  if (list) {
-    write_standard_output(loss_table());
+  if (prints_losses) {
+    write_standard_output(losses());
     return {};
   }
-  command.loss = loss.chosen();
+  auto const kind = lists ? loss_kind::list : loss_kind::pair;
+  command.loss = loss.chosen({}, kind);
+  if (command.loss.kind != kind) {
+    throw input_error{
+        "--loss: " + command.loss.name +
+        (lists ? " is a loss of pairs, expected with --list one of " + names_of_losses(kind)
+               : " is a loss of lists, which need --list; expected without it one of " + names_of_losses(kind))};
+  }
+  if (lists && app.count("--reliability") != 0) {
+    throw input_error{"--reliability: not with --list, no list loss reads it"};
+  }
   command.single_precision = dtype == "f32";
   command.non_finite = treatment(non_finite);
   command.empty = treatment(empty);

@@ -9,7 +9,7 @@
 
 /// What the command line asks for.
 struct score_command {
-  loss_choice loss;
+  loss_choice loss;  // of lists, if the file is one of lists
   bool single_precision = false;
   std::vector<double> reliability;  // one for all pairs, or one per annotator
   std::vector<std::string> ignored_columns;
@@ -18,6 +18,6 @@ struct score_command {
   std::string file = "-";
 };
 
-/// Reads the command line; nothing where --help or --list has been answered. Throws input_error or
+/// Reads the command line; nothing where --help or --losses has been answered. Throws input_error or
 /// std::invalid_argument.
 std::optional<score_command> parse_score_command(int argc, char** argv);

@@ -1,29 +1,68 @@
-// Prints the README's table of losses from the one list.
+// Prints the README's tables of losses from the two lists.
 
 #include <cstdio>
+#include <initializer_list>
 #include <prefopt/loss/any.hpp>
+#include <prefopt/loss/any_list.hpp>
 #include <string>
 
-int main() {
-  std::printf(
-      "| loss | value per pair | parameters (default) | reads besides log-probs | source |\n|---|---|---|---|---|\n");
-  for (auto const& entry : prefopt::pair_loss_cards()) {
-    std::string parameters, reads;
-    for (auto const& p : entry.parameters) {
-      parameters += (parameters.empty() ? "" : ", ") + std::string{p.name} + " " + p.valid.text() + " (" +
-                    prefopt::detail::text(p.standard) + ")";
-    }
-    auto const add = [&](prefopt::columns which, char const* name) {
-      bool const needed = contains(entry.needs, which), taken = contains(entry.takes, which);
-      if (needed || taken) reads += (reads.empty() ? "" : ", ") + std::string{name} + (needed ? "" : " if given");
-    };
-    add(prefopt::columns::reference, "reference");
-    add(prefopt::columns::length, "lengths");
-    add(prefopt::columns::margin, "margin");
-    add(prefopt::columns::label, "label");
-    add(prefopt::columns::reliability, "reliability");
-    std::printf("| `%s%s` | %s | %s | %s | %s |\n", std::string{entry.card.name}.c_str(),
-                entry.is_modifier ? "<L>" : "", std::string{entry.card.formula}.c_str(), parameters.c_str(),
-                reads.c_str(), std::string{entry.card.source}.c_str());
+namespace {
+
+struct column_name {
+  prefopt::columns kind;
+  char const* name;
+};
+
+/// Of a pair loss or a list loss; the columns in the order in which they are named.
+template <class Card>
+std::string row(Card const& loss, std::string const& name, std::initializer_list<column_name> columns) {
+  std::string parameters, reads;
+  for (auto const& p : loss.parameters) {
+    parameters += (parameters.empty() ? "" : ", ") + std::string{p.name} + " " + p.valid.text() + " (" +
+                  prefopt::detail::text(p.standard) + ")";
   }
+  bool one_of = false;
+  for (auto const& [kind, column] : columns) {
+    bool const needed = contains(loss.needs, kind);
+    if (!needed && !contains(loss.takes, kind)) continue;
+    if constexpr (requires { loss.one_of; }) {
+      if (contains(loss.one_of, kind)) {
+        reads += (one_of ? " or " : reads.empty() ? "" : ", ") + std::string{column};
+        one_of = true;
+        continue;
+      }
+    }
+    reads += (reads.empty() ? "" : ", ") + std::string{column} + (needed ? "" : " if given");
+  }
+  return "| `" + name + "` | " + std::string{loss.card.formula} + " | " + parameters + " | " + reads + " | " +
+         std::string{loss.card.source} + " |\n";
+}
+
+}  // namespace
+
+int main() {
+  constexpr char rest_of_head[] = "parameters (default) | reads besides log-probs | source |\n|---|---|---|---|---|\n";
+  std::string text = std::string{"| loss | value per pair | "} + rest_of_head;
+  for (auto const& loss : prefopt::pair_loss_cards()) {
+    text += row(loss, std::string{loss.card.name} + (loss.is_modifier ? "<L>" : ""),
+                {{prefopt::columns::reference, "reference"},
+                 {prefopt::columns::length, "lengths"},
+                 {prefopt::columns::margin, "margin"},
+                 {prefopt::columns::label, "label"},
+                 {prefopt::columns::reliability, "reliability"}});
+  }
+  text +=
+      "\nGroups of K candidates, best first: by reward, or in the given order. s: the log-prob, less the reference's\n"
+      "and per token if the batch has those columns (`pro`, `rrhf`: always per token, without reference); lse = log\n"
+      "sum exp, CE = cross-entropy, a_ki = r_k - r_i of the rewards (1 with `temperatures` 0, and reward only if\n"
+      "given), D = what an exchange costs in discounted gain.\n\n";
+  text += std::string{"| loss | value per group | "} + rest_of_head;
+  for (auto const& loss : prefopt::list_loss_cards()) {
+    text += row(loss, std::string{loss.card.name},
+                {{prefopt::columns::reference, "reference"},
+                 {prefopt::columns::length, "lengths"},
+                 {prefopt::columns::reward, "reward"},
+                 {prefopt::columns::target, "target"}});
+  }
+  std::fputs(text.c_str(), stdout);
 }

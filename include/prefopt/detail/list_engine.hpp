@@ -261,7 +261,7 @@ class list_inspector {
     T const weight = weight_of(batch_, group, begin, size);
     bool const weight_is_bad = is_bad(weight);
     if (skips_non_finite_) bad |= weight_is_bad;
-    outside |= weight < 0 || (weight_is_bad && !skips_non_finite_);
+    outside |= weight_is_bad ? !skips_non_finite_ : weight < 0;
     if (has_flat_weight(batch_) && !weight_is_bad) {
       outside |= any_of(batch_.weight, [weight](T x) { return x != weight; });
     }
@@ -327,7 +327,7 @@ template <class T>
   bool const is_flat = has_flat_weight(batch);
   T const weight = weight_of(batch, group, begin, end - begin);
   std::size_t const index = is_flat ? begin : group;
-  if (weight < 0 || (!std::isfinite(weight) && !skips_non_finite)) {
+  if (std::isfinite(weight) ? weight < 0 : !skips_non_finite) {
     found("weight", index, weight, "a finite number >= 0");
   }
   for (std::size_t i = begin; is_flat && i < end; ++i) {

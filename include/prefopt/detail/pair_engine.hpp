@@ -139,10 +139,13 @@ PREFOPT_NOINLINE void inspect(pair_block<T>& block, std::size_t begin, bool need
                       for (std::size_t c = chosen_length; c < input_count; ++c) {
                         if (in[c] == nullptr || !has_range(c)) continue;
                         V const x = load_ahead<V>(in[c] + offset);
+                        // A pair to be skipped may have any weight that is not finite.
+                        if (c == weight && skip_non_finite) {
+                          outside = outside | ((x < zero) & (x >= V(std::numeric_limits<T>::lowest())));
+                          continue;
+                        }
                         outside = outside | (x < zero);
-                        // One weight enters the sum that every gradient is divided by: unless its pair is skipped, it
-                        // has to be finite.
-                        if (c == weight && skip_non_finite) continue;
+                        // One weight enters the sum that every gradient is divided by: it has to be finite.
                         if (highest<T>(c) < std::numeric_limits<T>::infinity())
                           outside = outside | (x > V(highest<T>(c)));
                         if (c == weight) outside = outside | !(x == x);

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <prefopt/score/score.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "csv_table.hpp"
+#include "score_command.hpp"
+
+// What files of pairs and files of lists have in common: which columns they may have, and what values these may hold.
+
+enum class presence { needed, needed_by_loss, optional };
+
+enum class value_range { any, tokens, weight, not_negative, probability };
+
+/// A column that a file may have.
+struct score_column {
+  std::string_view name;
+  presence when = presence::needed;
+  prefopt::columns kind = prefopt::columns::none;  ///< what the loss has to read; none: read for every loss
+  value_range range = value_range::any;
+};
+
+/// A column of numbers and where they go in a table.
+template <class T, class Table>
+struct number_column : score_column {
+  std::vector<T> Table::*values;
+};
+
+template <class Loss>
+bool is_read(score_column const& column, Loss const& loss) {
+  return column.kind == prefopt::columns::none || loss.reads(column.kind);
+}
+
+template <class Loss>
+bool is_needed(score_column const& column, Loss const& loss) {
+  return column.when == presence::needed || (column.when == presence::needed_by_loss && loss.needs(column.kind));
+}
+
+template <class Loss>
+bool is_alternative(score_column const& column, Loss const& loss) {
+  if constexpr (requires { loss.one_of(); }) {
+    return column.kind != prefopt::columns::none && contains(loss.one_of(), column.kind);
+  }
+  return false;
+}
+
+/// "logp, ref_logp (optional), reward or target": what the loss reads.
+template <class Loss>
+std::string names_read(std::vector<score_column> const& columns, Loss const& loss) {
+  std::string names;
+  bool after_alternative = false;
+  for (auto const& column : columns) {
+    if (!is_read(column, loss)) continue;
+    bool const alternative = is_alternative(column, loss);
+    names.append(names.empty() ? "" : alternative && after_alternative ? " or " : ", ").append(column.name);
+    if (!alternative && !is_needed(column, loss)) names += " (optional)";
+    after_alternative = alternative;
+  }
+  return names;
+}
+
+/// Throws for the first column of the file that is not known or not read, then for the first that is needed and
+/// missing, but not for a kind that may come from elsewhere.
+template <class Loss>
+void check_header(csv_table const& file, std::vector<score_column> const& columns, Loss const& loss,
+                  prefopt::columns from_elsewhere = prefopt::columns::none) {
+  auto const error = [&](std::string_view column, std::string const& message) {
+    return at(file.file(), file.line(), column, message);
+  };
+  for (std::string const& name : file.header()) {
+    if (name.empty()) continue;
+    auto const column = std::ranges::find(columns, name, &score_column::name);
+    if (column == columns.end()) {
+      std::string names;
+      for (auto const& known : columns) names.append(names.empty() ? "" : ", ").append(known.name);
+      throw error(name, "unknown column, expected " + names + " (--ignore leaves others out)");
+    }
+    if (!is_read(*column, loss)) {
+      throw error(name, loss.name() + " does not read this column, it reads " + names_read(columns, loss) +
+                            " (--ignore leaves others out)");
+    }
+  }
+  for (auto const& column : columns) {
+    bool const elsewhere = column.kind != prefopt::columns::none && contains(from_elsewhere, column.kind);
+    if (is_needed(column, loss) && !elsewhere && !file.find(column.name)) {
+      throw error(column.name, "missing column; " + loss.name() + " reads " + names_read(columns, loss));
+    }
+  }
+}
+
+/// What was expected of a value that is out of its range or that the command calls an error; empty for any other.
+std::string_view expectation(double value, value_range range, score_command const& command);
+
+/// Reads those of the columns that a file has into a table, row by row.
+template <class T, class Table>
+class number_reader {
+ public:
+  number_reader(csv_table const& file, std::span<number_column<T, Table> const> columns, score_command const& command)
+      : command_{command} {
+    for (auto const& column : columns) {
+      if (auto const place = file.find(column.name)) sources_.emplace_back(*place, column);
+    }
+  }
+
+  void append_row(csv_table const& file, Table& table) const {
+    for (auto const& [place, column] : sources_) {
+      T const value = file.number<T>(place);
+      if (auto const expected = expectation(value, column.range, command_); !expected.empty()) {
+        throw file.error(place, "got " + in_quotes(file.text(place)) + ", expected " + std::string{expected});
+      }
+      (table.*column.values).push_back(value);
+    }
+  }
+
+ private:
+  score_command const& command_;
+  std::vector<std::pair<std::size_t, number_column<T, Table>>> sources_;
+};
