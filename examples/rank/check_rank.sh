@@ -1,15 +1,7 @@
 #!/bin/sh
 # Usage: check_rank.sh PREFOPT_RANK FOLDER_OF_csv_program_checks.sh
 . "$2/csv_program_checks.sh"
-
-# near VALUE TOLERANCE GOT
-near() {
-  awk -v y="$1" -v tolerance="$2" -v x="$3" 'BEGIN { exit !(x != "" && x - y <= tolerance && y - x <= tolerance) }' ||
-    fail "$name: a number" "$1 within $2" "$3"
-}
-worth() { awk -F, -v item="$1" '$1 == item { print $2 }' "$folder/out"; }
-error_of() { awk -F, -v item="$1" '$1 == item { print $3 }' "$folder/out"; }
-log_likelihood() { sed -n '$s/^# log-likelihood: //p' "$folder/out"; }
+. "$(dirname "$0")/rank_checks.sh"
 
 # --- published results -----------------------------------------------------------------------------------------------
 # Citations among four journals, S. Stigler 1994, "Citation patterns in the journals of statistics and probability",
@@ -122,6 +114,9 @@ refuses "<stdin>:2: count: got '-1', expected a finite number >= 0" 'winner,lose
 refuses "<stdin>:2: count: got 'inf', expected a finite number >= 0" 'winner,loser,count\na,b,inf\n'
 refuses "<stdin>:2: count: got 'many', expected a number" 'winner,loser,count\na,b,many\n'
 refuses '<stdin>:2: count: got empty, expected a number' 'winner,loser,count\na,b,\n'
+refuses '<stdin>: count: adds up to more than a number can hold' 'winner,loser,count\na,b,1e308\nb,a,1e308\n'
+refuses '<stdin>:1: winner: missing column, expected winner, loser and, if wanted, count; a file of rankings needs --rankings' \
+  'a>b>c\n'
 refuses '<stdin>: count: 0 in all rows, expected a comparison' 'winner,loser,count\na,b,0\n'
 refuses '<stdin>:5: misplaced " (quote a field whole, and write "" for a quote inside it)' 'winner,loser\n"a\nb",c\nc,"a\nb"x\n'
 refuses '<stdin>:3: the file ends inside a quoted field that begins here' 'winner,loser\na,b\n"b,a\n'

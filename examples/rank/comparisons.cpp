@@ -1,17 +1,16 @@
 #include "comparisons.hpp"
 
-#include <algorithm>
 #include <cmath>
-#include <tuple>
-#include <unordered_map>
 #include <utility>
 
 namespace {
 
 std::size_t required_column(csv_table const& file, std::string_view name) {
-  auto const column = file.find(name);
-  if (!column) throw at(file.file(), file.line(), name, "missing column, expected winner, loser and, if wanted, count");
-  return *column;
+  if (auto const column = file.find(name)) return *column;
+  bool const has_neither = !file.find("winner") && !file.find("loser");
+  throw at(file.file(), file.line(), name,
+           std::string{"missing column, expected winner, loser and, if wanted, count"} +
+               (has_neither ? "; a file of rankings needs --rankings" : ""));
 }
 
 double read_count(csv_table const& file, std::size_t column) {
@@ -22,23 +21,9 @@ double read_count(csv_table const& file, std::size_t column) {
   return count;
 }
 
-/// Sorts, and adds up what is of the same winner and loser.
-void merge(std::vector<wins>& decided) {
-  std::ranges::stable_sort(decided, {}, [](wins const& w) { return std::pair{w.winner, w.loser}; });
-  std::size_t kept = 0;
-  for (wins const& w : decided) {
-    if (kept != 0 && decided[kept - 1].winner == w.winner && decided[kept - 1].loser == w.loser) {
-      decided[kept - 1].count += w.count;
-    } else {
-      decided[kept++] = w;
-    }
-  }
-  decided.resize(kept);
-}
-
 }  // namespace
 
-comparisons read_comparisons(csv_table& file) {
+rankings read_comparisons(csv_table& file) {
   std::size_t const winner_column = required_column(file, "winner");
   std::size_t const loser_column = required_column(file, "loser");
   auto const count_column = file.find("count");
@@ -47,27 +32,24 @@ comparisons read_comparisons(csv_table& file) {
     throw at(file.file(), file.line(), name, "unknown column, expected winner, loser and, if wanted, count");
   }
 
-  comparisons result;
-  std::unordered_map<std::string, std::size_t> numbers;
+  ranking_collector collector;
   auto const item = [&](std::size_t column) {
     if (file.text(column).empty()) throw file.error(column, "got empty, expected the name of an item");
-    auto const [found, added] = numbers.try_emplace(std::string{file.text(column)}, result.items.size());
-    if (added) result.items.push_back(found->first);
-    return found->second;
+    return collector.item(file.text(column));
   };
+  bool has_rows = false;
   while (file.next_row()) {
+    has_rows = true;
     std::size_t const winner = item(winner_column);
     std::size_t const loser = item(loser_column);
     double const count = count_column ? read_count(file, *count_column) : 1;
-    ++result.rows;
-    result.total += count;
-    if (count == 0) continue;
-    if (winner == loser)
+    if (count != 0 && winner == loser) {
       throw file.error(loser_column, in_quotes(file.text(loser_column)) + " is compared with itself");
-    result.decided.push_back({winner, loser, count});
+    }
+    collector.add({{winner, loser}, 1, count});
   }
-  if (result.rows == 0) throw at(file.file(), 0, {}, "only a header, expected at least one row");
-  if (result.decided.empty()) throw at(file.file(), 0, "count", "0 in all rows, expected a comparison");
-  merge(result.decided);
-  return result;
+  if (!has_rows) throw at(file.file(), 0, {}, "only a header, expected at least one row");
+  rankings comparisons = std::move(collector).collected();
+  if (comparisons.ranked.empty()) throw at(file.file(), 0, "count", "0 in all rows, expected a comparison");
+  return comparisons;
 }

@@ -72,33 +72,33 @@ std::vector<std::vector<std::size_t>> components(std::size_t vertices, std::vect
 }
 
 /// "'a', 'b' and 7 more"
-std::string names(comparisons const& games, std::span<std::size_t const> items) {
+std::string names(rankings const& data, std::span<std::size_t const> items) {
   constexpr std::size_t most = 5;
   std::string text;
   for (std::size_t const item : items.first(std::min(most, items.size()))) {
-    text.append(text.empty() ? "" : ", ").append(in_quotes(games.items[item]));
+    text.append(text.empty() ? "" : ", ").append(in_quotes(data.items[item]));
   }
   if (items.size() > most) text += " and " + std::to_string(items.size() - most) + " more";
   return text;
 }
 
 /// What the items of each strongly connected group do to those of others.
-std::string blame(comparisons const& games, std::span<std::vector<std::size_t> const> groups) {
-  std::vector<std::size_t> group_of(games.items.size());
+std::string blame(rankings const& data, std::span<std::vector<std::size_t> const> groups) {
+  std::vector<std::size_t> group_of(data.items.size());
   for (std::size_t g = 0; g < groups.size(); ++g) {
     for (std::size_t const item : groups[g]) group_of[item] = g;
   }
   std::vector<char> wins(groups.size()), loses(groups.size());
-  for (auto const& [winner, loser, count] : games.decided) {
-    if (group_of[winner] == group_of[loser]) continue;
+  for_each_preference(data, [&](std::size_t winner, std::size_t loser) {
+    if (group_of[winner] == group_of[loser]) return;
     wins[group_of[winner]] = 1;
     loses[group_of[loser]] = 1;
-  }
+  });
   std::vector<std::size_t> unbeaten, winless;
   std::string text;
   auto const add = [&](std::span<std::size_t const> items, char const* one, char const* several) {
     if (items.empty()) return;
-    text.append(text.empty() ? "" : "; ").append(names(games, items)).append(items.size() == 1 ? one : several);
+    text.append(text.empty() ? "" : "; ").append(names(data, items)).append(items.size() == 1 ? one : several);
   };
   for (std::size_t g = 0; g < groups.size(); ++g) {
     // Of two groups the larger one would be blamed for the same games.
@@ -118,25 +118,25 @@ std::string blame(comparisons const& games, std::span<std::vector<std::size_t> c
 
 }  // namespace
 
-std::optional<std::string> why_no_maximum(comparisons const& games) {
+std::optional<std::string> why_no_maximum(rankings const& data) {
   std::vector<edge> won, compared;
-  for (auto const& [winner, loser, count] : games.decided) {
+  for_each_preference(data, [&](std::size_t winner, std::size_t loser) {
     won.emplace_back(winner, loser);
     compared.emplace_back(winner, loser);
     compared.emplace_back(loser, winner);
-  }
+  });
   std::string const no_maximum = "the likelihood has no maximum: ";
-  auto const parts = components(games.items.size(), std::move(compared));
+  auto const parts = components(data.items.size(), std::move(compared));
   if (parts.size() > 1) {
     constexpr std::size_t most = 3;
     std::string text;
     for (auto const& part : std::span{parts}.first(std::min(most, parts.size()))) {
-      text.append(text.empty() ? "" : " | ").append(names(games, part));
+      text.append(text.empty() ? "" : " | ").append(names(data, part));
     }
     return no_maximum + "the comparisons fall into " + std::to_string(parts.size()) + " unconnected parts: " + text +
            (parts.size() > most ? " | ..." : "");
   }
-  auto const groups = components(games.items.size(), std::move(won));
+  auto const groups = components(data.items.size(), std::move(won));
   if (groups.size() == 1) return {};
-  return no_maximum + blame(games, groups);
+  return no_maximum + blame(data, groups);
 }

@@ -3,9 +3,10 @@
 #include <optional>
 #include <string>
 
-#include "comparisons.hpp"
+#include "rankings.hpp"
 
-/// Ford's condition (1957): the likelihood of the Bradley-Terry model has a maximum if and only if, however the items
-/// are split in two groups, each group has won against the other; that is, if the graph of the wins is strongly
-/// connected. Where it is not, a sentence that says so and names the items that are to blame.
-std::optional<std::string> why_no_maximum(comparisons const& games);
+/// Ford's condition (1957), for rankings Hunter's (2004): the likelihood of the Plackett-Luce model has a maximum if
+/// and only if, however the items are split in two groups, each group has won against the other (an item of it is
+/// ranked above one of the other); that is, if the graph of the wins is strongly connected. Where it is not, a sentence
+/// that says so and names the items that are to blame.
+std::optional<std::string> why_no_maximum(rankings const& data);

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "input_error.hpp"
+
+inline std::string_view without_blanks_around(std::string_view text) {
+  std::size_t const begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
+}
+
+/// One line of a file, without blanks around it.
+struct text_line {
+  std::string_view file;
+  std::size_t number;
+  std::string_view text;
+
+  /// An error somewhere in this line: FILE:LINE: WHERE: MESSAGE.
+  input_error error(std::string_view where, std::string_view message) const { return at(file, number, where, message); }
+};
+
+/// A text file, read whole; "-" is standard input. Lines end in LF, CRLF or CR; a UTF-8 byte order mark is skipped.
+class text_lines {
+ public:
+  /// Throws an input_error.
+  explicit text_lines(std::string const& path);
+  text_lines(text_lines const&) = delete;  // the lines are views
+  text_lines& operator=(text_lines const&) = delete;
+
+  std::string const& file() const { return file_; }
+  /// Those that are not blank.
+  std::vector<text_line> const& lines() const { return lines_; }
+
+ private:
+  std::string file_, content_;
+  std::vector<text_line> lines_;
+};
