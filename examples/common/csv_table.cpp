@@ -1,28 +1,10 @@
 #include "csv_table.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <memory>
 #include <new>
+#include <utility>
 
 namespace {
-
-std::string read_whole(std::string const& path, std::string const& shown_as) {
-  struct closer {
-    void operator()(std::FILE* file) const {
-      if (file != stdin) std::fclose(file);
-    }
-  };
-  std::unique_ptr<std::FILE, closer> const file{path == "-" ? stdin : std::fopen(path.c_str(), "rb")};
-  if (!file) throw at(shown_as, 0, {}, std::string{"cannot open: "} + std::strerror(errno));
-  std::string content;
-  char block[1 << 16];
-  while (std::size_t const got = std::fread(block, 1, sizeof block, file.get())) content.append(block, got);
-  if (std::ferror(file.get())) throw at(shown_as, 0, {}, std::string{"cannot read: "} + std::strerror(errno));
-  return content;
-}
 
 bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r\n") == std::string_view::npos; }
 
@@ -32,8 +14,7 @@ csv_table::parser::parser() {
   if (csv_init(this, CSV_STRICT | CSV_STRICT_FINI) != 0) throw std::bad_alloc{};
 }
 
-csv_table::csv_table(std::string const& path)
-    : file_{path == "-" ? "<stdin>" : path}, content_{read_whole(path, file_)} {
+csv_table::csv_table(input_text input) : file_{std::move(input.file)}, content_{std::move(input.content)} {
   if (content_.starts_with("\xEF\xBB\xBF")) position_ = 3;
   if (!read_record()) throw at(file_, 0, {}, "empty, expected a header line and rows");
   for (std::size_t column = 0; column < ends_.size(); ++column) {

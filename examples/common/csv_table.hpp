@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "input_error.hpp"
+#include "input_text.hpp"
 #include "number_text.hpp"
 
 /// A CSV file with a header line, read row by row (RFC 4180 through libcsv in strict mode).
@@ -19,8 +20,9 @@
 /// throws an input_error that names the place.
 class csv_table {
  public:
-  /// Reads the file whole, "-" being standard input, and its header.
-  explicit csv_table(std::string const& path);
+  /// Reads the file, "-" being standard input, or takes its text; and reads the header.
+  explicit csv_table(std::string const& path) : csv_table{read_input(path)} {}
+  explicit csv_table(input_text input);
   csv_table(csv_table const&) = delete;  // owns libcsv's buffer
   csv_table& operator=(csv_table const&) = delete;
 

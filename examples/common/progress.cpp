@@ -20,6 +20,11 @@ void progress::show(std::string const& what, std::size_t done, std::size_t all) 
 }
 
 void progress::line(std::string const& text) {
-  std::fprintf(stderr, "%s%s\n", bar_is_shown_ ? "\r\033[K" : "", text.c_str());
+  clear();
+  std::fprintf(stderr, "%s\n", text.c_str());
+}
+
+void progress::clear() {
+  if (bar_is_shown_) std::fputs("\r\033[K", stderr);
   bar_is_shown_ = false;
 }

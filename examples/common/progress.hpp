@@ -14,6 +14,9 @@ class progress {
   /// A line that stays.
   void line(std::string const& text);
 
+  /// Takes the bar away, before something else is written to the terminal.
+  void clear();
+
  private:
   bool is_terminal_, bar_is_shown_ = false;
   std::chrono::steady_clock::time_point drawn_{};

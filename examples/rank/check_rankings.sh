@@ -6,7 +6,7 @@
 ranks() {
   content=$1
   shift
-  accepts '' "$content" --rankings "$@"
+  accepts '' "$content" "$@"
 }
 refuses_rankings() {
   message=$1 content=$2

@@ -4,18 +4,21 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "command_line.hpp"
 #include "comparisons.hpp"
 #include "csv_field.hpp"
 #include "csv_table.hpp"
 #include "input_error.hpp"
+#include "input_text.hpp"
 #include "number_text.hpp"
 #include "plackett_luce_fit.hpp"
 #include "ranking_file.hpp"
 #include "rankings.hpp"
 #include "run_program.hpp"
 #include "standard_output.hpp"
+#include "text_lines.hpp"
 #include "win_graph.hpp"
 
 namespace {
@@ -43,19 +46,22 @@ their lines "# ALTERNATIVE NAME 1: ...": 12: 3,1,{2,4}.
 Examples:
   prefopt_rank comparisons.csv
   prefopt_rank --zero tea comparisons.csv
-  prefopt_rank --rankings rankings.txt
-  prefopt_rank --rankings netflix.soc
-  printf 'a>b>c\nb>c>a\nc>a\n' | prefopt_rank --rankings)";
+  prefopt_rank rankings.txt
+  prefopt_rank netflix.soc
+  printf 'a>b>c\nb>c>a\nc>a\n' | prefopt_rank)";
 
 /// Nothing where --help has been answered.
 std::optional<rank_command> parse_rank_command(int argc, char** argv) {
   rank_command command;
   CLI::App app{about, "prefopt_rank"};
   app.footer(about_rankings);
-  app.add_option("FILE", command.file,
-                 "CSV with the columns winner, loser and, if wanted, count (a number >= 0) in any order; \"-\" or "
-                 "nothing is standard input; lines that begin with # are skipped");
-  app.add_flag("--rankings", command.has_rankings, "FILE has rankings instead, see below")->disable_flag_override();
+  app.add_option(
+      "FILE", command.file,
+      "CSV with the columns winner, loser and, if wanted, count (a number >= 0) in any order, or rankings, one "
+      "a line; \"-\" or nothing is standard input; lines that begin with # are skipped");
+  app.add_flag("--rankings", command.has_rankings,
+               "FILE has rankings, see below; known by itself where its first line has a >")
+      ->disable_flag_override();
   app.add_option("--zero", command.zero, "the item whose worth is 0; by default the first one in the file")
       ->type_name("ITEM");
   app.add_option("--stderr-limit", command.most_with_errors,
@@ -111,8 +117,9 @@ void print_summary(rankings const& data, plackett_luce_fit const& fit) {
 }
 
 rankings read(rank_command const& command) {
-  if (command.has_rankings) return read_ranking_file(command.file);
-  csv_table file{command.file};
+  input_text text = read_input(command.file);
+  if (text_lines const lines{text}; command.has_rankings || holds_rankings(lines)) return read_rankings(lines);
+  csv_table file{std::move(text)};
   return read_comparisons(file);
 }
 

@@ -1,5 +1,6 @@
 #include "ranking_file.hpp"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -7,7 +8,6 @@
 #include <utility>
 
 #include "number_text.hpp"
-#include "text_lines.hpp"
 #include "written_ranking.hpp"
 
 namespace {
@@ -142,8 +142,12 @@ bool is_preflib(text_lines const& file) {
 
 }  // namespace
 
-rankings read_ranking_file(std::string const& path) {
-  text_lines const file{path};
+bool holds_rankings(text_lines const& file) {
+  auto const first = std::ranges::find_if_not(file.lines(), is_comment);
+  return is_preflib(file) || (first != file.lines().end() && first->text.find('>') != std::string_view::npos);
+}
+
+rankings read_rankings(text_lines const& file) {
   rankings read = is_preflib(file) ? read_preflib(file) : read_named(file);
   if (read.ranked.empty()) throw at(file.file(), 0, {}, "no ranking with a count above 0 puts an item above another");
   return read;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "input_error.hpp"
+#include "input_text.hpp"
 
 inline std::string_view without_blanks_around(std::string_view text) {
   std::size_t const begin = text.find_first_not_of(" \t");
@@ -23,11 +24,10 @@ struct text_line {
   input_error error(std::string_view where, std::string_view message) const { return at(file, number, where, message); }
 };
 
-/// A text file, read whole; "-" is standard input. Lines end in LF, CRLF or CR; a UTF-8 byte order mark is skipped.
+/// The lines of a text, which end in LF, CRLF or CR; a UTF-8 byte order mark is skipped.
 class text_lines {
  public:
-  /// Throws an input_error.
-  explicit text_lines(std::string const& path);
+  explicit text_lines(input_text text);
   text_lines(text_lines const&) = delete;  // the lines are views
   text_lines& operator=(text_lines const&) = delete;
 
