@@ -2,7 +2,7 @@
 
 #include <utility>
 
-text_lines::text_lines(input_text text) : file_{std::move(text.file)}, content_{std::move(text.content)} {
+text_lines::text_lines(input_text input) : file_{std::move(input.file)}, content_{std::move(input.content)} {
   std::string_view rest{content_};
   if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);
   for (std::size_t number = 1; !rest.empty(); ++number) {

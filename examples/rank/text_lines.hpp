@@ -27,7 +27,7 @@ struct text_line {
 /// The lines of a text, which end in LF, CRLF or CR; a UTF-8 byte order mark is skipped.
 class text_lines {
  public:
-  explicit text_lines(input_text text);
+  explicit text_lines(input_text input);
   text_lines(text_lines const&) = delete;  // the lines are views
   text_lines& operator=(text_lines const&) = delete;
 

@@ -485,7 +485,6 @@ class list_runner {
       totals[non_finite_sum] += bad ? 1 : 0;
       if (skip_empty_ || (skip_non_finite_ && bad)) continue;
       totals[counted_sum] += 1;
-      totals[weight_sum] += static_cast<double>(weight);
     }
   }
 
@@ -806,7 +805,7 @@ report evaluate_lists(list_facts const& facts, list_kernel<T> kernel, void const
           .chosen_reward = scale * (sums[best_sum] / counted),
           .rejected_reward = scale * (sums[others_sum] / counted),
           .best_probability = sums[probability_sum] / counted,
-          .weight = sums[weight_sum],
+          .weight = total_weight,
           .count = static_cast<std::size_t>(sums[counted_sum]),
           .skipped = groups - static_cast<std::size_t>(sums[counted_sum]),
           .non_finite = static_cast<std::size_t>(sums[non_finite_sum]),

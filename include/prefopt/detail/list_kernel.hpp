@@ -25,7 +25,6 @@ struct list_settings {
 /// Sums over the counted groups.
 enum list_sum : std::size_t {
   loss_sum,
-  weight_sum,
   counted_sum,
   non_finite_sum,
   empty_sum,
@@ -242,7 +241,6 @@ PREFOPT_INLINE void run_tile(L const& loss, list_settings<T> const& settings, li
   }
 
   sums.add(loss_sum, value);
-  sums.add(weight_sum, xsimd::select(counts, weight, zero));
   sums.add(counted_sum, xsimd::select(counts, one, zero));
   if constexpr (!is_square<L>()) add_metrics(group, tile, V(settings.reward_scale), counts, sums);
 }
