@@ -18,7 +18,7 @@
 
 namespace {
 
-constexpr std::string_view first_line = "prefopt_train checkpoint 1\n";
+constexpr std::string_view first_line = "prefopt_train checkpoint 2\n";
 
 std::uint32_t checksum_of(std::string_view content) {
   return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<Bytef const*>(content.data()), content.size()));
@@ -104,8 +104,7 @@ void save_checkpoint(std::string const& path, checkpoint const& state, std::vect
   write(state.sft_epochs);
   write(state.epochs);
   write(std::span{state.rows});
-  write(std::span{state.ref_chosen});
-  write(std::span{state.ref_rejected});
+  write(std::span{state.ref_logp});
   write(std::span{state.reliability});
   for (auto const array : policy) write(array);
   write(checksum_of(write.content));
@@ -134,8 +133,7 @@ checkpoint_file::checkpoint_file(std::string path) : path_{std::move(path)} {
   read(state_.sft_epochs);
   read(state_.epochs);
   read(state_.rows);
-  read(state_.ref_chosen);
-  read(state_.ref_rejected);
+  read(state_.ref_logp);
   read(state_.reliability);
   policy_begin_ = read.position();
 }

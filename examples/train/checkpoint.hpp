@@ -11,13 +11,13 @@
 /// What a run was started with: names and values, in a fixed order.
 using run_setup = std::vector<std::pair<std::string, std::string>>;
 
-/// Everything that a run needs to go on, but for the policy's own arrays. The order of the pairs in an epoch depends on
-/// the seed and the epoch alone, so no random generator is kept.
+/// Everything that a run needs to go on, but for the policy's own arrays. The order of the records in an epoch depends
+/// on the seed and the epoch alone, so no random generator is kept.
 struct checkpoint {
   run_setup setup;
   std::uint64_t sft_epochs = 0, epochs = 0;  ///< those that are done
   std::vector<epoch_metrics> rows;
-  std::vector<double> ref_chosen, ref_rejected;  ///< the reference's log-probs of every pair, once sft is over
+  std::vector<double> ref_logp;  ///< the reference's log-probs of every candidate, once sft is over
   std::vector<double> reliability;
 };
 

@@ -1,29 +1,86 @@
 #include "data_fields.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <string_view>
 
 #include "input_error.hpp"
+#include "number_text.hpp"
 
 namespace {
 
 void append(std::string& list, std::string_view name) { list.append(list.empty() ? "" : ", ").append(name); }
 
-}  // namespace
+bool has_order(std::vector<double> const& values) {
+  return std::ranges::adjacent_find(values, std::ranges::not_equal_to{}) != values.end();
+}
 
-void check_fields(preference_set const& data, std::string const& path, prefopt::any_pair_loss const& loss) {
-  if (loss.needs(prefopt::columns::label) && !data.has_label) {
-    throw at(path, 0, "label", "is in no record, and " + loss.name() + " needs it");
+void check_rewards(preference const& record, std::string const& path, prefopt::any_list_loss const& loss) {
+  std::vector<double> sorted = record.rewards;
+  std::ranges::sort(sorted);
+  if (sorted.back() > loss.highest_reward()) {
+    throw at(path, record.line, "rewards",
+             "got " + number_text(sorted.back()) + ", expected at most " + number_text(loss.highest_reward()) +
+                 " with " + loss.name());
+  }
+  auto const equal = std::ranges::adjacent_find(sorted);
+  if (loss.refuses_ties() && equal != sorted.end()) {
+    throw at(path, record.line, "rewards",
+             "has " + number_text(*equal) + " more than once, and " + loss.name() +
+                 " expects different rewards; with --break_ties 1 equal ones keep their order");
   }
 }
 
-std::vector<std::string> unread_fields(preference_set const& data, prefopt::any_pair_loss const& loss) {
+void check_targets(preference_set const& data, std::string const& path, std::string const& loss) {
+  auto const has_target = [](preference const& record) { return !record.target.empty(); };
+  auto const with = std::ranges::find_if(data.records, has_target);
+  auto const without = std::ranges::find_if_not(data.records, has_target);
+  if (with == data.records.end() || without == data.records.end()) return;
+  throw at(path, without->line, "target",
+           "is missing, and line " + std::to_string(with->line) + " has one: " + loss +
+               " expects it in all records or in none");
+}
+
+}  // namespace
+
+bool takes_target(preference_set const& data, any_loss const& loss) {
+  return data.has_target && reads(loss, prefopt::columns::target);
+}
+
+void check_fields(preference_set const& data, std::string const& path, any_loss const& loss) {
+  if (needs(loss, prefopt::columns::label) && !data.has_label) {
+    throw at(path, 0, "label", "is in no record, and " + name_of(loss) + " needs it");
+  }
+  if (takes_target(data, loss)) {
+    check_targets(data, path, name_of(loss));
+  } else if (auto const* const list_loss = std::get_if<prefopt::any_list_loss>(&loss)) {
+    for (auto const& record : data.records) check_rewards(record, path, *list_loss);
+  }
+  auto const order = takes_target(data, loss) ? &preference::target : &preference::rewards;
+  if (std::ranges::none_of(data.records, has_order, order)) {
+    throw at(path, 0, order == &preference::target ? "target" : "rewards",
+             "has equal numbers only in every record, expected some response that is better than another");
+  }
+}
+
+std::vector<std::string> notes_on_fields(preference_set const& data, any_loss const& loss) {
   std::vector<std::string> notes;
   std::string unread, unknown;
-  if (data.has_margin && !loss.reads(prefopt::columns::margin)) append(unread, "margin");
-  if (data.has_label && !loss.reads(prefopt::columns::label)) append(unread, "label");
-  if (data.has_annotator && !loss.reads(prefopt::columns::reliability)) append(unread, "annotator");
+  if (data.has_margin && !reads(loss, prefopt::columns::margin)) append(unread, "margin");
+  if (data.has_label && !reads(loss, prefopt::columns::label)) append(unread, "label");
+  if (data.has_annotator && !reads(loss, prefopt::columns::reliability)) append(unread, "annotator");
+  if (data.has_target && !reads(loss, prefopt::columns::target)) append(unread, "target");
   for (auto const& field : data.unknown_fields) append(unknown, field);
-  if (!unread.empty()) notes.push_back("note: " + loss.name() + " does not read these fields: " + unread);
+
+  auto const order = takes_target(data, loss) ? &preference::target : &preference::rewards;
+  if (takes_target(data, loss)) {
+    notes.push_back(name_of(loss) + " takes the field target in the place of the rewards");
+  }
+  if (auto const equal = std::ranges::count_if(data.records, std::not_fn(has_order), order); equal != 0) {
+    notes.push_back("note: in " + std::to_string(equal) + " of " + std::to_string(data.records.size()) +
+                    " records no response is better than another");
+  }
+  if (!unread.empty()) notes.push_back("note: " + name_of(loss) + " does not read these fields: " + unread);
   if (!unknown.empty()) notes.push_back("note: prefopt_train does not know these fields: " + unknown);
   return notes;
 }

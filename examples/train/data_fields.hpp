@@ -1,13 +1,17 @@
 #pragma once
 
-#include <prefopt/loss/any.hpp>
 #include <string>
 #include <vector>
 
+#include "any_loss.hpp"
 #include "preference.hpp"
 
-/// Throws input_error if the loss needs a field that no record has.
-void check_fields(preference_set const& data, std::string const& path, prefopt::any_pair_loss const& loss);
+/// Whether the loss is brought to the targets of the data, and not to their rewards.
+bool takes_target(preference_set const& data, any_loss const& loss);
 
-/// One line each for the fields that the loss does not read, and for those that nothing reads.
-std::vector<std::string> unread_fields(preference_set const& data, prefopt::any_pair_loss const& loss);
+/// Throws input_error if the loss needs a field that no record has, or cannot be computed on some record.
+void check_fields(preference_set const& data, std::string const& path, any_loss const& loss);
+
+/// One line each for what becomes of the fields that the loss does not read as one might expect, and for those that
+/// nothing reads.
+std::vector<std::string> notes_on_fields(preference_set const& data, any_loss const& loss);

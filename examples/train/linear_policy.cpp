@@ -29,23 +29,22 @@ std::vector<std::uint64_t> word_hashes(std::string_view text) {
   return words;
 }
 
-Eigen::SparseMatrix<float, Eigen::RowMajor> count_words(std::span<preference const> pairs,
-                                                        std::string preference::*completion) {
+Eigen::SparseMatrix<float, Eigen::RowMajor> count_words(std::span<candidate const> candidates) {
   std::vector<Eigen::Triplet<float>> counts;
-  for (std::size_t pair = 0; pair < pairs.size(); ++pair) {
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
     auto const count = [&](std::uint64_t hash) {
       hash ^= hash >> 32;
       hash *= 0xd6e8feb86659fd93;
-      counts.emplace_back(static_cast<int>(pair), static_cast<int>(hash >> (64 - hash_bits)),
+      counts.emplace_back(static_cast<int>(i), static_cast<int>(hash >> (64 - hash_bits)),
                           (hash & 1) != 0 ? 1.0f : -1.0f);
     };
-    auto const words = word_hashes(pairs[pair].*completion);
-    for (std::size_t i = 0; i < words.size(); ++i) {
-      count(words[i]);
-      if (i != 0) count(words[i - 1] * 0x9e3779b97f4a7c15 + words[i]);
+    auto const words = word_hashes(candidates[i].completion);
+    for (std::size_t k = 0; k < words.size(); ++k) {
+      count(words[k]);
+      if (k != 0) count(words[k - 1] * 0x9e3779b97f4a7c15 + words[k]);
     }
   }
-  Eigen::SparseMatrix<float, Eigen::RowMajor> matrix{static_cast<Eigen::Index>(pairs.size()),
+  Eigen::SparseMatrix<float, Eigen::RowMajor> matrix{static_cast<Eigen::Index>(candidates.size()),
                                                      Eigen::Index{1} << hash_bits};
   matrix.setFromTriplets(counts.begin(), counts.end());
   for (Eigen::Index row = 0; row < matrix.rows(); ++row) {
@@ -56,26 +55,22 @@ Eigen::SparseMatrix<float, Eigen::RowMajor> count_words(std::span<preference con
 
 }  // namespace
 
-linear_policy::linear_policy(std::span<preference const> pairs)
-    : chosen_{count_words(pairs, &preference::chosen)},
-      rejected_{count_words(pairs, &preference::rejected)},
+linear_policy::linear_policy(std::span<candidate const> candidates)
+    : features_{count_words(candidates)},
       weights_{Eigen::VectorXf::Zero(Eigen::Index{1} << hash_bits)},
       squares_{weights_},
       gradient_{weights_} {}
 
-void linear_policy::log_probs(std::span<std::size_t const> rows, prefopt::pair_log_probs<double> const& out) const {
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    auto const row = static_cast<Eigen::Index>(rows[i]);
-    out.chosen[i] = static_cast<double>(chosen_.row(row).dot(weights_));
-    out.rejected[i] = static_cast<double>(rejected_.row(row).dot(weights_));
+void linear_policy::log_probs(std::span<std::size_t const> batch, prefopt::list_log_probs<double> const& out) const {
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    out.logp[i] = static_cast<double>(features_.row(static_cast<Eigen::Index>(batch[i])).dot(weights_));
   }
 }
 
-void linear_policy::backward(std::span<std::size_t const> rows, prefopt::pair_gradients<double> const& gradients) {
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    auto const row = static_cast<Eigen::Index>(rows[i]);
-    gradient_ += static_cast<float>(gradients.chosen[i]) * chosen_.row(row).transpose();
-    gradient_ += static_cast<float>(gradients.rejected[i]) * rejected_.row(row).transpose();
+void linear_policy::backward(std::span<std::size_t const> batch, prefopt::list_gradients<double> const& gradients) {
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    auto const row = features_.row(static_cast<Eigen::Index>(batch[i]));
+    gradient_ += static_cast<float>(gradients.logp[i]) * row.transpose();
   }
 }
 

@@ -7,22 +7,22 @@
 #include <span>
 #include <vector>
 
-#include "preference.hpp"
+#include "candidate_list.hpp"
 
 /// A reward model: the reward of a completion is linear in the counts of its words and pairs of neighbouring words,
 /// scaled to norm 1. A hash gives each of them its weight and sign (Weinberger et al. 2009), so there is no dictionary.
 /// What stands in the place of log-probs are rewards. They have no length: losses that read lengths do not go with it.
-/// A batch is a list of indices into the pairs.
+/// A batch is a list of indices of candidates.
 class linear_policy {
  public:
   static constexpr bool is_language_model = false;
 
-  explicit linear_policy(std::span<preference const> pairs);
+  explicit linear_policy(std::span<candidate const> candidates);
 
-  void log_probs(std::span<std::size_t const> rows, prefopt::pair_log_probs<double> const& out) const;
+  void log_probs(std::span<std::size_t const> batch, prefopt::list_log_probs<double> const& out) const;
 
   /// Adds to the gradient for the next `update`.
-  void backward(std::span<std::size_t const> rows, prefopt::pair_gradients<double> const& gradients);
+  void backward(std::span<std::size_t const> batch, prefopt::list_gradients<double> const& gradients);
 
   /// One step of AdaGrad (Duchi, Hazan and Singer 2011).
   void update(double rate);
@@ -31,8 +31,6 @@ class linear_policy {
   std::vector<std::span<float>> state();
 
  private:
-  using features = Eigen::SparseMatrix<float, Eigen::RowMajor>;
-
-  features chosen_, rejected_;  ///< one row a pair
+  Eigen::SparseMatrix<float, Eigen::RowMajor> features_;  ///< one row a candidate
   Eigen::VectorXf weights_, squares_, gradient_;
 };

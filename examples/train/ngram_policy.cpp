@@ -9,8 +9,8 @@ constexpr unsigned char end_mark = 0xff;
 
 }  // namespace
 
-ngram_policy::ngram_policy(std::span<preference const> pairs)
-    : pairs_{pairs},
+ngram_policy::ngram_policy(std::span<candidate const> candidates)
+    : candidates_{candidates},
       weights_{table::Zero(symbols, Eigen::Index{1} << hash_bits)},
       squares_{weights_},
       gradient_{symbols, 1024},
@@ -31,7 +31,8 @@ ngram_policy::contexts ngram_policy::contexts_of(std::uint64_t text_before) {
 
 /// Calls visit(contexts, symbol) for each byte of the completion and for the end mark.
 template <class Visit>
-void ngram_policy::for_each_symbol(std::string_view prompt, std::string_view completion, Visit visit) {
+void ngram_policy::for_each_symbol(candidate const& text, Visit visit) {
+  auto [prompt, completion] = text;
   std::uint64_t text_before = 0;
   auto const read = [&](unsigned char symbol) { text_before = text_before << 8 | symbol; };
   if (prompt.size() > sizeof text_before) prompt.remove_prefix(prompt.size() - sizeof text_before);
@@ -50,22 +51,20 @@ ngram_policy::distribution ngram_policy::logits(contexts const& at) const {
   return sum - sum.maxCoeff();
 }
 
-double ngram_policy::log_prob(std::string_view prompt, std::string_view completion) const {
+double ngram_policy::log_prob(candidate const& text) const {
   double sum = 0;
-  for_each_symbol(prompt, completion, [&](contexts const& at, unsigned char symbol) {
+  for_each_symbol(text, [&](contexts const& at, unsigned char symbol) {
     distribution const z = logits(at);
     sum += static_cast<double>(z[symbol] - std::log(z.exp().sum()));
   });
   return sum;
 }
 
-void ngram_policy::log_probs(std::span<std::size_t const> rows, prefopt::pair_log_probs<double> const& out) const {
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    preference const& pair = pairs_[rows[i]];
-    if (!out.chosen.empty()) out.chosen[i] = log_prob(pair.prompt, pair.chosen);
-    if (!out.rejected.empty()) out.rejected[i] = log_prob(pair.prompt, pair.rejected);
-    if (!out.chosen_length.empty()) out.chosen_length[i] = static_cast<double>(pair.chosen.size() + 1);
-    if (!out.rejected_length.empty()) out.rejected_length[i] = static_cast<double>(pair.rejected.size() + 1);
+void ngram_policy::log_probs(std::span<std::size_t const> batch, prefopt::list_log_probs<double> const& out) const {
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    candidate const& text = candidates_[batch[i]];
+    out.logp[i] = log_prob(text);
+    if (!out.length.empty()) out.length[i] = static_cast<double>(text.completion.size() + 1);
   }
 }
 
@@ -81,9 +80,9 @@ Eigen::Index ngram_policy::gradient_column(Eigen::Index row) {
 }
 
 /// The gradient of log softmax by the logits is one at the symbol, less the probabilities.
-void ngram_policy::add_gradient(std::string_view prompt, std::string_view completion, float d) {
+void ngram_policy::add_gradient(candidate const& text, float d) {
   if (d == 0) return;
-  for_each_symbol(prompt, completion, [&](contexts const& at, unsigned char symbol) {
+  for_each_symbol(text, [&](contexts const& at, unsigned char symbol) {
     distribution by_logits = logits(at).exp();
     by_logits *= -d / by_logits.sum();
     by_logits[symbol] += d;
@@ -91,12 +90,9 @@ void ngram_policy::add_gradient(std::string_view prompt, std::string_view comple
   });
 }
 
-void ngram_policy::backward(std::span<std::size_t const> rows, prefopt::pair_gradients<double> const& gradients) {
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    preference const& pair = pairs_[rows[i]];
-    if (!gradients.chosen.empty()) add_gradient(pair.prompt, pair.chosen, static_cast<float>(gradients.chosen[i]));
-    if (!gradients.rejected.empty())
-      add_gradient(pair.prompt, pair.rejected, static_cast<float>(gradients.rejected[i]));
+void ngram_policy::backward(std::span<std::size_t const> batch, prefopt::list_gradients<double> const& gradients) {
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    add_gradient(candidates_[batch[i]], static_cast<float>(gradients.logp[i]));
   }
 }
 

@@ -4,12 +4,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "input_error.hpp"
+#include "number_text.hpp"
 #include "text_file.hpp"
 
 namespace {
@@ -18,11 +22,13 @@ using nlohmann::json;
 
 constexpr std::string_view assistant_turn = "\n\nAssistant:";
 
-/// Where the completions begin in two dialogues that share a prompt.
-std::size_t prompt_length(std::string_view chosen, std::string_view rejected) {
-  auto const common = static_cast<std::size_t>(
-      std::mismatch(chosen.begin(), chosen.end(), rejected.begin(), rejected.end()).first - chosen.begin());
-  std::string_view const shared = chosen.substr(0, common);
+/// Where the completions begin in dialogues that share a prompt.
+std::size_t prompt_length(std::vector<std::string> const& dialogues) {
+  std::string_view shared = dialogues.front();
+  for (auto const& other : dialogues) {
+    auto const end = std::mismatch(shared.begin(), shared.end(), other.begin(), other.end()).first;
+    shared = shared.substr(0, static_cast<std::size_t>(end - shared.begin()));
+  }
   if (auto const turn = shared.rfind(assistant_turn); turn != shared.npos) return turn + assistant_turn.size();
   auto const space = shared.find_last_of(" \t\n");
   return space == shared.npos ? 0 : space + 1;
@@ -55,6 +61,7 @@ class record {
       std::string_view const what = error.what();
       if (what.find("UTF-8") != what.npos) fail("", "byte " + std::to_string(error.byte) + " is not UTF-8");
       if (error.byte > text.size()) fail("", "the JSON breaks off at the end of the line");
+      refuse_not_a_number(text, error.byte);
       fail("", "byte " + std::to_string(error.byte) + " is not what JSON expects there");
     } catch (json::exception const&) {
       fail("", "a number is too large");
@@ -84,6 +91,32 @@ class record {
     return true;
   }
 
+  std::vector<std::string> texts(char const* field) const {
+    std::vector<std::string> texts;
+    for (json const& value : array(field, "an array of strings")) {
+      if (!value.is_string()) fail_at(field, texts.size(), std::string{kind_of(value)}, "a string");
+      texts.push_back(value.get<std::string>());
+    }
+    return texts;
+  }
+
+  /// One for each response.
+  std::vector<double> numbers(char const* field, double low, double high, char const* expected,
+                              std::size_t responses) const {
+    std::vector<double> numbers;
+    for (json const& value : array(field, "an array of numbers")) {
+      if (!value.is_number()) fail_at(field, numbers.size(), std::string{kind_of(value)}, expected);
+      auto const number = value.get<double>();
+      if (!(number >= low && number <= high)) fail_at(field, numbers.size(), value.dump(), expected);
+      numbers.push_back(number);
+    }
+    if (numbers.size() != responses) {
+      fail(field, "got " + std::to_string(numbers.size()) + (numbers.size() == 1 ? " number" : " numbers") +
+                      ", expected " + std::to_string(responses) + ", one for each of the responses");
+    }
+    return numbers;
+  }
+
   json const& fields() const { return fields_; }
 
   [[noreturn]] void fail(std::string_view field, std::string_view message) const {
@@ -94,6 +127,29 @@ class record {
   }
 
  private:
+  json const& array(char const* field, char const* expected) const {
+    json const* const value = find(field);
+    if (value == nullptr) fail(field, std::string{"is missing, expected "} + expected);
+    if (!value->is_array()) fail(field, *value, expected);
+    return *value;
+  }
+
+  [[noreturn]] void fail_at(char const* field, std::size_t index, std::string const& got, char const* expected) const {
+    fail(field, "got " + got + " in place " + std::to_string(index + 1) + ", expected " + expected);
+  }
+
+  /// Other programs write NaN and Infinity, for which JSON has no word. `byte` counts from 1.
+  void refuse_not_a_number(std::string_view text, std::size_t byte) const {
+    for (std::string_view const word : {"NaN", "nan", "Infinity", "inf"}) {
+      if (!text.substr(byte - 1).starts_with(word)) continue;
+      // The name of the field is the last that stands before a colon.
+      std::size_t const colon = text.substr(0, byte).rfind("\":");
+      std::size_t const quote = colon == text.npos || colon == 0 ? text.npos : text.rfind('"', colon - 1);
+      if (quote == text.npos) return;
+      fail(text.substr(quote + 1, colon - quote - 1), "got " + std::string{word} + ", expected a finite number");
+    }
+  }
+
   std::string const& path_;
   std::size_t line_;
   json fields_;
@@ -120,17 +176,70 @@ std::string annotator_name(record const& fields) {
   fields.fail("annotator", *value, "a string or a whole number");
 }
 
-bool is_known(std::string const& field) {
-  static constexpr std::string_view known[] = {"prompt", "chosen", "rejected", "weight",
-                                               "margin", "label",  "annotator"};
-  return std::ranges::find(known, field) != std::end(known);
+constexpr double largest = std::numeric_limits<double>::max();
+
+void read_pair(record const& fields, preference_set& set, preference& pair) {
+  pair.is_pair = true;
+  pair.responses = {fields.text("chosen"), fields.text("rejected")};
+  pair.rewards = {1, 0};
+  set.has_pairs = true;
+  set.has_margin |= fields.number("margin", -largest, largest, "a number", pair.margin);
+  set.has_label |= fields.number("label", 0, 1, "a number from 0 to 1", pair.label);
+}
+
+void read_ranked(record const& fields, preference_set& set, preference& ranked) {
+  for (char const* const other : {"chosen", "rejected"}) {
+    if (fields.find(other) != nullptr) {
+      fields.fail(other, "stands beside responses, expected one or the other: a pair or ranked responses");
+    }
+  }
+  ranked.responses = fields.texts("responses");
+  std::size_t const count = ranked.responses.size();
+  if (count < 2) fields.fail("responses", "got " + std::to_string(count) + ", expected 2 or more");
+  ranked.rewards = fields.numbers("rewards", -largest, largest, "a number", count);
+  set.has_ranked = true;
+  if (fields.find("target") == nullptr) return;
+  ranked.target = fields.numbers("target", 0, 1, "a number from 0 to 1", count);
+  set.has_target = true;
+  double const sum = std::accumulate(ranked.target.begin(), ranked.target.end(), 0.0);
+  double const rounding = 0.005 * static_cast<double>(count) + 1e-9;  // of probabilities with two decimals
+  if (!(std::abs(sum - 1) <= rounding)) {
+    fields.fail("target", "sums to " + number_text(sum) + ", expected probabilities, which sum to 1");
+  }
+}
+
+bool is_ranked(record const& fields) {
+  auto const has = [&](char const* field) { return fields.find(field) != nullptr; };
+  bool const has_pair = has("chosen") || has("rejected");
+  if (has("responses") || (has("rewards") && !has_pair)) return true;
+  if (!has_pair) fields.fail("", "has neither chosen and rejected nor responses and rewards");
+  return false;
+}
+
+/// Whether the field belongs to this kind of record.
+bool is_known(std::string_view field, bool is_pair) {
+  static constexpr std::string_view of_all[] = {"prompt", "weight", "annotator"};
+  static constexpr std::string_view of_pairs[] = {"chosen", "rejected", "margin", "label"};
+  static constexpr std::string_view of_ranked[] = {"responses", "rewards", "target"};
+  auto const is_in = [field](auto const& names) { return std::ranges::find(names, field) != std::end(names); };
+  return is_in(of_all) || (is_pair ? is_in(of_pairs) : is_in(of_ranked));
+}
+
+/// Notes every field that nothing reads, once; says of which kind of record it is no field where it is one of the
+/// other.
+void note_unknown_fields(record const& fields, bool is_pair, std::vector<std::string>& unknown) {
+  for (auto const& [field, value] : fields.fields().items()) {
+    if (is_known(field, is_pair)) continue;
+    std::string const note =
+        is_known(field, !is_pair) ? field + (is_pair ? " of a pair" : " of ranked responses") : field;
+    if (std::ranges::find(unknown, note) == unknown.end()) unknown.push_back(note);
+  }
 }
 
 }  // namespace
 
 preference_set read_preferences(std::string const& path) {
   std::string const text = read_text_file(path);
-  constexpr double largest = std::numeric_limits<double>::max();
 
   preference_set set;
   annotator_index annotators;
@@ -143,30 +252,27 @@ preference_set read_preferences(std::string const& path) {
     if (content.find_first_not_of(" \t\r") == content.npos) continue;
 
     record const fields{path, line, content};
-    preference pair;
-    pair.chosen = fields.text("chosen");
-    pair.rejected = fields.text("rejected");
-    if (fields.find("prompt") != nullptr) {
-      pair.prompt = fields.text("prompt");
+    preference next;
+    next.line = line;
+    if (is_ranked(fields)) {
+      read_ranked(fields, set, next);
     } else {
-      std::size_t const length = prompt_length(pair.chosen, pair.rejected);
-      pair.prompt = pair.chosen.substr(0, length);
-      pair.chosen.erase(0, length);
-      pair.rejected.erase(0, length);
+      read_pair(fields, set, next);
     }
-    set.has_weight |= fields.number("weight", 0, largest, "a number >= 0", pair.weight);
-    set.has_margin |= fields.number("margin", -largest, largest, "a number", pair.margin);
-    set.has_label |= fields.number("label", 0, 1, "a number from 0 to 1", pair.label);
+    if (fields.find("prompt") != nullptr) {
+      next.prompt = fields.text("prompt");
+    } else {
+      std::size_t const length = prompt_length(next.responses);
+      next.prompt = next.responses.front().substr(0, length);
+      for (auto& response : next.responses) response.erase(0, length);
+    }
+    set.has_weight |= fields.number("weight", 0, largest, "a number >= 0", next.weight);
     set.has_annotator |= fields.find("annotator") != nullptr;
-    pair.annotator = annotators.of(annotator_name(fields), set.annotators);
-    for (auto const& [field, value] : fields.fields().items()) {
-      if (!is_known(field) && std::ranges::find(set.unknown_fields, field) == set.unknown_fields.end()) {
-        set.unknown_fields.push_back(field);
-      }
-    }
-    set.pairs.push_back(std::move(pair));
+    next.annotator = annotators.of(annotator_name(fields), set.annotators);
+    note_unknown_fields(fields, next.is_pair, set.unknown_fields);
+    set.records.push_back(std::move(next));
   }
-  if (set.pairs.empty()) throw at(path, 0, "", "has only blank lines, expected one JSON object a line");
+  if (set.records.empty()) throw at(path, 0, "", "has only blank lines, expected one JSON object a line");
   set.checksum = static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<Bytef const*>(text.data()), text.size()));
   return set;
 }

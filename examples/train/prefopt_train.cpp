@@ -41,23 +41,33 @@ std::string reliability_text(train_command const& command, preference_set const&
   return "reliability of the annotators\n" + text + "\n";
 }
 
-std::string table_text(training_result const& result) {
-  auto const& [before, after, count, reliability] = result;
-  auto const pairs = static_cast<double>(count);
-  std::string const interval_before = interval_text(before.accuracy, pairs);
-  std::string const interval_after = interval_text(after.accuracy, pairs);
+/// `has_groups` and `has_best_probability`: for data that are more than pairs, and for list losses.
+std::string table_text(training_result const& result, bool has_groups, bool has_best_probability) {
+  auto const& [before, after, pairs, groups, reliability] = result;
+  // Pairs of one group are not independent of each other: it counts once, however many it has.
+  auto const trials = static_cast<double>(groups);
+  std::string const interval_before = interval_text(before.accuracy, trials);
+  std::string const interval_after = interval_text(after.accuracy, trials);
+  std::string count = std::to_string(pairs) + " pairs";
+  if (has_groups) count += " of " + std::to_string(groups) + " groups";
   char text[640];
   std::snprintf(text, sizeof text,
-                "held-out pairs        before         after\n"
+                "held-out %-6s       before         after\n"
                 "loss            %12.4f  %12.4f\n"
                 "accuracy        %12.3f  %12.3f\n"
                 "  95 %% interval %12s  %12s\n"
-                "margin          %12.3f  %12.3f\n\n"
-                "held-out accuracy: %.3f -> %.3f (95 %% interval %s, %zu pairs)\n",
-                before.loss, after.loss, before.accuracy, after.accuracy, interval_before.c_str(),
-                interval_after.c_str(), before.margin, after.margin, before.accuracy, after.accuracy,
-                interval_after.c_str(), count);
-  return text;
+                "margin          %12.3f  %12.3f\n",
+                has_groups ? "groups" : "pairs", before.loss, after.loss, before.accuracy, after.accuracy,
+                interval_before.c_str(), interval_after.c_str(), before.margin, after.margin);
+  std::string table{text};
+  if (has_best_probability) {
+    std::snprintf(text, sizeof text, "best probability%12.3f  %12.3f\n", before.best_probability,
+                  after.best_probability);
+    table += text;
+  }
+  std::snprintf(text, sizeof text, "\nheld-out accuracy: %.3f -> %.3f (95 %% interval %s, %s)\n", before.accuracy,
+                after.accuracy, interval_after.c_str(), count.c_str());
+  return table + text;
 }
 
 int run(int argc, char** argv) {
@@ -68,7 +78,7 @@ int run(int argc, char** argv) {
   std::fprintf(stderr, "%s\n", draw_curves(command->out).c_str());
   std::string output;
   if (!result.reliability.empty()) output += reliability_text(*command, data, result.reliability);
-  write_standard_output(output += table_text(result));
+  write_standard_output(output += table_text(result, data.has_ranked, command->loss.kind == loss_kind::list));
   return 0;
 }
 

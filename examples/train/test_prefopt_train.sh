@@ -22,7 +22,7 @@ train() {
 }
 
 # The last line of standard output, which other programs read.
-last_line='^held-out accuracy: [01]\.[0-9]{3} -> [01]\.[0-9]{3} \(95 % interval [01]\.[0-9]{3}\.\.[01]\.[0-9]{3}, [0-9]+ pairs\)$'
+last_line='^held-out accuracy: [01]\.[0-9]{3} -> [01]\.[0-9]{3} \(95 % interval [01]\.[0-9]{3}\.\.[01]\.[0-9]{3}, [0-9]+ pairs( of [0-9]+ groups)?\)$'
 
 # expect_learning FILE LEAST: the last line has the right form and an accuracy of at least LEAST thousandths.
 expect_learning() {
@@ -94,9 +94,93 @@ reliability() {
   grep -q '  cleo: 0\.' out || fail "the reliabilities are not printed"
 }
 
+# The bundled ranked records, by list losses.
+learns_ranked() {
+  for loss in adpo pro plackett_luce; do
+    train --out run --loss $loss
+    ((status == 0)) || fail "$loss: exit status $status: $(cat err)"
+    expect_learning out 800
+    local before
+    before=$(sed -nE '$s/^held-out accuracy: ([01])\.([0-9]{3}) .*/\1\2/p' out)
+    ((10#$before < 520)) || fail "$loss: begins at $before / 1000"
+    grep -q '^best probability ' out || fail "$loss: no probability of the best"
+    grep -q ' pairs of 48 groups)$' out || fail "$loss: $(tail -n 1 out), expected 48 groups"
+    grep -q ': 192 groups to train on, 48 held out, from ' err || fail "$loss: the run does not tell what it does"
+    [[ $(head -n 1 run/metrics.csv) == *,held_out_best_probability ]] || fail "$loss: $(head -n 1 run/metrics.csv)"
+  done
+  grep -q '^plackett_luce, .*, break_ties 1: ' err || fail "equal rewards of the bundled records are not told"
+  ls run/curves.* >/dev/null || fail "no curves"
+  cp out first
+  train --out run --loss plackett_luce
+  cmp -s out first || fail "a second run gives other numbers"
+  train --out run --policy linear --loss adpo
+  ((status == 0)) || fail "linear: exit status $status: $(cat err)"
+  expect_learning out 800
+}
+
+# Every list loss that goes with a policy runs.
+list_losses() {
+  for loss in list_mle adpo_kde adpo_ranked list_net info_nce rank_dpo best_versus_worst; do
+    for policy in ngram linear; do
+      train --out run --policy $policy --loss $loss
+      ((status == 0)) || fail "$policy, $loss: $(cat err)"
+      expect_learning out 750
+    done
+  done
+  train --out run --loss rrhf
+  expect_learning out 750
+}
+
+# Pairs are groups of two, groups give pairs, and one file may have both.
+both_kinds() {
+  local data=$source/examples/data
+  train --out run --loss adpo --data "$data/preferences.jsonl"
+  ((status == 0)) || fail "pairs, adpo: $(cat err)"
+  expect_learning out 700
+  grep -q '^each pair is a group of two, with rewards 1 and 0$' err || fail "pairs, adpo: $(cat err)"
+  grep -q ', 96 pairs)$' out || fail "pairs, adpo: $(tail -n 1 out)"
+
+  # To the letter of the losses, these two are one on pairs.
+  train --out run --policy linear --loss dpo --beta 0.5 --data "$data/preferences.jsonl"
+  tail -n 1 out >dpo
+  train --out run --policy linear --loss plackett_luce --beta 0.5 --data "$data/preferences.jsonl"
+  tail -n 1 out | cmp -s - dpo || fail "dpo gives $(cat dpo), plackett_luce $(tail -n 1 out)"
+
+  local -A count
+  for pairs in every adjacent best-rest best-worst; do
+    train --out run --data "$data/ranked.jsonl" --pairs $pairs
+    ((status == 0)) || fail "--pairs $pairs: $(cat err)"
+    expect_learning out 750
+    count[$pairs]=$(sed -nE "s/^of the groups --pairs $pairs makes ([0-9]+) pairs to train on, .*/\\1/p" err)
+  done
+  ((count[best-worst] == 192)) || fail "${count[best-worst]} pairs of the best and the worst in 192 groups"
+  ((count[every] > count[best-rest] && count[best-rest] > count[adjacent] && count[adjacent] > 192)) ||
+    fail "pairs: every ${count[every]}, best-rest ${count[best-rest]}, adjacent ${count[adjacent]}"
+
+  cat "$data/preferences.jsonl" "$data/ranked.jsonl" >both.jsonl
+  gzip -c both.jsonl >both.jsonl.gz
+  for options in "--loss dpo" "--loss adpo" "--loss lcpo --base dpo" "--policy linear"; do
+    # shellcheck disable=SC2086
+    train --out run --data both.jsonl.gz $options
+    ((status == 0)) || fail "$options: $(cat err)"
+    expect_learning out 750
+    grep -q ': 576 groups to train on, 144 held out, from ' err || fail "$options: $(head -n 2 err)"
+  done
+
+  # Targets take the place of rewards, which here say the opposite.
+  sed -E 's/"rewards": \[[^]]*\]/"rewards": [0, 1], "target": [0.9, 0.1]/; s/"chosen": ("([^"\\]|\\.)*"), "rejected": ("([^"\\]|\\.)*")/"responses": [\1, \3], "rewards": [0, 1], "target": [0.9, 0.1]/' \
+    "$data/preferences.jsonl" >target.jsonl
+  train --out run --data target.jsonl --loss list_net
+  ((status == 0)) || fail "target: $(cat err)"
+  expect_learning out 700
+  grep -q '^list_net takes the field target in the place of the rewards$' err || fail "target: $(cat err)"
+  train --out run --data target.jsonl --loss pro
+  grep -q 'pro does not read these fields: annotator, target$' err || fail "target: $(grep fields err)"
+}
+
 # A run that is killed again and again and resumed ends with the same bytes as one that is left alone.
-resume() {
-  local -a options=(--loss lcpo --base dpo --epochs 5 --seed 3)
+resumes() {
+  local -a options=("$@" --epochs 5 --seed 3)
   train --out whole "${options[@]}"
   mv out whole.out
   # The first checkpoint must exist, then the run is killed at other moments each time.
@@ -120,10 +204,13 @@ resume() {
   # More epochs than the first time: as if they had been asked for at once.
   train --out whole "${options[@]}" --resume
   cmp out whole.out || fail "a finished run, resumed, gives other numbers"
-  train --out short "${options[@]/5/2}"
+  train --out short "$@" --epochs 2 --seed 3
   train --out short "${options[@]}" --resume
   cmp out whole.out || fail "a run that is continued with more epochs gives other numbers"
 }
+
+resume() { resumes --loss lcpo --base dpo; }
+resume_ranked() { resumes --loss adpo; }
 
 bad_checkpoint() {
   expect_error 'run/checkpoint: cannot be opened, there is no run to resume' --resume
@@ -146,7 +233,7 @@ bad_checkpoint() {
 }
 
 bad_options() {
-  expect_error 'prefopt_train: there is no loss "dpoo", known are dpo, cdpo' --loss dpoo
+  expect_error "prefopt_train: there is no loss 'dpoo', known are dpo, cdpo" --loss dpoo
   expect_error 'dpo has no parameter "gamma", it has beta' --gamma 1
   expect_error '--betta: unknown option, see --help; the parameters of dpo are --beta' --betta 0.1
   expect_error "'data.jsonl': unexpected argument" data.jsonl
@@ -164,6 +251,12 @@ bad_options() {
   expect_error '--learning-rate: got 0' --learning-rate 0
   expect_error 'simpo reads lengths' --policy linear --loss simpo
   expect_error '--sft: got 1' --policy linear --loss cpo --sft 1
+  expect_error 'pro reads lengths' --policy linear --loss pro
+  expect_error 'rrhf reads lengths' --policy linear --loss rrhf
+  expect_error '--loss: sami is computed on every response' --loss sami
+  expect_error '--pairs: adpo is a list loss' --loss adpo --pairs every
+  expect_error '--pairs: some' --pairs some
+  expect_error 'adpo is not a modifier' --loss adpo --base dpo
   [[ -e run ]] && fail "a folder was made for a run that could not begin"
   touch file
   run='file' expect_error 'file: cannot be made a folder'
@@ -214,14 +307,63 @@ bad_data() {
   [[ -e run ]] && fail "a folder was made for a run that could not begin"
 }
 
+bad_ranked_data() {
+  local good='{"prompt": "p", "responses": ["a", "b", "c"], "rewards": [2, 1, 0]}'
+  bad_record() {
+    printf '%s\n\n%b\n%s\n' "$good" "$2" "$good" >data
+    expect_error "data:3: $1" --data data --loss "${3:-adpo}"
+  }
+  bad_record 'responses: got a string, expected an array of strings' '{"responses": "a", "rewards": [1, 0]}'
+  bad_record 'responses: is missing, expected an array of strings' '{"rewards": [1, 0]}'
+  bad_record 'responses: got 1, expected 2 or more' '{"responses": ["a"], "rewards": [1]}'
+  bad_record 'responses: got 0, expected 2 or more' '{"responses": [], "rewards": []}'
+  bad_record 'responses: got a number in place 2, expected a string' '{"responses": ["a", 2], "rewards": [1, 0]}'
+  bad_record 'rewards: is missing, expected an array of numbers' '{"responses": ["a", "b"]}'
+  bad_record 'rewards: got an object, expected an array of numbers' '{"responses": ["a", "b"], "rewards": {}}'
+  bad_record 'rewards: got 1 number, expected 2, one for each of the responses' '{"responses": ["a", "b"], "rewards": [1]}'
+  bad_record 'rewards: got null in place 1, expected a number' '{"responses": ["a", "b"], "rewards": [null, 1]}'
+  bad_record 'rewards: got NaN, expected a finite number' '{"responses": ["a", "b"], "rewards": [1, NaN]}'
+  bad_record 'rewards: got Infinity, expected a finite number' '{"responses": ["a", "b"], "rewards": [1, -Infinity]}'
+  bad_record 'target: got 3 numbers, expected 2' '{"responses": ["a", "b"], "rewards": [1, 0], "target": [1, 0, 0]}'
+  bad_record 'target: got -1 in place 2, expected a number from 0 to 1' '{"responses": ["a", "b"], "rewards": [1, 0], "target": [1, -1]}'
+  bad_record 'target: sums to 1.5, expected probabilities' '{"responses": ["a", "b"], "rewards": [1, 0], "target": [1, 0.5]}'
+  bad_record 'weight: got -1, expected a number >= 0' '{"responses": ["a", "b"], "rewards": [1, 0], "weight": -1}'
+  bad_record 'chosen: stands beside responses' '{"chosen": "a", "responses": ["a", "b"], "rewards": [1, 0]}'
+  bad_record 'has neither chosen and rejected nor responses and rewards' '{"prompt": "p"}'
+  bad_record 'rewards: has 0.5 more than once, and plackett_luce expects different rewards; with --break_ties 1' \
+    '{"responses": ["a", "b"], "rewards": [0.5, 0.5]}' plackett_luce
+  bad_record 'rewards: got 101, expected at most 100 with rank_dpo' '{"responses": ["a", "b"], "rewards": [101, 0]}' rank_dpo
+
+  printf '%s\n%s\n' "$good" '{"responses": ["a", "b"], "rewards": [1, 0], "target": [1, 0]}' >data
+  expect_error 'data:1: target: is missing, and line 2 has one: adpo expects it in all records or in none' --data data --loss adpo
+
+  for _ in 1 2 3 4 5; do echo '{"prompt": "p", "responses": ["a", "b", "c"], "rewards": [1, 1, 1]}'; done >data
+  expect_error 'data: rewards: has equal numbers only in every record' --data data --loss adpo
+  expect_error 'data: rewards: has equal numbers only in every record' --data data
+  echo "$good" >>data
+  expect_error '--seed: 1 leaves no response that is better than another held out' --data data --loss adpo
+  [[ -e run ]] && fail "a folder was made for a run that could not begin"
+
+  # Records without an order are told, and fields of the other kind.
+  head -n 5 data >some && mv some data
+  for i in 1 2 3 4 5 6 7 8; do echo "${good/\"p\"/\"$i\", \"label\": 1}"; done >>data
+  train --data data --out run --loss adpo --seed 3
+  ((status == 0)) || fail "some equal rewards: $(cat err)"
+  grep -q '^note: in 5 of 13 records no response is better than another$' err || fail "equal rewards are not told: $(cat err)"
+  grep -q 'does not know these fields: label of ranked responses$' err || fail "the label is not told: $(cat err)"
+}
+
 # Records at the edge of what is allowed: no text at all, the same answers, numbers as annotators, fields nobody knows.
 odd_data() {
   for i in 1 2 3; do
     printf '%s\r\n' '{"chosen": "", "rejected": ""}' '{"chosen": "same", "rejected": "same", "weight": 0}' \
       '{"prompt": "", "chosen": "\u0000\u00ff", "rejected": "x", "annotator": 7, "id": 1}' \
-      "{\"chosen\": \"a $i\", \"rejected\": \"a b\", \"annotator\": \"someone\"}"
+      "{\"chosen\": \"a $i\", \"rejected\": \"a b\", \"annotator\": \"someone\"}" \
+      '{"responses": ["", "x y", "x y", ""], "rewards": [-1e300, 0, 0.0, 1e-300], "weight": 0}' \
+      '{"prompt": "", "responses": ["\u0000", "\u00ff"], "rewards": [1, 2], "annotator": 7}'
   done >data
-  for options in "" "--loss simpo" "--policy linear" "--loss lcpo --base dpo"; do
+  for options in "" "--loss simpo" "--policy linear" "--loss adpo" "--loss pro" "--policy linear --loss adpo" \
+    "--loss lcpo --base dpo"; do
     # shellcheck disable=SC2086
     train --data data --out run $options
     ((status == 0)) || fail "$options: $(cat err)"
@@ -239,7 +381,8 @@ odd_data() {
 help() {
   train --help
   ((status == 0)) || fail "exit status $status"
-  for word in --data --loss --policy --resume --epsilon ngram linear annotator bradley_terry lcpo Examples; do
+  for word in --data --loss --policy --resume --epsilon ngram linear annotator bradley_terry lcpo Examples responses rewards \
+    target --pairs best-worst adpo plackett_luce --break_ties "Losses of lists"; do
     grep -qF -- "$word" out || fail "the help does not tell about $word"
   done
 }

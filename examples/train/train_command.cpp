@@ -5,6 +5,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "any_loss.hpp"
 #include "command_line.hpp"
 #include "input_error.hpp"
 #include "loss_options.hpp"
@@ -39,29 +40,57 @@ std::string by_default(T policy_defaults::*member) {
   return "; by default " + text(ngram) + ", for --policy linear " + text(linear);
 }
 
+struct pairing_name {
+  std::string_view name;
+  prefopt::pairing which;
+};
+constexpr pairing_name pairings[] = {{"every", prefopt::pairing::every},
+                                     {"adjacent", prefopt::pairing::adjacent},
+                                     {"best-rest", prefopt::pairing::best_versus_rest},
+                                     {"best-worst", prefopt::pairing::best_versus_worst}};
+
 constexpr int most = 1'000'000;  ///< of whatever is counted
 
 constexpr char introduction[] =
-    "Trains a policy on pairs of answers, one of which people liked better, and tells how well it then ranks pairs "
-    "that it has not seen. A seeded part of the pairs is held out for that.";
+    "Trains a policy on pairs of answers, one of which people liked better, or on ranked answers, and tells how well "
+    "it "
+    "then ranks answers that it has not seen. A seeded part of the records is held out for that.";
 
-constexpr char manual[] = R"(Data: one JSON object a line, plain or gzip.
-  {"prompt": "...", "chosen": "...", "rejected": "..."}   without "prompt", what both begin with is the prompt, up to the
-  last "\n\nAssistant:" if there is one (the form of HH-RLHF). Optional: "weight" (a number >= 0 that multiplies the pair's
-  loss), "margin" (for bradley_terry), "label" (for labelled: probability that chosen is the better one), "annotator" (for
-  lcpo: a name or a number). A field that the loss does not read is named and left alone.
+constexpr char manual[] = R"(Data: one JSON object a line, plain or gzip, of two kinds that may stand in one file.
+  {"prompt": "...", "chosen": "...", "rejected": "..."}
+      a pair. Optional: "margin" (for bradley_terry), "label" (for labelled: probability that chosen is the better one).
+  {"prompt": "...", "responses": ["...", "...", ...], "rewards": [2.5, 0, ...]}
+      ranked answers, two or more; a larger reward is better. Optional: "target" (for losses that take it: the probability
+      that each answer should have), in all records or in none.
+  Both: without "prompt", what all answers begin with is the prompt, up to the last "\n\nAssistant:" if there is one (the
+  form of HH-RLHF). Optional: "weight" (a number >= 0 that multiplies the record's loss), "annotator" (for lcpo: a name or a
+  number). A field that the loss does not read is named and left alone.
+  A list loss takes a pair as two answers with rewards 1 and 0. A pair loss takes the pairs that --pairs makes of ranked
+  answers: every answer and every worse one, those next to each other in rank (adjacent), the best and each other one
+  (best-rest), the best and the worst (best-worst). Answers with equal rewards are no pair.
 
 Policies:
-  ngram    a language model over bytes; first fitted to the chosen answers (sft), then trained by the loss. The reference
-           of the losses that have one is the model as sft left it.
+  ngram    a language model over bytes; first fitted to the best answers (sft), then trained by the loss. The reference of
+           the losses that have one, or can do with one, is the model as sft left it.
   linear   a reward model over words and pairs of words, made for bradley_terry. The reference is the untrained model,
-           whose rewards are all 0. Rewards have no length: simpo, ipo_mean and ln_dpo need ngram.
+           whose rewards are all 0. Rewards have no length: simpo, ipo_mean, ln_dpo, pro and rrhf need ngram.
+
+Accuracy is the share of held-out pairs that are ranked right: of ranked answers every two with different rewards, or the
+pairs of --pairs. Its interval counts groups, since the pairs of one group go together.
 
 Results in DIR: metrics.csv (a row an epoch), curves.png, checkpoint, with lcpo reliability.csv. --resume goes on from the
 checkpoint of the same run, with the same numbers as if it had never been stopped; more --epochs may be asked for.
 
 Losses, with the defaults of their parameters and the columns that they read. A modifier takes the parameters of its --base,
-too. The columns weight, margin and label come from the data, reliability is learnt, the policy makes all others.
+too. The columns weight, margin, label, reward and target come from the data, reliability is learnt, the policy makes all
+others.
+
+Losses of pairs:
+)";
+
+constexpr char list_losses[] = R"(
+Losses of lists. Here ref_logp is given to all that take it, length to pro and rrhf only; sami needs more than one prompt and
+is not for these data.
 )";
 
 constexpr char examples[] = R"(
@@ -69,13 +98,15 @@ Examples:
   prefopt_train
   prefopt_train --loss simpo --beta 2 --gamma 0.5 --data preferences.jsonl.gz
   prefopt_train --loss lcpo --base dpo --beta 0.1 --epochs 8 --out run-lcpo
-  prefopt_train --policy linear --data preferences.jsonl)";
+  prefopt_train --policy linear --data preferences.jsonl
+  prefopt_train --loss adpo --tau 0.5 --data ranked.jsonl
+  prefopt_train --loss dpo --pairs best-rest --data ranked.jsonl)";
 
 /// A reward is not a log-probability, so not every loss makes sense of it.
 void check_linear_policy(loss_choice const& choice) {
-  auto const loss = make_loss(choice);
-  if (loss.reads(prefopt::columns::length)) {
-    throw input_error{"--loss: " + loss.name() +
+  auto const loss = loss_of(choice);
+  if (needs(loss, prefopt::columns::length)) {
+    throw input_error{"--loss: " + name_of(loss) +
                       " reads lengths, and the rewards of --policy linear have none; use --policy ngram"};
   }
   for (auto const& [name, value] : choice.parameters) {
@@ -87,40 +118,78 @@ void check_linear_policy(loss_choice const& choice) {
   }
 }
 
+void check_list_loss(loss_choice const& choice, bool has_pairs) {
+  if (choice.kind != loss_kind::list) return;
+  if (make_list_loss(choice).is_square()) {
+    throw input_error{"--loss: " + choice.name +
+                      " is computed on every response under every one of as many prompts, and a record has one prompt"};
+  }
+  if (has_pairs) throw input_error{"--pairs: " + choice.name + " is a list loss and takes groups as they are"};
+}
+
+/// pro and rrhf: they fit the best answers while they rank, and have no reference that would have to be fitted before.
+bool has_sft_term(loss_choice const& choice) {
+  return choice.kind == loss_kind::list && std::ranges::any_of(choice.parameters, [](auto const& parameter) {
+           return parameter.first == "sft" && parameter.second > 0;
+         });
+}
+
+/// Some of the bundled rewards are equal, which some losses refuse unless they are told not to.
+void use_bundled_data(CLI::App const& app, train_command& command) {
+  command.data = command.loss.kind == loss_kind::list ? PREFOPT_BUNDLED_RANKED : PREFOPT_BUNDLED_PREFERENCES;
+  for (auto& [name, value] : command.loss.parameters) {
+    if (name == "break_ties" && app.get_option("--break_ties")->count() == 0) value = 1;
+  }
+}
+
 }  // namespace
+
+prefopt::pairing train_command::pairing() const {
+  return std::ranges::find(pairings, pairs, &pairing_name::name)->which;
+}
 
 std::optional<train_command> parse_train_command(int argc, char** argv) {
   train_command command;
   CLI::App app{introduction, "prefopt_train"};
-  app.footer([] { return manual + loss_table() + examples; });
+  app.footer(
+      [] { return manual + loss_table(loss_kind::pair) + list_losses + loss_table(loss_kind::list) + examples; });
 
-  app.add_option("--data", command.data, "JSON lines, plain or .gz; by default a small set that comes with the project")
-      ->type_name("FILE");
+  auto const* const data =
+      app.add_option("--data", command.data,
+                     "JSON lines, plain or .gz; by default a small set that comes with the project, for list losses a "
+                     "ranked one (it has equal rewards: --break_ties is 1 with it)")
+          ->type_name("FILE");
   app.add_option("--policy", command.policy, "what is trained")
       ->type_name("ngram|linear")
       ->default_val("ngram")
       ->check(CLI::IsMember({"ngram", "linear"}).description(""));
   loss_options const loss{app, "see below" + by_default(&policy_defaults::loss)};
+  auto const* const pairs =
+      app.add_option("--pairs", command.pairs, "which pairs a pair loss takes of ranked answers")
+          ->type_name("every|adjacent|best-rest|best-worst")
+          ->default_val("every")
+          ->check(CLI::IsMember({"every", "adjacent", "best-rest", "best-worst"}).description(""));
   auto const* const epochs =
-      app.add_option("--epochs", command.epochs, "passes over the pairs" + by_default(&policy_defaults::epochs))
+      app.add_option("--epochs", command.epochs, "passes over the records" + by_default(&policy_defaults::epochs))
           ->type_name("N")
           ->check(CLI::Range(0, most).description(""));
   auto const* const sft_epochs =
       app.add_option("--sft-epochs", command.sft_epochs,
-                     "passes over the chosen answers before that" + by_default(&policy_defaults::sft_epochs))
+                     "passes over the best answers before that" + by_default(&policy_defaults::sft_epochs) +
+                         ", and for list losses with an sft term of their own")
           ->type_name("N")
           ->check(CLI::Range(0, most).description(""));
   auto const* const batch =
-      app.add_option("--batch", command.batch, "pairs in a step" + by_default(&policy_defaults::batch))
+      app.add_option("--batch", command.batch, "records in a step" + by_default(&policy_defaults::batch))
           ->type_name("N")
           ->check(CLI::Range(1, most).description(""));
   auto const* const learning_rate = app.add_option("--learning-rate", command.learning_rate,
                                                    "of AdaGrad" + by_default(&policy_defaults::learning_rate))
                                         ->type_name("X");
-  app.add_option("--holdout", command.holdout, "the part of the pairs that is held out")
+  app.add_option("--holdout", command.holdout, "the part of the records that is held out")
       ->type_name("F")
       ->default_val(0.2);
-  app.add_option("--seed", command.seed, "decides which pairs are held out, and the order of the others")
+  app.add_option("--seed", command.seed, "decides which records are held out, and the order of the others")
       ->type_name("S")
       ->default_val(1)
       ->check(CLI::Validator{CLI::NonNegativeNumber}.description(""));
@@ -131,8 +200,10 @@ std::optional<train_command> parse_train_command(int argc, char** argv) {
 
   auto const& standard = *std::ranges::find(defaults, command.policy, &policy_defaults::policy);
   command.loss = loss.chosen(standard.loss);
+  check_list_loss(command.loss, pairs->count() != 0);
+  if (data->count() == 0) use_bundled_data(app, command);
   if (epochs->count() == 0) command.epochs = standard.epochs;
-  if (sft_epochs->count() == 0) command.sft_epochs = standard.sft_epochs;
+  if (sft_epochs->count() == 0) command.sft_epochs = has_sft_term(command.loss) ? 0 : standard.sft_epochs;
   if (batch->count() == 0) command.batch = standard.batch;
   if (learning_rate->count() == 0) command.learning_rate = standard.learning_rate;
 

@@ -3,21 +3,24 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <prefopt/group_pairs.hpp>
 #include <string>
 
 #include "loss_choice.hpp"
 
 /// What the user asks for.
 struct train_command {
-  std::string data = PREFOPT_BUNDLED_PREFERENCES;
-  std::string policy;
+  std::string data, policy;
   loss_choice loss;
+  std::string pairs;  ///< which are made of ranked responses, for pair losses
   std::uint64_t epochs = 0, sft_epochs = 0;
   std::size_t batch = 0;
   double learning_rate = 0, holdout = 0;
   std::uint64_t seed = 0;
   std::string out;
   bool resume = false;
+
+  prefopt::pairing pairing() const;
 };
 
 /// Nothing if the help was asked for and printed. Throws input_error or std::invalid_argument for what makes no sense.

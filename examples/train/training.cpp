@@ -12,13 +12,15 @@
 #include <string_view>
 #include <utility>
 
+#include "any_loss.hpp"
+#include "candidate_list.hpp"
 #include "checkpoint.hpp"
 #include "data_fields.hpp"
 #include "input_error.hpp"
 #include "linear_policy.hpp"
-#include "loss_choice.hpp"
 #include "ngram_policy.hpp"
 #include "number_text.hpp"
+#include "objective.hpp"
 #include "progress.hpp"
 #include "replace_file.hpp"
 
@@ -37,7 +39,8 @@ std::mt19937_64 generator(std::uint64_t seed, std::uint32_t purpose, std::uint64
 }
 
 run_setup setup_of(train_command const& command, preference_set const& data) {
-  run_setup setup{{"--data", std::to_string(data.pairs.size()) + " pairs, checksum " + std::to_string(data.checksum)},
+  run_setup setup{{"--data", std::to_string(data.records.size()) + " " + data.noun() + ", checksum " +
+                                 std::to_string(data.checksum)},
                   {"--policy", command.policy},
                   {"--loss", command.loss.name},
                   {"--base", command.loss.base.empty() ? "none" : command.loss.base},
@@ -45,7 +48,8 @@ run_setup setup_of(train_command const& command, preference_set const& data) {
                   {"--batch", std::to_string(command.batch)},
                   {"--learning-rate", number_text(command.learning_rate)},
                   {"--holdout", number_text(command.holdout)},
-                  {"--seed", std::to_string(command.seed)}};
+                  {"--seed", std::to_string(command.seed)},
+                  {"--pairs", command.loss.kind == loss_kind::pair ? command.pairs : "none"}};
   for (auto const& [name, value] : command.loss.parameters) setup.emplace_back("--" + name, number_text(value));
   return setup;
 }
@@ -61,47 +65,57 @@ void check_same_setup(run_setup const& saved, run_setup const& now, std::string 
 struct split {
   index_list training, held_out;
 
-  split(std::size_t pairs, double holdout, std::uint64_t seed) {
-    index_list all(pairs);
+  split(preference_set const& data, double holdout, std::uint64_t seed) {
+    index_list all(data.records.size());
     std::iota(all.begin(), all.end(), std::size_t{0});
     std::ranges::shuffle(all, generator(seed, 0, 0));
-    auto const count = static_cast<std::ptrdiff_t>(std::llround(holdout * static_cast<double>(pairs)));
+    auto const count = static_cast<std::ptrdiff_t>(std::llround(holdout * static_cast<double>(all.size())));
     held_out.assign(all.begin(), all.begin() + count);
     training.assign(all.begin() + count, all.end());
     if (held_out.empty() || training.empty()) {
-      throw input_error{"--holdout: " + number_text(holdout) + " of " + std::to_string(pairs) + " pairs leaves " +
-                        std::to_string(training.size()) + " for training and " + std::to_string(held_out.size()) +
-                        " held out, expected at least one each"};
+      throw input_error{"--holdout: " + number_text(holdout) + " of " + std::to_string(all.size()) + " " + data.noun() +
+                        " leaves " + std::to_string(training.size()) + " for training and " +
+                        std::to_string(held_out.size()) + " held out, expected at least one each"};
     }
   }
 };
 
-/// Means over an epoch, as its batches come in. The loss is the sum over the batch of weight * loss.
+/// Means over batches, as they come in.
 class running_metrics {
  public:
-  void add(prefopt::report const& batch, double loss) {
-    auto const count = static_cast<double>(batch.count);
-    sum_.loss += loss;
-    sum_.accuracy += batch.accuracy * count;
-    sum_.margin += batch.margin * count;
+  void add(objective::evaluation const& batch) {
+    auto const& seen = batch.report;
+    auto const count = static_cast<double>(seen.count), pairs = static_cast<double>(batch.pairs);
+    sum_.loss += seen.loss * count;
+    sum_.accuracy += seen.accuracy * pairs;
+    sum_.margin += seen.margin * count;
+    sum_.best_probability += seen.best_probability * count;
     count_ += count;
-    weight_ += batch.weight;
+    pairs_ += pairs;
+    weight_ += seen.weight;
   }
 
-  pair_metrics mean() const {
-    return {weight_ > 0 ? sum_.loss / weight_ : 0, sum_.accuracy / count_, sum_.margin / count_};
+  loss_metrics mean() const {
+    auto const divided = [](double sum, double by) { return by > 0 ? sum / by : 0; };
+    return {divided(sum_.loss, weight_), divided(sum_.accuracy, pairs_), divided(sum_.margin, count_),
+            divided(sum_.best_probability, count_)};
   }
 
  private:
-  pair_metrics sum_;
-  double count_ = 0, weight_ = 0;
+  loss_metrics sum_;
+  double count_ = 0, pairs_ = 0, weight_ = 0;
 };
 
-std::string described(pair_metrics const& metrics) {
-  char text[96];
+std::string described(loss_metrics const& metrics, bool has_best_probability) {
+  char text[128];
   std::snprintf(text, sizeof text, "loss %.4f, accuracy %.3f, margin %.3f", metrics.loss, metrics.accuracy,
                 metrics.margin);
-  return text;
+  std::string all{text};
+  if (has_best_probability) {
+    std::snprintf(text, sizeof text, ", best probability %.3f", metrics.best_probability);
+    all += text;
+  }
+  return all;
 }
 
 template <class Policy>
@@ -110,13 +124,17 @@ class trainer {
   trainer(train_command const& command, preference_set const& data)
       : command_{command},
         data_{data},
-        loss_{make_loss(command.loss)},
-        split_{data.pairs.size(), command.holdout, command.seed},
-        policy_{data.pairs},
-        reliability_{data.annotators.size()},
+        objective_{loss_of(command.loss), command.pairing(), data},
+        split_{data, command.holdout, command.seed},
+        candidates_{data},
+        policy_{candidates_.all()},
         checkpoint_path_{(std::filesystem::path{command.out} / "checkpoint").string()},
         metrics_path_{(std::filesystem::path{command.out} / "metrics.csv").string()} {
-    check_fields(data, command.data, loss_);
+    for (auto const* part : {&split_.training, &split_.held_out}) {
+      if (objective_.count_pairs(*part) != 0) continue;
+      throw input_error{"--seed: " + std::to_string(command.seed) + " leaves no response that is better than another " +
+                        (part == &split_.held_out ? "held out" : "for training") + ", expected at least one pair"};
+    }
     state_.setup = setup_of(command, data);
   }
 
@@ -126,17 +144,19 @@ class trainer {
     } else {
       start();
     }
-    progress_.line(description(command_.loss) + ": " + std::to_string(split_.training.size()) + " pairs to train on, " +
-                   std::to_string(split_.held_out.size()) + " held out, from " + command_.data);
-    for (auto const& note : unread_fields(data_, loss_)) progress_.line(note);
+    tell_what_is_done();
     if constexpr (Policy::is_language_model) {
       while (state_.sft_epochs < command_.sft_epochs) sft_epoch();
     }
-    if (state_.ref_chosen.empty()) begin_preference_phase();
+    if (state_.ref_logp.empty()) begin_preference_phase();
     while (state_.epochs < command_.epochs) preference_epoch();
 
     auto const first = std::ranges::find(state_.rows, training_phase::preference, &epoch_metrics::phase);
-    return {first->held_out, state_.rows.back().held_out, split_.held_out.size(), state_.reliability};
+    auto const groups = std::ranges::count_if(split_.held_out, [&](std::size_t record) {
+      return objective_.count_pairs({&record, 1}) != 0;
+    });
+    return {first->held_out, state_.rows.back().held_out, objective_.count_pairs(split_.held_out),
+            static_cast<std::size_t>(groups), state_.reliability};
   }
 
  private:
@@ -161,15 +181,31 @@ class trainer {
     }
     saved.load_policy(policy_.state());
     state_ = saved.state();
-    if (!state_.reliability.empty()) reliability_.assign(state_.reliability);
-    replace_file(metrics_path_, metrics_csv(state_.rows));
-    progress_.line("resumes after " + (state_.ref_chosen.empty() ? "sft epoch " + std::to_string(state_.sft_epochs) +
-                                                                       " of " + std::to_string(command_.sft_epochs)
-                                                                 : "epoch " + std::to_string(state_.epochs) + " of " +
-                                                                       std::to_string(command_.epochs)));
+    if (!state_.reliability.empty()) objective_.set_reliability(state_.reliability);
+    replace_file(metrics_path_, metrics_csv(state_.rows, objective_.is_of_lists()));
+    progress_.line("resumes after " + (state_.ref_logp.empty() ? "sft epoch " + std::to_string(state_.sft_epochs) +
+                                                                     " of " + std::to_string(command_.sft_epochs)
+                                                               : "epoch " + std::to_string(state_.epochs) + " of " +
+                                                                     std::to_string(command_.epochs)));
   }
 
-  /// Calls step(batch) for the training pairs in the order of this epoch.
+  void tell_what_is_done() {
+    auto const counted = [](std::size_t training, std::size_t held_out, std::string const& noun) {
+      return std::to_string(training) + " " + noun + " to train on, " + std::to_string(held_out) + " held out";
+    };
+    progress_.line(description(command_.loss) + ": " +
+                   counted(split_.training.size(), split_.held_out.size(), data_.noun()) + ", from " + command_.data);
+    if (objective_.is_of_lists()) {
+      if (data_.has_pairs) progress_.line("each pair is a group of two, with rewards 1 and 0");
+    } else if (data_.has_ranked) {
+      progress_.line(
+          "of the groups --pairs " + command_.pairs + " makes " +
+          counted(objective_.count_pairs(split_.training), objective_.count_pairs(split_.held_out), "pairs"));
+    }
+    for (auto const& note : notes_on_fields(data_, objective_.loss())) progress_.line(note);
+  }
+
+  /// Calls step(batch) for the training records in the order of this epoch.
   template <class Step>
   void for_each_batch(training_phase phase, std::uint64_t epoch, std::string const& what, Step step) {
     index_list order = split_.training;
@@ -180,27 +216,32 @@ class trainer {
     }
   }
 
-  /// Mean of -log p a byte of the chosen completions, by maximum likelihood: the same backward pass, with another
-  /// gradient.
-  double sft_loss(index_view rows) {
-    chosen_.resize(rows.size());
-    lengths_.resize(rows.size());
-    policy_.log_probs(rows, {chosen_, {}, lengths_, {}});
-    return -std::accumulate(chosen_.begin(), chosen_.end(), 0.0) /
-           std::accumulate(lengths_.begin(), lengths_.end(), 0.0);
+  /// Mean of -log p a byte of the best completions, by maximum likelihood: the same backward pass, with another
+  /// gradient. Leaves those completions in batch_.
+  double sft_loss(index_view records) {
+    batch_.clear();
+    for (std::size_t const record : records) {
+      auto const& rewards = data_.records[record].rewards;
+      batch_.push_back(static_cast<std::size_t>(candidates_.offsets()[record] +
+                                                (std::ranges::max_element(rewards) - rewards.begin())));
+    }
+    logp_.resize(batch_.size());
+    length_.resize(batch_.size());
+    policy_.log_probs(batch_, {logp_, length_});
+    return -std::accumulate(logp_.begin(), logp_.end(), 0.0) / std::accumulate(length_.begin(), length_.end(), 0.0);
   }
 
   void sft_epoch() {
     std::uint64_t const epoch = state_.sft_epochs + 1;
     std::string const name = "sft " + std::to_string(epoch) + "/" + std::to_string(command_.sft_epochs);
     double sum = 0, bytes = 0;
-    for_each_batch(training_phase::sft, epoch, name, [&](index_view rows) {
-      double const loss = sft_loss(rows);
-      double const length = std::accumulate(lengths_.begin(), lengths_.end(), 0.0);
+    for_each_batch(training_phase::sft, epoch, name, [&](index_view records) {
+      double const loss = sft_loss(records);
+      double const length = std::accumulate(length_.begin(), length_.end(), 0.0);
       sum += loss * length;
       bytes += length;
-      std::vector<double> const gradient(rows.size(), -1 / length);
-      policy_.backward(rows, {gradient, {}});
+      std::vector<double> const gradient(batch_.size(), -1 / length);
+      policy_.backward(batch_, {gradient});
       policy_.update(sft_learning_rate);
     });
     state_.sft_epochs = epoch;
@@ -213,97 +254,78 @@ class trainer {
 
   /// The reference is the policy as it is now. It never changes, so it is asked once.
   void begin_preference_phase() {
-    index_list all(data_.pairs.size());
-    std::iota(all.begin(), all.end(), std::size_t{0});
-    state_.ref_chosen.resize(all.size());
-    state_.ref_rejected.resize(all.size());
-    policy_.log_probs(all, {state_.ref_chosen, state_.ref_rejected, {}, {}});
+    index_list every(candidates_.all().size());
+    std::iota(every.begin(), every.end(), std::size_t{0});
+    state_.ref_logp.resize(every.size());
+    policy_.log_probs(every, {state_.ref_logp, {}});
     if constexpr (Policy::is_language_model) policy_.restart_optimizer();
-    pair_metrics const before = held_out_metrics();
+    loss_metrics const before = held_out_metrics();
     finish_epoch({training_phase::preference, 0, {}, before});
-    progress_.line("before: held-out " + described(before));
+    progress_.line("before: held-out " + described(before, objective_.is_of_lists()));
   }
 
-  prefopt::stored_reference<double> reference() const { return {state_.ref_chosen, state_.ref_rejected}; }
-
-  /// The columns of the data that the loss reads.
-  prefopt::pair_columns<double> columns_of(index_view rows) {
-    prefopt::pair_columns<double> columns;
-    auto const gather = [&](std::vector<double>& column, double preference::*member) -> std::vector<double>& {
-      column.resize(rows.size());
-      std::ranges::transform(rows, column.begin(), [&](std::size_t row) { return data_.pairs[row].*member; });
-      return column;
-    };
-    if (data_.has_weight) columns.weight = gather(weight_, &preference::weight);
-    if (data_.has_margin && loss_.reads(prefopt::columns::margin))
-      columns.margin = gather(margin_, &preference::margin);
-    if (loss_.reads(prefopt::columns::label)) columns.label = gather(label_, &preference::label);
-    if (loss_.reads(prefopt::columns::reliability)) {
-      annotators_.resize(rows.size());
-      std::ranges::transform(rows, annotators_.begin(), [&](std::size_t row) { return data_.pairs[row].annotator; });
-      reliability_column_.resize(rows.size());
-      reliability_.fill(annotators_, reliability_column_);
-      columns.reliability = reliability_column_;
+  /// Policy and reference score all responses of the records, and the loss judges. Leaves those responses in batch_.
+  objective::evaluation evaluate(index_view records) {
+    candidates_.of(records, batch_);
+    logp_.resize(batch_.size());
+    ref_logp_.resize(objective_.reads_reference() ? batch_.size() : 0);
+    length_.resize(objective_.reads_length() ? batch_.size() : 0);
+    policy_.log_probs(batch_, {logp_, length_});
+    if (!ref_logp_.empty()) {
+      prefopt::stored_list_reference<double> const reference{state_.ref_logp, candidates_.offsets()};
+      reference.log_probs(records, prefopt::list_log_probs<double>{ref_logp_, {}});
     }
-    return columns;
+    return objective_.evaluate(records, {.logp = logp_, .ref_logp = ref_logp_, .length = length_});
   }
 
-  pair_metrics held_out_metrics() {
-    auto const fixed = reference();
-    prefopt::report const seen = step_.forward(loss_, policy_, fixed, index_view{split_.held_out},
-                                               columns_of(split_.held_out), {.non_finite = prefopt::on_invalid::error});
-    return {seen.loss, seen.accuracy, seen.margin};
+  loss_metrics held_out_metrics() {
+    running_metrics held_out;
+    held_out.add(evaluate(split_.held_out));
+    return held_out.mean();
   }
 
   void preference_epoch() {
     std::uint64_t const epoch = state_.epochs + 1;
     std::string const name = "epoch " + std::to_string(epoch) + "/" + std::to_string(command_.epochs);
-    auto const fixed = reference();
     running_metrics training;
-    for_each_batch(training_phase::preference, epoch, name, [&](index_view rows) {
-      // Divided by the number of pairs and not by the weights of the batch, so that a weight means the same in every
-      // batch.
-      auto const pairs = static_cast<double>(rows.size());
-      prefopt::report const seen = step_(loss_, policy_, fixed, rows, columns_of(rows),
-                                         {.denominator = pairs, .non_finite = prefopt::on_invalid::error});
-      training.add(seen, seen.loss * pairs);
+    for_each_batch(training_phase::preference, epoch, name, [&](index_view records) {
+      training.add(evaluate(records));
+      policy_.backward(batch_, {objective_.d_logp()});
       policy_.update(command_.learning_rate);
-      if (loss_.has_posterior()) {
-        reliability_.accumulate(annotators_, step_.posterior());
-        reliability_.update();
-      }
+      objective_.learn_reliability();
     });
     state_.epochs = epoch;
     epoch_metrics const row{training_phase::preference, static_cast<std::uint32_t>(epoch), training.mean(),
                             held_out_metrics()};
     finish_epoch(row);
-    progress_.line(name + ": training " + described(row.training) + "; held-out " + described(row.held_out));
+    progress_.line(name + ": training " + described(row.training, objective_.is_of_lists()) + "; held-out " +
+                   described(row.held_out, objective_.is_of_lists()));
   }
 
   void finish_epoch(epoch_metrics const& row) {
     state_.rows.push_back(row);
-    if (loss_.has_posterior()) state_.reliability.assign(reliability_.values().begin(), reliability_.values().end());
-    replace_file(metrics_path_, metrics_csv(state_.rows));
+    state_.reliability.assign(objective_.reliability().begin(), objective_.reliability().end());
+    replace_file(metrics_path_, metrics_csv(state_.rows, objective_.is_of_lists()));
     save_checkpoint(checkpoint_path_, state_, policy_.state());
   }
 
   train_command const& command_;
   preference_set const& data_;
-  prefopt::any_pair_loss loss_;
+  objective objective_;
   split split_;
+  candidate_list candidates_;
   Policy policy_;
-  prefopt::annotator_reliability reliability_;
-  prefopt::pair_step<double> step_;
   checkpoint state_;
   progress progress_;
   std::string checkpoint_path_, metrics_path_;
-  std::vector<double> chosen_, lengths_, weight_, margin_, label_, reliability_column_;
-  index_list annotators_;
+  index_list batch_;
+  std::vector<double> logp_, ref_logp_, length_;
 };
 
 }  // namespace
 
 training_result train(train_command const& command, preference_set const& data) {
+  check_fields(data, command.data, loss_of(command.loss));
   if (command.policy == "linear") return trainer<linear_policy>{command, data}.run();
   return trainer<ngram_policy>{command, data}.run();
 }

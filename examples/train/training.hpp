@@ -9,8 +9,8 @@
 #include "training_metrics.hpp"
 
 struct training_result {
-  pair_metrics before, after;  ///< on the held-out pairs
-  std::size_t held_out_pairs;
+  loss_metrics before, after;       ///< on what is held out
+  std::size_t pairs, groups;        ///< held out: pairs of which one is better, and the groups that these are of
   std::vector<double> reliability;  ///< of each annotator, with lcpo
 };
 

@@ -6,28 +6,45 @@
 
 namespace {
 
-void append(std::string& line, pair_metrics const& metrics, training_phase phase) {
-  line.append(1, ',').append(number_text(metrics.loss));
-  if (phase == training_phase::sft) {
-    line += ",,";
-    return;
-  }
-  line.append(1, ',').append(number_text(metrics.accuracy)).append(1, ',').append(number_text(metrics.margin));
+struct metric {
+  char const* name;
+  double loss_metrics::*value;
+};
+constexpr metric always[] = {
+    {"loss", &loss_metrics::loss}, {"accuracy", &loss_metrics::accuracy}, {"margin", &loss_metrics::margin}};
+constexpr metric best_probability{"best_probability", &loss_metrics::best_probability};
+
+/// During sft there is a loss only, and before the first epoch nothing was trained.
+bool is_known(epoch_metrics const& row, loss_metrics epoch_metrics::*part, metric const& which) {
+  if (row.phase == training_phase::sft) return which.value == &loss_metrics::loss;
+  return row.epoch != 0 || part == &epoch_metrics::held_out;
 }
 
 }  // namespace
 
-std::string metrics_csv(std::vector<epoch_metrics> const& rows) {
-  std::string text =
-      "phase,epoch,training_loss,training_accuracy,training_margin,held_out_loss,held_out_accuracy,held_out_margin\n";
+std::string metrics_csv(std::vector<epoch_metrics> const& rows, bool has_best_probability) {
+  struct column {
+    char const* phase;
+    loss_metrics epoch_metrics::*part;
+    metric which;
+  };
+  std::vector<column> columns;
+  for (auto const& which : always) columns.push_back({"training_", &epoch_metrics::training, which});
+  for (auto const& which : always) columns.push_back({"held_out_", &epoch_metrics::held_out, which});
+  if (has_best_probability) {
+    columns.push_back({"training_", &epoch_metrics::training, best_probability});
+    columns.push_back({"held_out_", &epoch_metrics::held_out, best_probability});
+  }
+
+  std::string text = "phase,epoch";
+  for (auto const& [phase, part, which] : columns) text.append(",").append(phase).append(which.name);
+  text += '\n';
   for (auto const& row : rows) {
     text.append(row.phase == training_phase::sft ? "sft," : "preference,").append(std::to_string(row.epoch));
-    if (row.phase == training_phase::preference && row.epoch == 0) {
-      text += ",,,";
-    } else {
-      append(text, row.training, row.phase);
+    for (auto const& [phase, part, which] : columns) {
+      text += ',';
+      if (is_known(row, part, which)) text += number_text(row.*part.*(which.value));
     }
-    append(text, row.held_out, row.phase);
     text += '\n';
   }
   return text;

@@ -4,23 +4,24 @@
 #include <string>
 #include <vector>
 
-/// A loss with the accuracy and the margin that go with it.
-struct pair_metrics {
-  double loss = 0, accuracy = 0, margin = 0;
+/// A loss with what goes with it. The accuracy is a share of pairs; the best response's probability is there with list
+/// losses only.
+struct loss_metrics {
+  double loss = 0, accuracy = 0, margin = 0, best_probability = 0;
 };
 
 enum class training_phase : std::uint32_t { sft, preference };
 
-/// One epoch. During sft the loss is the mean of -log p a byte of the chosen completions, and there is no accuracy.
+/// One epoch. During sft the loss is the mean of -log p a byte of the best completions, and there is no accuracy.
 /// Epoch 0 of the preference phase is the policy before it: nothing was trained.
 struct epoch_metrics {
   training_phase phase;
   std::uint32_t epoch;
-  pair_metrics training, held_out;
+  loss_metrics training, held_out;
 };
 
 /// The rows as CSV with a header; numbers in the shortest form that reads back the same.
-std::string metrics_csv(std::vector<epoch_metrics> const& rows);
+std::string metrics_csv(std::vector<epoch_metrics> const& rows, bool has_best_probability);
 
 struct interval {
   double low, high;

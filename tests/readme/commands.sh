@@ -7,9 +7,11 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 ln -s "$build" build
-cp "$source/examples/data/preferences.jsonl" .
+cp "$source/examples/data/preferences.jsonl" "$source/examples/data/ranked.jsonl" .
 printf 'chosen,rejected,chosen_length,rejected_length\n-42.5,-55.25,20,25\n-31,-30,12,9\n' > log_probs.csv
 printf 'winner,loser\na,b\nb,c\nc,a\na,c\n' > comparisons.csv
+printf 'a>b>c\nc>b\nb>a>c\nc>a\n' > rankings.txt
+printf 'group,logp,ref_logp,length,reward\n0,-42.5,-44,20,1\n0,-55.25,-52,25,0.2\n0,-31,-31,12,0.4\n' > groups.csv
 count=0
 awk '/^```sh$/ { inside = 1; next } /^```/ { inside = 0 } inside && /^build\/examples\//' "$readme" > commands
 while IFS= read -r command; do

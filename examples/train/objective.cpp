@@ -1,0 +1,116 @@
+#include "objective.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "data_fields.hpp"
+
+namespace {
+
+using index_view = std::span<std::size_t const>;
+
+constexpr prefopt::on_invalid not_finite = prefopt::on_invalid::error;
+
+}  // namespace
+
+objective::objective(any_loss loss, prefopt::pairing pairing, preference_set const& data)
+    : loss_{std::move(loss)},
+      pairing_{pairing},
+      data_{data},
+      takes_target_{takes_target(data, loss_)},
+      reliability_{data.annotators.size()} {}
+
+/// The columns of the groups that come from the data.
+void objective::gather(index_view records) {
+  offsets_.assign(1, 0);
+  for (auto* const column : {&reward_, &target_, &weight_}) column->clear();
+  for (std::size_t const index : records) {
+    preference const& record = data_.records[index];
+    offsets_.push_back(offsets_.back() + static_cast<std::int64_t>(record.responses.size()));
+    reward_.insert(reward_.end(), record.rewards.begin(), record.rewards.end());
+    target_.insert(target_.end(), record.target.begin(), record.target.end());
+    weight_.push_back(record.weight);
+  }
+}
+
+std::size_t objective::count_gathered_pairs() const {
+  prefopt::list_batch<double> const groups{
+      .logp = reward_, .reward = takes_target_ ? target_ : reward_, .offsets = offsets_};
+  return prefopt::group_pairs<double>{groups, is_of_lists() ? prefopt::pairing::every : pairing_}.size();
+}
+
+std::size_t objective::count_pairs(index_view records) {
+  gather(records);
+  return count_gathered_pairs();
+}
+
+objective::evaluation objective::evaluate(index_view records, prefopt::list_batch<double> scores) {
+  gather(records);
+  d_logp_.resize(reward_.size());
+  scores.offsets = offsets_;
+  if (data_.has_weight) scores.weight = weight_;
+  return std::visit([&](auto const& loss) { return evaluate(loss, records, scores); }, loss_);
+}
+
+objective::evaluation objective::evaluate(prefopt::any_list_loss const& loss, index_view records,
+                                          prefopt::list_batch<double> groups) {
+  if (takes_target_) {
+    groups.target = target_;
+  } else if (loss.reads(prefopt::columns::reward)) {
+    groups.reward = reward_;
+  }
+  prefopt::report const seen =
+      prefopt::evaluate(loss, groups, {.d_logp = d_logp_},
+                        {.denominator = static_cast<double>(records.size()), .non_finite = not_finite});
+  return {seen, count_gathered_pairs()};
+}
+
+objective::evaluation objective::evaluate(prefopt::any_pair_loss const& loss, index_view records,
+                                          prefopt::list_batch<double> groups) {
+  groups.reward = reward_;
+  prefopt::group_pairs<double> const pairs{groups, pairing_};
+  std::ranges::fill(d_logp_, 0);
+  annotators_.clear();
+  if (pairs.size() == 0) return {};
+
+  prefopt::pair_batch<double> batch = pairs.batch();
+  auto const gather = [&](std::vector<double>& column, double preference::*member) -> std::vector<double>& {
+    column.resize(pairs.size());
+    std::ranges::transform(pairs.group(), column.begin(),
+                           [&](std::size_t group) { return data_.records[records[group]].*member; });
+    return column;
+  };
+  if (data_.has_margin && loss.reads(prefopt::columns::margin)) batch.margin = gather(margin_, &preference::margin);
+  if (loss.reads(prefopt::columns::label)) batch.label = gather(label_, &preference::label);
+  if (loss.reads(prefopt::columns::reliability)) {
+    for (std::size_t const group : pairs.group()) annotators_.push_back(data_.records[records[group]].annotator);
+    reliability_column_.resize(pairs.size());
+    reliability_.fill(annotators_, reliability_column_);
+    batch.reliability = reliability_column_;
+  }
+
+  for (auto* const column : {&d_chosen_, &d_rejected_}) column->resize(pairs.size());
+  posterior_.resize(loss.has_posterior() ? pairs.size() : 0);
+  prefopt::report const seen =
+      prefopt::evaluate(loss, batch, {.d_chosen = d_chosen_, .d_rejected = d_rejected_, .posterior = posterior_},
+                        {.denominator = static_cast<double>(pairs.size()), .non_finite = not_finite});
+  pairs.scatter(d_chosen_, d_rejected_, d_logp_);
+  return {seen, pairs.size()};
+}
+
+bool objective::learns_reliability() const {
+  auto const* const loss = std::get_if<prefopt::any_pair_loss>(&loss_);
+  return loss != nullptr && loss->has_posterior();
+}
+
+void objective::learn_reliability() {
+  if (!learns_reliability() || annotators_.empty()) return;
+  reliability_.accumulate(annotators_, posterior_);
+  reliability_.update();
+}
+
+std::span<double const> objective::reliability() const {
+  return learns_reliability() ? std::span<double const>{reliability_.values()} : std::span<double const>{};
+}
+
+void objective::set_reliability(std::span<double const> values) { reliability_.assign(values); }

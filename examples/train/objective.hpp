@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <prefopt/prefopt.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "any_loss.hpp"
+#include "preference.hpp"
+
+/// What a run minimizes: a list loss of the records, each a group of candidates, or a pair loss of the pairs that are
+/// made of those groups. Keeps its buffers between batches.
+class objective {
+ public:
+  /// Keeps a reference to the data.
+  objective(any_loss loss, prefopt::pairing pairing, preference_set const& data);
+
+  any_loss const& loss() const { return loss_; }
+  bool is_of_lists() const { return std::holds_alternative<prefopt::any_list_loss>(loss_); }
+  bool reads_reference() const { return reads(loss_, prefopt::columns::reference); }
+  /// A list loss that can do with or without gets no lengths.
+  bool reads_length() const { return needs(loss_, prefopt::columns::length); }
+
+  /// The pairs of these records of which one is better: those that the accuracy is a share of.
+  std::size_t count_pairs(std::span<std::size_t const> records);
+
+  struct evaluation {
+    prefopt::report report;  ///< its loss is the sum over the counted pairs or groups, divided by their number
+    std::size_t pairs;       ///< that its accuracy is a share of
+  };
+
+  /// `scores` has, for every candidate of the records, logp and what is read of ref_logp and length. Divides by the
+  /// number of pairs or groups and not by the sum of weights, so that a weight means the same in every batch.
+  evaluation evaluate(std::span<std::size_t const> records, prefopt::list_batch<double> scores);
+
+  /// The gradient of the last loss by each candidate's log-prob.
+  std::span<double const> d_logp() const { return d_logp_; }
+
+  /// For losses that learn how reliable each annotator is: takes up what the last evaluation says of it.
+  void learn_reliability();
+  /// Of each annotator; empty if the loss does not learn it.
+  std::span<double const> reliability() const;
+  void set_reliability(std::span<double const> values);
+
+ private:
+  void gather(std::span<std::size_t const> records);
+  std::size_t count_gathered_pairs() const;
+  evaluation evaluate(prefopt::any_list_loss const& loss, std::span<std::size_t const> records,
+                      prefopt::list_batch<double> groups);
+  evaluation evaluate(prefopt::any_pair_loss const& loss, std::span<std::size_t const> records,
+                      prefopt::list_batch<double> groups);
+  bool learns_reliability() const;
+
+  any_loss loss_;
+  prefopt::pairing pairing_;
+  preference_set const& data_;
+  bool takes_target_;
+  prefopt::annotator_reliability reliability_;
+  std::vector<std::int64_t> offsets_;
+  std::vector<double> reward_, target_, weight_, d_logp_;
+  std::vector<double> margin_, label_, reliability_column_, d_chosen_, d_rejected_, posterior_;
+  std::vector<std::size_t> annotators_;
+};
