@@ -13,7 +13,8 @@
 
 // pair/<loss>/<f32|f64>/<n>: a call of evaluate with value, both gradients and the report, on n pairs.
 //     pairs_per_second  pairs / time of the call
-// list/<loss>/<f32|f64>/K:<k>/<groups>: the same for groups of k candidates.
+// list/<loss>/<f32|f64>/K:<k>/<groups>: the same for groups of k candidates, with rewards in any order where the loss
+// takes rewards; pro_plain is pro without temperatures on groups that come best first.
 //     candidates_per_second
 //     of_dpo_pair       time of pair/dpo on as many pairs as there are candidates / time of the call
 // In both
@@ -154,7 +155,7 @@ struct list_data {
   std::vector<T const*> in;
 
   template <class L>
-  list_data(std::size_t size, std::size_t groups, L const& loss_kind)
+  list_data(std::size_t size, std::size_t groups, bool best_first, L const& loss_kind)
       : loss(groups), d_logp(groups * size), offsets(groups + 1) {
     std::mt19937 random{7};
     auto const facts = prefopt::detail::facts_of<L>(prefopt::detail::resolve(loss_kind));
@@ -170,16 +171,16 @@ struct list_data {
     // As a trainer gives them: an anchor where the loss takes one, lengths where it needs them, rewards in any order.
     fill(batch.ref_logp, facts.reads(prefopt::columns::reference) && !facts.is_square, 1, -70, -62);
     fill(batch.length, contains(facts.needs, prefopt::columns::length), 2, 20, 200);
-    fill(batch.reward, facts.reads(prefopt::columns::reward), 3, -2, 2);
+    fill(batch.reward, facts.reads(prefopt::columns::reward) && !best_first, 3, -2, 2);
     for (std::size_t g = 0; g <= groups; ++g) offsets[g] = static_cast<std::int64_t>(g * size);
     batch.offsets = offsets;
   }
 };
 
 template <class L, class T>
-void list(benchmark::State& state, L const& loss, std::size_t size) {
+void list(benchmark::State& state, L const& loss, std::size_t size, bool best_first) {
   auto const groups = static_cast<std::size_t>(state.range(0));
-  list_data<T> data{size, groups, loss};
+  list_data<T> data{size, groups, best_first, loss};
   std::array<T*, 1> const out{data.d_logp.data()};
   auto const call = [&] {
     auto const seen = prefopt::evaluate(loss, data.batch, {.loss = data.loss, .d_logp = data.d_logp});
@@ -207,7 +208,7 @@ void add_pair_benchmarks() {
 }
 
 template <class L>
-void add_list_benchmarks(std::string const& name, L const& loss) {
+void add_list_benchmarks(std::string const& name, L const& loss, bool best_first = false) {
   auto const add = [&](char const* type, auto* function) {
     for (std::int64_t const size : {2, 4, 8, 64}) {
       // Its groups are square matrices.
@@ -215,7 +216,7 @@ void add_list_benchmarks(std::string const& name, L const& loss) {
       for (std::int64_t const candidates : {std::int64_t{1} << 12, std::int64_t{1} << 20}) {
         std::string const label = "list/" + name + '/' + type + "/K:" + std::to_string(size);
         benchmark::RegisterBenchmark(label.c_str(), [=](benchmark::State& state) {
-          function(state, loss, static_cast<std::size_t>(size));
+          function(state, loss, static_cast<std::size_t>(size), best_first);
         })->Arg(candidates / size);
       }
     }
@@ -230,7 +231,8 @@ int main(int argc, char** argv) {
   prefopt::pair_losses::for_each([]<class L> { add_pair_benchmarks<L>(); });
   prefopt::modifiers_of<prefopt::dpo>::type::for_each([]<class L> { add_pair_benchmarks<L>(); });
   prefopt::list_losses::for_each([]<class L> { add_list_benchmarks(prefopt::detail::name_of<L>(), L{}); });
-  add_list_benchmarks("pro_plain", prefopt::pro{.temperatures = false});
+  add_list_benchmarks("pro_plain", prefopt::pro{.temperatures = false}, true);
+  add_list_benchmarks("pro_plain_by_reward", prefopt::pro{.temperatures = false});
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::AddCustomContext("instruction_set", xsimd::default_arch::name());
