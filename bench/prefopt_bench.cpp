@@ -172,6 +172,13 @@ struct list_data {
     fill(batch.ref_logp, facts.reads(prefopt::columns::reference) && !facts.is_square, 1, -70, -62);
     fill(batch.length, contains(facts.needs, prefopt::columns::length), 2, 20, 200);
     fill(batch.reward, facts.reads(prefopt::columns::reward) && !best_first, 3, -2, 2);
+    // No two alike in a group: some losses refuse ties.
+    for (std::size_t i = 0; i < columns[3].size(); i += size) {
+      auto const group = columns[3].begin() + static_cast<std::ptrdiff_t>(i),
+                 end = group + static_cast<std::ptrdiff_t>(size);
+      for (std::size_t k = 0; k < size; ++k) columns[3][i + k] = T(4) * static_cast<T>(k) / static_cast<T>(size) - T(2);
+      std::shuffle(group, end, random);
+    }
     for (std::size_t g = 0; g <= groups; ++g) offsets[g] = static_cast<std::int64_t>(g * size);
     batch.offsets = offsets;
   }
