@@ -45,11 +45,13 @@ PREFOPT_INLINE typename Group::lane_type cross_entropy(Group const& group, typen
   V const zero = math::constant<V>(0), one = math::constant<V>(1);
   auto const top = group.highest([](auto const& c) PREFOPT_INLINE_LAMBDA { return c.score(); });
   std::array<V, 3> const sums = group.sum([&](auto const& c) PREFOPT_INLINE_LAMBDA {
-    V const distance = (top.value - c.score()) * scale;
+    V const score = c.score();
+    auto const is_top = c.number() == top.number;
+    // 0 from itself, at -inf too, but not NaN's.
+    V const distance = math::select(is_top & (score == score), zero, V((top.value - score) * scale));
     V const e = math::exp(V(-distance));
     V const q = c.template kept<0>() * target_scale;
     c.set_gradient(e);
-    auto const is_top = c.number() == top.number;
     return std::array<V, 3>{math::select(is_top, zero, e), math::select(q == zero, zero, V(q * distance)),
                             math::select(is_top, zero, q)};
   });

@@ -11,7 +11,7 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     value     sum over k < stages of log(sum_{i >= k} e^(z_i) [+ e^floor]) - z_k, z = scale * score
 ///     gradient  scale (sum over k <= min(j, stages - 1) of p_kj - [j < stages]), p_kj = e^(z_j) / sum_{i >= k} e^(z_i)
 ///               [+ e^floor], set on every candidate
-///     special   z_k = -inf in a stage gives +inf with gradient -scale; two such neighbours at the end give NaN
+///     special   z_k = -inf in a stage gives +inf with gradient -scale; a stage of nothing but -inf gives NaN
 /// O(K): a running log-sum-exp from the last candidate to the first and a running sum of the gradient's terms back.
 /// Every exponential is of a number <= 0, and nothing cancels: tiny losses keep their relative accuracy.
 template <class Group>
@@ -22,8 +22,11 @@ PREFOPT_INLINE typename Group::lane_type successive_choice(Group const& group, d
   constexpr std::size_t gap = 0, decay = 1;
   // How far each candidate is above the highest of those behind it.
   group.from_last(floor.value_or(-infinity), [&]<class S>(S const& highest, auto const& c) PREFOPT_INLINE_LAMBDA {
-    S const z = math::constant<S>(scale) * c.score();
-    c.template keep<gap>(S(z - highest));
+    S const z = math::constant<S>(scale) * c.score(), none = math::constant<S>(-infinity);
+    // Between candidates of -inf there is no choice; nor need there be where no stage counts.
+    auto const is_idle =
+        (highest == none) & (z == none) & !(c.number() < math::constant<S>(static_cast<double>(stages)));
+    c.template keep<gap>(S(math::select(is_idle, math::constant<S>(infinity), S(z - highest))));
     return S(math::select(z > highest, z, highest));
   });
   if (!floor) {

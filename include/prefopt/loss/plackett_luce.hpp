@@ -11,7 +11,7 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     L = sum over stages k of lse_k - u_k,  u = beta score, lse_k = log sum_{i >= k} e^(u_i)
 ///     dL/du_j = sum over k <= j of p_kj - [j is chosen at a stage],  p_kj = e^(u_j - lse_k)
 ///     smoothing (1 - smoothing) (lse_k - u_k) + smoothing (lse_k - mean_{i >= k} u_i)
-///     special   K = 1 gives 0; score -inf at the last place is no loss, at another +inf
+///     special   K = 1 gives 0; score -inf at the last place is no loss (smoothed: +inf), at another +inf
 ///     source    Plackett 1975; Rafailov et al. 2023, arXiv:2305.18290, eq. 18; smoothing: arXiv:2510.18913's code
 /// The candidates are ranked by reward, or come best first. Scores are log-probs; less the reference's and per token if
 /// the batch gives those columns.
@@ -63,7 +63,10 @@ struct plackett_luce {
     double const size = static_cast<double>(group.size()), count = static_cast<double>(stages);
     group.from_last(0, [&]<class S>(S const& behind, auto const& c) PREFOPT_INLINE_LAMBDA {
       S const sum = behind + c.score();
-      c.template keep<0>(S(c.score() - sum / (math::constant<S>(size) - c.number())));
+      S const score = c.score(), difference = score - sum / (math::constant<S>(size) - c.number());
+      // A score of -inf is +inf in its stage's own term; here it would be the difference of two infinities.
+      S const of_infinite = math::select(score == score, math::constant<S>(0), score);
+      c.template keep<0>(S(math::select(difference == difference, difference, of_infinite)));
       return sum;
     });
     group.from_first(0, [&]<class S>(S const& before, auto const& c) PREFOPT_INLINE_LAMBDA {

@@ -37,7 +37,8 @@ struct rrhf {
                 math::select(excess > zero, ordered, V(math::select(excess <= zero, zero, V(excess * ordered))));
             c.set_gradient(V(c.gradient() + wrong));
             V const kept = math::select(excess <= zero, zero, excess);
-            return std::array<V, 2>{V(math::select(ordered == zero, zero, kept)), wrong};
+            return std::array<V, 2>{
+                V(math::select(ordered == zero, V(math::select(excess == excess, zero, excess)), kept)), wrong};
           });
       value = value + sums[0];
       better.set_gradient(V(better.gradient() - sums[1]));

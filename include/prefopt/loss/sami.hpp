@@ -27,6 +27,11 @@ struct sami {
     std::size_t const n = static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(group.size()))));
     V const zero = math::constant<V>(0), one = math::constant<V>(1);
     V const share = math::constant<V>(0.5 / static_cast<double>(n));
+    if (n == 1) {
+      V const only = group.at(0).score(), value = math::select(only == only, zero, only);
+      group.at(0).set_gradient(value);
+      return value;
+    }
     V value = zero;
     for (std::size_t i = 0; i < n; ++i) value = value + row(group.part(i * n, n), i, share);
 
