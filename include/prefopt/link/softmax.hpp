@@ -61,8 +61,9 @@ PREFOPT_INLINE typename Group::lane_type cross_entropy(Group const& group, typen
   V const top_gradient = other_targets - rest * p_scale;
   group.for_each([&](auto const& c) PREFOPT_INLINE_LAMBDA {
     V const q = c.template kept<0>() * target_scale;
-    V const difference = c.gradient() * p_scale - q;
-    c.set_gradient(V(scale * math::select(c.number() == top.number, top_gradient, difference)));
+    V const difference = c.gradient() * p_scale - q, score = c.score();
+    V const by_logit = math::select(c.number() == top.number, top_gradient, difference);
+    c.set_gradient(V(math::select(score == score, V(scale * by_logit), score)));
   });
   return V(mass * math::log1p_unbounded(rest) + below);
 }
