@@ -47,6 +47,10 @@ T const smallest_normal = std::numeric_limits<T>::min();
 
 auto const exp_of = [](auto const& x) { return math::exp(x); };
 auto const log1p_of = [](auto const& x) { return math::log1p(x); };
+auto const log1p_unbounded_of = [](auto const& x) { return math::log1p_unbounded(x); };
+auto const log_of = [](auto const& x) { return math::log(x); };
+auto const sqrt_of = [](auto const& x) { return math::sqrt(x); };
+auto const normal_cdf_of = [](auto const& x) { return math::normal_cdf(x); };
 auto const softplus = [](auto const& x) { return math::logistic(x).softplus; };
 auto const softplus_negated = [](auto const& x) { return math::logistic(x).softplus_negated; };
 auto const sigmoid = [](auto const& x) { return math::logistic(x).sigmoid; };
@@ -83,6 +87,62 @@ TEMPLATE_TEST_CASE("log1p has its exact special values", "", float, double) {
   }
   CHECK(std::isnan(in_all_lanes(log1p_of, not_a_number<T>)));
   check_lanes_apart(log1p_of, not_a_number<T>, T(0.5));
+}
+
+TEMPLATE_TEST_CASE("log1p_unbounded has its exact special values, and is log1p up to 1", "", float, double) {
+  using T = TestType;
+  for (T const x : {T(0), tiny<T>, smallest_normal<T>, std::numeric_limits<T>::epsilon() / 8, infinity<T>}) {
+    CHECK(same_bits(in_all_lanes(log1p_unbounded_of, x), x));
+  }
+  for (T x = T(1); x > smallest_normal<T>; x *= T(0.71)) {
+    CHECK(same_bits(in_all_lanes(log1p_unbounded_of, x), in_all_lanes(log1p_of, x)));
+  }
+  T const largest = std::numeric_limits<T>::max();
+  CHECK(oracle::ulp_error(in_all_lanes(log1p_unbounded_of, largest), std::log(static_cast<long double>(largest))) <= 2);
+  CHECK(std::isnan(in_all_lanes(log1p_unbounded_of, not_a_number<T>)));
+  check_lanes_apart(log1p_unbounded_of, not_a_number<T>, T(1e5));
+  check_lanes_apart(log1p_unbounded_of, infinity<T>, T(0.5));
+}
+
+TEMPLATE_TEST_CASE("log has its exact special values", "", float, double) {
+  using T = TestType;
+  CHECK(same_bits(in_all_lanes(log_of, T(1)), T(0)));
+  for (T const x : {T(0), T(-0.0), tiny<T>, std::nextafter(smallest_normal<T>, T(0))}) {
+    CHECK(same_bits(in_all_lanes(log_of, x), -infinity<T>));
+  }
+  CHECK(same_bits(in_all_lanes(log_of, infinity<T>), infinity<T>));
+  for (T const x : {-tiny<T>, -smallest_normal<T>, T(-1), -std::numeric_limits<T>::max(), -infinity<T>}) {
+    CAPTURE(x);
+    CHECK(std::isnan(in_all_lanes(log_of, x)));
+  }
+  CHECK(std::isnan(in_all_lanes(log_of, not_a_number<T>)));
+  CHECK(std::isnan(in_all_lanes(log_of, -not_a_number<T>)));
+  for (int exponent = std::numeric_limits<T>::min_exponent; exponent < std::numeric_limits<T>::max_exponent;
+       ++exponent) {
+    CHECK(oracle::ulp_error(in_all_lanes(log_of, std::ldexp(T(1), exponent)), exponent * 0.693147180559945309417L) <=
+          2);
+  }
+  check_lanes_apart(log_of, not_a_number<T>, T(2));
+  check_lanes_apart(log_of, T(0), T(3));
+}
+
+TEMPLATE_TEST_CASE("sqrt and normal_cdf have their exact special values", "", float, double) {
+  using T = TestType;
+  for (T const x : {T(0), T(1), infinity<T>}) CHECK(same_bits(in_all_lanes(sqrt_of, x), x));
+  CHECK(in_all_lanes(sqrt_of, T(2.25)) == T(1.5));
+  CHECK(std::isnan(in_all_lanes(sqrt_of, T(-1))));
+  CHECK(std::isnan(in_all_lanes(sqrt_of, not_a_number<T>)));
+  check_lanes_apart(sqrt_of, not_a_number<T>, T(2));
+
+  for (T const x : {T(0), T(-0.0), tiny<T>, -tiny<T>}) CHECK(in_all_lanes(normal_cdf_of, x) == T(0.5));
+  for (T const x : {T(40), T(1e6), std::numeric_limits<T>::max(), infinity<T>}) {
+    CAPTURE(x);
+    CHECK(same_bits(in_all_lanes(normal_cdf_of, x), T(1)));
+    CHECK(same_bits(in_all_lanes(normal_cdf_of, T(-x)), T(0)));
+  }
+  CHECK(std::isnan(in_all_lanes(normal_cdf_of, not_a_number<T>)));
+  check_lanes_apart(normal_cdf_of, not_a_number<T>, T(0.5));
+  check_lanes_apart(normal_cdf_of, infinity<T>, T(-0.5));
 }
 
 TEMPLATE_TEST_CASE("softplus and sigma have their exact limits", "", float, double) {
@@ -144,6 +204,11 @@ TEMPLATE_TEST_CASE("the scalar functions agree with the lanes", "", float, doubl
     CHECK(oracle::ulp_error(alone.softplus_negated, lanes.softplus_negated.get(0)) <= 5);
     CHECK(oracle::ulp_error(alone.sigmoid, lanes.sigmoid.get(0)) <= 5);
     CHECK(oracle::ulp_error(alone.sigmoid_negated, lanes.sigmoid_negated.get(0)) <= 5);
+    T const positive = static_cast<T>(random.spread(1e-30, 1e30));
+    CHECK(oracle::ulp_error(math::log(positive), math::log(V(positive)).get(0)) <= 4);
+    CHECK(oracle::ulp_error(math::log1p_unbounded(positive), math::log1p_unbounded(V(positive)).get(0)) <= 4);
+    CHECK(same_bits(math::sqrt(positive), math::sqrt(V(positive)).get(0)));
+    CHECK(std::fabs(math::normal_cdf(x) - math::normal_cdf(V(x)).get(0)) <= T(sizeof(T) == 4 ? 2e-7 : 5e-15));
   }
 }
 
