@@ -327,8 +327,10 @@ TEMPLATE_TEST_CASE("a log-prob of -inf costs nothing at the last place, and +inf
   check_exact<T>(plackett_luce{}, as_logp, with_logp({1e4, -inf, 0}), inf, {0, -1, 1});
   check_exact<T>(plackett_luce{}, as_logp, with_logp({1e4, 0, -inf}), 0, {0, 0, 0});
   check_exact<T>(plackett_luce{.top_k = 1}, as_logp, with_logp({1e4, -inf, 0}), 0, {0, 0, 0});
-  // One that is not chosen at any stage may be impossible, and so may all of those.
-  check_exact<T>(plackett_luce{.top_k = 1}, as_logp, with_logp({1e4, 0, -inf}), 0, {0, 0, 0});
+  // Those that are not chosen at any stage may all be impossible; a stage needs one that is not.
+  check_exact<T>(plackett_luce{.top_k = 1}, as_logp, with_logp({1e4, -inf, -inf, -inf}), 0, {0, 0, 0, 0});
+  check_exact<T>(info_nce{}, by_reward, with_logp({-1e4, 0, -inf, -inf}), 1e4, {-1, 1, 0, 0});
+  CHECK(std::isnan(list_results_of<T>(plackett_luce{}, {with_logp({0, -inf, -inf})}, as_logp).loss[0]));
   check_exact<T>(info_nce{}, as_logp, with_logp({-inf, 0}), inf, {-1, 1});
   check_exact<T>(pro{.sft = 0}, per_token_by_reward, with_logp({-inf, 1e4, 0}), inf, {-2, 1, 0});
   check_exact<T>(pro{.sft = 0}, per_token_by_reward, with_logp({1e4, 0, -inf}), 0, {0, 0, 0});
@@ -349,6 +351,24 @@ TEMPLATE_TEST_CASE("a log-prob of -inf costs nothing at the last place, and +inf
   CHECK(tied.d_logp[0] == std::vector<T>{0, 0});
   check_exact<T>(sami{}, as_logp, with_logp({0, -inf, -inf, 0}), 0, {0, 0, 0, 0});
   check_exact<T>(sami{}, as_logp, with_logp({-inf, 0, 0, 1e4}), inf, {-0.5, 0.25, 0.25, 0});
+}
+
+TEMPLATE_TEST_CASE("a single candidate has loss 0 at -inf, and NaN at NaN", "", float, double) {
+  using T = TestType;
+  prefopt::list_losses::for_each([&]<class L> {
+    for (L loss : kinds_of<L>()) {
+      if constexpr (std::same_as<L, prefopt::rrhf>) loss.sft = 0;
+      for (list_given const& given : oracle::ways_of(loss)) {
+        CAPTURE(oracle::describe_list(loss, given));
+        auto const r =
+            list_results_of<T>(loss, {{{.logp = -inf, .target = 1}}, {{.logp = not_a_number, .target = 1}}}, given);
+        CHECK(r.loss[0] == 0);
+        CHECK(r.d_logp[0][0] == 0);
+        CHECK(std::isnan(r.loss[1]));
+        CHECK(std::isnan(r.d_logp[1][0]));
+      }
+    }
+  });
 }
 
 TEMPLATE_TEST_CASE("NaN in one candidate gives NaN in its own group, and leaves the others as they were", "", float,

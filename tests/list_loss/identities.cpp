@@ -489,41 +489,48 @@ TEMPLATE_TEST_CASE("Plackett-Luce is InfoNCE of every suffix, and ADPO's one-hot
   }
 }
 
-TEMPLATE_TEST_CASE("a candidate that cannot be takes no part, in lanes and spread over them alike", "", float, double) {
+TEMPLATE_TEST_CASE("candidates that cannot be take no part, in lanes and spread over them alike", "", float, double) {
   using T = TestType;
   oracle::random_numbers random{49};
   // 64 candidates fill a lane, 65 are spread.
   auto const groups = moderate_groups({1, 2, 3, 8, 9, 63, 64, 65, 100, 256}, random);
-  auto longer = groups;
-  for (candidate_list& group : longer) {
-    group.push_back({.logp = -std::numeric_limits<double>::infinity(), .reward = -1e4, .target = 0});
-  }
-  auto const check = [&](auto const& loss, list_given const& given) {
-    CAPTURE(oracle::describe_list(loss, given));
+  auto const check = [&](std::size_t more, auto const& loss, list_given const& given) {
+    CAPTURE(more, oracle::describe_list(loss, given));
+    auto longer = groups;
+    for (candidate_list& group : longer) {
+      for (std::size_t i = 0; i < more; ++i) {
+        group.push_back({.logp = -std::numeric_limits<double>::infinity(), .reward = -1e4 - static_cast<double>(i)});
+      }
+    }
     auto const x = list_results_of<T>(loss, groups, given), y = list_results_of<T>(loss, longer, given);
     for (std::size_t g = 0; g < groups.size(); ++g) {
       auto const bound = oracle::list_expected<T>(loss, oracle::rounded_to<T>(groups[g]), given);
-      CAPTURE(groups[g].size(), x.loss[g], y.loss[g]);
+      std::size_t const size = groups[g].size();
+      CAPTURE(size, x.loss[g], y.loss[g]);
       CHECK(std::fabs(x.loss[g] - y.loss[g]) <= 2 * bound.loss_bound);
-      for (std::size_t i = 0; i < groups[g].size(); ++i) {
+      for (std::size_t i = 0; i < size; ++i) {
         CHECK(std::fabs(x.d_logp[g][i] - y.d_logp[g][i]) <= 2 * bound.d_logp_bound[i]);
       }
-      CHECK(y.d_logp[g].back() == 0);
+      for (std::size_t i = size; i < size + more; ++i) CHECK(y.d_logp[g][i] == 0);
     }
   };
-  check(prefopt::plackett_luce{}, as_logp);
-  check(prefopt::plackett_luce{}, to_reference);
-  check(prefopt::plackett_luce{}, by_reward);
-  check(prefopt::plackett_luce{.beta = 0.3, .top_k = 2}, to_reference);
-  check(prefopt::info_nce{}, to_reference);
-  check(prefopt::info_nce{}, by_reward);
-  check(prefopt::adpo{}, to_target);
-  check(prefopt::adpo{.kl = true}, {.reference = true, .target = true});
-  check(prefopt::adpo{}, by_reward);
-  check(prefopt::adpo{.kl = true}, by_reward);
-  check(prefopt::list_net{}, to_target);
-  check(prefopt::pro{.temperatures = false, .sft = 0}, per_token);
-  check(prefopt::pro{.temperatures = false, .sft = 0}, per_token_by_reward);
+  for (std::size_t const more : {1u, 3u}) {
+    check(more, prefopt::plackett_luce{.top_k = 1}, to_reference);
+    check(more, prefopt::info_nce{}, to_reference);
+    check(more, prefopt::info_nce{}, by_reward);
+    check(more, prefopt::adpo{}, to_target);
+    check(more, prefopt::adpo{.kl = true}, {.reference = true, .target = true});
+    check(more, prefopt::adpo{}, by_reward);
+    check(more, prefopt::adpo{.kl = true}, by_reward);
+    check(more, prefopt::list_net{}, to_target);
+  }
+  // Of two there is a stage that has nothing to choose from.
+  check(1, prefopt::plackett_luce{}, as_logp);
+  check(1, prefopt::plackett_luce{}, to_reference);
+  check(1, prefopt::plackett_luce{}, by_reward);
+  check(1, prefopt::plackett_luce{.beta = 0.3, .top_k = 2}, to_reference);
+  check(1, prefopt::pro{.temperatures = false, .sft = 0}, per_token);
+  check(1, prefopt::pro{.temperatures = false, .sft = 0}, per_token_by_reward);
 }
 
 TEMPLATE_TEST_CASE("equal candidates get equal gradients where only the target is their difference", "", float,

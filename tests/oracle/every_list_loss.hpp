@@ -70,13 +70,15 @@ bool refuses_ties(L const& loss) {
   return false;
 }
 
+/// Random numbers, and of the yes-or-no parameters what the bits of `choices` say.
 template <class L>
-void set_random_list_parameters(L& loss, random_numbers& random) {
+void set_list_parameters(L& loss, std::size_t choices, random_numbers& random) {
   if constexpr (requires { L::parameters(); }) {
     auto const set = [&](auto const& p) {
       auto& value = loss.*p.member;
       if constexpr (std::same_as<std::remove_cvref_t<decltype(value)>, bool>) {
-        value = random.chance(0.5);
+        value = (choices & 1) != 0;
+        choices >>= 1;
       } else if (p.valid.is_whole) {
         double const counts[] = {0, 1, 2, 3, 6, 50, 1e6};
         value = counts[random.bits() % std::size(counts)];
@@ -91,11 +93,11 @@ void set_random_list_parameters(L& loss, random_numbers& random) {
   }
 }
 
-/// The loss with its standard parameters, and with `count` random ones.
+/// The loss with its standard parameters, and with `count` random sets, every combination of yes and no among four.
 template <class L>
 std::vector<L> list_variants_of(std::size_t count, random_numbers& random) {
   std::vector<L> variants(1);
-  while (variants.size() <= count) set_random_list_parameters(variants.emplace_back(), random);
+  while (variants.size() <= count) set_list_parameters(variants.emplace_back(), variants.size(), random);
   return variants;
 }
 

@@ -152,18 +152,31 @@ inline list_formula formula_of(prefopt::pro const& loss, list_view const& view) 
   return f;
 }
 
-/// softmax of some logits with given errors, and the errors of that.
+/// A number and how far it may be off.
 struct uncertain {
   real value, error;
 };
-inline std::vector<uncertain> softmax_of(std::vector<uncertain> const& logits, real eps) {
-  real top = -std::numeric_limits<real>::infinity(), total = 0;
-  for (auto const& z : logits) top = std::max(top, z.value);
-  for (auto const& z : logits) total += std::exp(z.value - top);
-  std::vector<uncertain> p;
+
+/// A target: q, -log q, and how far q may be off.
+struct probability {
+  real value, negated_log, error;
+};
+
+inline std::vector<probability> softmax_of(std::vector<uncertain> const& logits, real eps) {
+  std::size_t top = 0;
+  for (std::size_t i = 1; i < logits.size(); ++i) {
+    if (logits[i].value > logits[top].value) top = i;
+  }
+  real others = 0;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    if (i != top) others += std::exp(logits[i].value - logits[top].value);
+  }
+  std::vector<probability> p;
   real mean_error = 0;
   for (auto const& z : logits) {
-    p.push_back({std::exp(z.value - top) / total, 0});
+    // Of one that is next to 1 the logarithm keeps its digits.
+    real const negated_log = logits[top].value - z.value + std::log1p(others);
+    p.push_back({std::exp(-negated_log), negated_log, 0});
     mean_error += p.back().value * z.error;
   }
   // dp_i = p_i (dz_i - sum_j p_j dz_j); an exp, a sum of K and a quotient.
@@ -172,15 +185,21 @@ inline std::vector<uncertain> softmax_of(std::vector<uncertain> const& logits, r
   return p;
 }
 
+/// The column as it is.
+inline std::vector<probability> target_as_given(list_view const& view) {
+  std::vector<probability> q;
+  for (auto const& c : view.group) q.push_back({c.target, c.target == 0 ? 0 : -std::log(c.target), 0});
+  return q;
+}
+
 /// sum_i q_i (lse(s / tau) - s_i / tau), less the entropy of q if wanted, tau adapted to the entropy if wanted.
-inline list_formula cross_entropy_to(list_view const& view, std::vector<uncertain> const& q, real tau, bool kl,
+inline list_formula cross_entropy_to(list_view const& view, std::vector<probability> const& q, real tau, bool kl,
                                      real adapt, real tau_min) {
   real const size = static_cast<real>(view.size());
   real entropy = 0, entropy_error = 0;
-  for (auto const& [value, error] : q) {
-    if (value == 0) continue;
-    entropy -= value * std::log(value);
-    entropy_error += error * std::fabs(std::log(value)) + (size + 4) * view.eps * std::fabs(value * std::log(value));
+  for (auto const& [value, negated_log, error] : q) {
+    entropy += value * negated_log;
+    entropy_error += (error + (size + 4) * view.eps * value) * std::fabs(negated_log);
   }
   choice c;
   real used = tau;
@@ -197,7 +216,7 @@ inline list_formula cross_entropy_to(list_view const& view, std::vector<uncertai
 }
 
 /// softmax(reward / temperature), of z-scores if wanted.
-inline std::vector<uncertain> target_of_rewards(list_view const& view, real temperature, bool standardize) {
+inline std::vector<probability> target_of_rewards(list_view const& view, real temperature, bool standardize) {
   real const size = static_cast<real>(view.size());
   real mean = 0, squares = 0, shift = 0, scale = 1 / temperature, error = 4 * view.eps;
   if (standardize) {
@@ -218,21 +237,12 @@ inline std::vector<uncertain> target_of_rewards(list_view const& view, real temp
 }
 
 inline list_formula formula_of(prefopt::adpo const& loss, list_view const& view) {
-  std::vector<uncertain> q;
-  if (view.given.target) {
-    for (auto const& c : view.group) q.push_back({c.target, 0});
-  } else {
-    q = target_of_rewards(view, loss.beta_reward, loss.standardize);
-  }
+  auto const q =
+      view.given.target ? target_as_given(view) : target_of_rewards(view, loss.beta_reward, loss.standardize);
   return cross_entropy_to(view, q, loss.tau, loss.kl, loss.adapt, loss.tau_min);
 }
 inline list_formula formula_of(prefopt::list_net const& loss, list_view const& view) {
-  std::vector<uncertain> q;
-  if (view.given.target) {
-    for (auto const& c : view.group) q.push_back({c.target, 0});
-  } else {
-    q = target_of_rewards(view, loss.beta_reward, false);
-  }
+  auto const q = view.given.target ? target_as_given(view) : target_of_rewards(view, loss.beta_reward, false);
   return cross_entropy_to(view, q, 1, false, 0, 1);
 }
 
