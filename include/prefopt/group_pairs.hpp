@@ -39,6 +39,7 @@ class group_pairs {
     for (std::size_t group = 0; group + 1 < groups.offsets.size(); ++group) {
       auto const begin = static_cast<std::size_t>(groups.offsets[group]);
       std::size_t const size = static_cast<std::size_t>(groups.offsets[group + 1]) - begin;
+      check_weights(groups, group, begin, size);
       rewards.resize(size);
       order.resize(size);
       for (std::size_t i = 0; i < size; ++i) {
@@ -130,6 +131,17 @@ class group_pairs {
     }
     if (beta_reward && groups.reward.empty() && candidates_ != 0) {
       detail::fail("group_pairs", "beta_reward needs the column reward, which is not given");
+    }
+  }
+
+  static void check_weights(list_batch<T> const& groups, std::size_t group, std::size_t begin, std::size_t size) {
+    if (groups.weight.empty() || groups.weight.size() == groups.offsets.size() - 1) return;
+    for (std::size_t i = begin; i < begin + size; ++i) {
+      T const got = groups.weight[i], first = groups.weight[begin];
+      if (got == first || (got != got && first != first)) continue;
+      detail::fail("group_pairs", "weight[" + detail::text(i) + "] is " + detail::text(static_cast<double>(got)) +
+                                      ", expected " + detail::text(static_cast<double>(first)) +
+                                      " as at the first candidate of group " + detail::text(group));
     }
   }
 
