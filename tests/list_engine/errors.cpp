@@ -113,13 +113,14 @@ TEST_CASE("outputs of another size are refused") {
 
 TEST_CASE("a matrix loss takes groups of square sizes") {
   auto const sami = made("sami");
-  for (std::size_t const size : {2, 3, 5, 8, 10, 15, 24, 63, 65, 80, 99, 101, 1023, 1025, 999999}) {
+  for (std::size_t const size :
+       std::vector<std::size_t>{2, 3, 5, 8, 10, 15, 24, 63, 65, 80, 99, 101, 1023, 1025, 999999}) {
     std::vector<double> const logp(4 + size, -1.0);
     std::vector<std::size_t> const offsets{0, 4, 4 + size};
     CHECK(refusal_of(sami, batch_type{.logp = logp, .offsets = offsets}) ==
           "prefopt::evaluate: group 1 has " + std::to_string(size) + " candidates, sami expects a square number");
   }
-  for (std::size_t const size : {1, 4, 9, 16, 49, 64, 81, 100, 1024}) {
+  for (std::size_t const size : std::vector<std::size_t>{1, 4, 9, 16, 49, 64, 81, 100, 1024}) {
     std::vector<double> const logp(size, -1.0);
     std::vector<std::size_t> const offsets{0, size};
     CHECK_NOTHROW(evaluate(sami, batch_type{.logp = logp, .offsets = offsets}));
@@ -226,7 +227,7 @@ TEST_CASE("a weight that differs within its group is refused") {
 TEMPLATE_TEST_CASE("ties are refused where they have no meaning, in small groups and large ones", "", float, double) {
   using T = TestType;
   for (auto const& loss : {made("plackett_luce"), made("list_mle"), made("list_mle", {{"top_k", 1}})}) {
-    for (std::size_t const size : {2, 5, 63, 64, 65, 66, 300, 1000}) {
+    for (std::size_t const size : std::vector<std::size_t>{2, 5, 63, 64, 65, 66, 300, 1000}) {
       groups<T> const data{{3, size, 4}};
       std::size_t const first = 3, last = 3 + size - 1, middle = 3 + size / 2;
       for (auto const& [i, j] : {std::pair{first, last}, std::pair{first, first + 1}, std::pair{last - 1, last},
@@ -274,14 +275,14 @@ TEMPLATE_TEST_CASE("ties are refused where they have no meaning, in small groups
 TEMPLATE_TEST_CASE("NaN rewards are no ties and hide none", "", float, double) {
   using T = TestType;
   auto const loss = made("plackett_luce");
-  for (std::size_t const size : {5, 64, 65, 70, 500}) {
+  for (std::size_t const size : std::vector<std::size_t>{5, 64, 65, 70, 500}) {
     CAPTURE(size);
     groups<T> data{{size}};
     data.reward[1] = data.reward[3] = not_a_number<T>;
     CHECK_NOTHROW(evaluate(loss, data.batch(loss)));
     // -inf is what a NaN is sorted as.
-    for (std::size_t const nan : {0, 1, 2, 3, 4}) {
-      for (std::size_t const low : {0, 1, 2, 3, 4}) {
+    for (std::size_t const nan : std::vector<std::size_t>{0, 1, 2, 3, 4}) {
+      for (std::size_t const low : std::vector<std::size_t>{0, 1, 2, 3, 4}) {
         for (std::size_t other = 0; other < low; ++other) {
           if (nan == low || nan == other) continue;
           auto changed = groups<T>{{size}};

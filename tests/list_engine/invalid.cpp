@@ -9,8 +9,8 @@ namespace {
 template <class T>
 groups<T> ragged(any_list_loss const& loss) {
   std::vector<std::size_t> sizes(40, 4);
-  for (std::size_t const at : {3, 20, 37}) sizes[at] = 81;
-  for (std::size_t const at : {1, 2, 9, 30}) sizes[at] = 9;
+  for (std::size_t const at : std::vector<std::size_t>{3, 20, 37}) sizes[at] = 81;
+  for (std::size_t const at : std::vector<std::size_t>{1, 2, 9, 30}) sizes[at] = 9;
   return groups<T>{fitting(loss, sizes)};
 }
 

@@ -137,12 +137,22 @@ TEMPLATE_TEST_CASE("a group's result does not depend on windows and parts of a b
     auto const pool = pool_for<T>(loss);
     auto const alone = each_alone(loss, pool, {});
     oracle::random_numbers random{5};
-    for (std::size_t const count : {1023, 1024, 1025, 5000}) {
+    for (std::size_t const count : std::vector<std::size_t>{1023, 1024, 1025, 5000}) {
       CAPTURE(count);
       auto const chosen = by_chance(count, pool.count(), random);
       auto const batch = pool.picked(chosen);
       list_results<T> got{batch};
       CHECK(evaluate(loss, batch.weighted(loss), got.outputs(), each).count == count);
+      CHECK(differing(got, chosen, pool, alone) == 0);
+    }
+    // All of one size but one.
+    for (std::size_t const at : std::vector<std::size_t>{0, 1, 511, 1022, 1023, 1024}) {
+      CAPTURE(at);
+      std::vector<std::size_t> chosen(1030, 2);
+      chosen[at] = 4;
+      auto const batch = pool.picked(chosen);
+      list_results<T> got{batch};
+      evaluate(loss, batch.weighted(loss), got.outputs(), each);
       CHECK(differing(got, chosen, pool, alone) == 0);
     }
   }
@@ -177,7 +187,7 @@ TEMPLATE_TEST_CASE("any executor gives the bits of the serial one, report and ou
         if (weighted) columns.weight = batch.weight;
         auto const expected = evaluate(loss, columns, serial.outputs(), {.non_finite = how});
         CHECK(expected.count == 20000);
-        for (std::size_t const threads : {1, 2, 3, 7}) {
+        for (std::size_t const threads : std::vector<std::size_t>{1, 2, 3, 7}) {
           thread_pool const run{threads};
           list_results<T> got{batch};
           CHECK(same_bits(evaluate(loss, columns, got.outputs(), {.non_finite = how, .executor = run}), expected));
@@ -432,7 +442,7 @@ TEMPLATE_TEST_CASE("candidates permuted with their rewards give permuted gradien
 TEMPLATE_TEST_CASE("equal rewards keep their order, in small groups and large ones", "", float, double) {
   using T = TestType;
   auto const loss = made("plackett_luce", {{"break_ties", 1}, {"beta", 0.01}});
-  for (std::size_t const size : {2, 3, 5, 8, 31, 64, 65, 100, 777}) {
+  for (std::size_t const size : std::vector<std::size_t>{2, 3, 5, 8, 31, 64, 65, 100, 777}) {
     CAPTURE(size);
     groups<T> data{{size, size}};
     // Three rewards, in no order; -0 and 0 are one of them.

@@ -99,7 +99,7 @@ TEMPLATE_TEST_CASE("the report is what a plain count gives, ties and all, for ev
   batches.insert(batches.end(), {{100}, {257}, {1000}, sizes_up_to(70), std::vector<std::size_t>(1100, 4)});
   for (auto const& sizes : batches) {
     CAPTURE(sizes.size(), sizes[0]);
-    for (std::uint64_t const values : {2, 7, 1000}) {
+    for (std::uint64_t const values : std::vector<std::uint64_t>{2, 7, 1000}) {
       auto const data = with_ties<T>(sizes, values);
       for (bool const reference : {false, true}) {
         for (bool const length : {false, true}) {
@@ -118,7 +118,7 @@ TEMPLATE_TEST_CASE("the report is what a plain count gives, ties and all, for ev
 TEMPLATE_TEST_CASE("rewards in order and reversed, scores right, wrong and level", "", float, double) {
   using T = TestType;
   for (auto const& loss : {made("info_nce"), made("adpo"), made("best_versus_worst")}) {
-    for (std::size_t const size : {2, 3, 4, 8, 20, 64, 65, 200}) {
+    for (std::size_t const size : std::vector<std::size_t>{2, 3, 4, 8, 20, 64, 65, 200}) {
       CAPTURE(loss.name(), size);
       std::vector<T> falling, rising, level(size, T(-1));
       for (std::size_t i = 0; i < size; ++i) {
@@ -148,7 +148,7 @@ TEMPLATE_TEST_CASE("rewards in order and reversed, scores right, wrong and level
 
 TEMPLATE_TEST_CASE("infinite rewards and scores have their place in the order", "", float, double) {
   using T = TestType;
-  for (std::size_t const size : {5, 64, 65, 100}) {
+  for (std::size_t const size : std::vector<std::size_t>{5, 64, 65, 100}) {
     CAPTURE(size);
     // Scores fall with the rewards; the best and the worst rewards are infinite, as is the worst score.
     std::vector<T> reward, logp;
@@ -177,7 +177,7 @@ TEMPLATE_TEST_CASE("infinite rewards and scores have their place in the order", 
 }
 
 TEST_CASE("where the best has log-prob -inf the others still have a mean") {
-  for (std::size_t const size : {3, 64, 65}) {
+  for (std::size_t const size : std::vector<std::size_t>{3, 64, 65}) {
     std::vector<double> logp(size, -2.0);
     logp[0] = -infinity<double>;
     std::vector<std::size_t> const offsets{0, size};
@@ -191,7 +191,7 @@ TEST_CASE("where the best has log-prob -inf the others still have a mean") {
 
 TEMPLATE_TEST_CASE("a NaN score is right about no pair, in small groups and large ones", "", float, double) {
   using T = TestType;
-  for (std::size_t const size : {5, 64, 65, 200}) {
+  for (std::size_t const size : std::vector<std::size_t>{5, 64, 65, 200}) {
     for (std::size_t const bad : {std::size_t{0}, std::size_t{2}, size - 1}) {
       CAPTURE(size, bad);
       std::vector<T> logp;
@@ -201,6 +201,39 @@ TEMPLATE_TEST_CASE("a NaN score is right about no pair, in small groups and larg
       double const n = static_cast<double>(size);
       auto const seen = evaluate(made("info_nce"), list_batch<T>{.logp = logp, .offsets = offsets});
       CHECK(std::fabs(seen.accuracy - (1 - (n - 1) / (n * (n - 1) / 2))) < 1e-12);
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("pairs with a NaN among them are counted as a plain search counts them", "", float, double) {
+  using T = TestType;
+  for (std::size_t const size : std::vector<std::size_t>{4, 9, 64, 65, 100, 500}) {
+    for (std::uint64_t const values : std::vector<std::uint64_t>{3, 50}) {
+      CAPTURE(size, values);
+      auto data = with_ties<T>({size}, values);
+      oracle::random_numbers random{size};
+      for (std::size_t i = 0; i < size; ++i) {
+        if (random.chance(0.2)) data.logp[i] = not_a_number<T>;
+      }
+      for (bool const by_target : {false, true}) {
+        if (by_target) {
+          for (std::size_t i = 0; i < size; i += 7) data.target[i] = not_a_number<T>;
+        }
+        auto const& evidence = by_target ? data.target : data.reward;
+        double ordered = 0, right = 0;
+        for (std::size_t i = 0; i < size; ++i) {
+          for (std::size_t j = 0; j < size; ++j) {
+            if (!(evidence[i] > evidence[j])) continue;
+            ordered += 1;
+            right += data.logp[i] > data.logp[j] ? 1 : data.logp[i] == data.logp[j] ? 0.5 : 0;
+          }
+        }
+        auto const loss = made("adpo");
+        auto const seen = evaluate(
+            loss, data.batch(loss, {.reference = false, .length = false, .reward = !by_target, .target = by_target}));
+        CHECK(seen.non_finite == 1);
+        CHECK(seen.accuracy == right / ordered);
+      }
     }
   }
 }

@@ -370,7 +370,7 @@ TEST_CASE("stored log-probs of groups, by index or all in order") {
 }
 
 TEST_CASE("copy_every copies the policy after so many updates, bit for bit") {
-  for (std::size_t const steps : {1, 2, 3, 7}) {
+  for (std::size_t const steps : std::vector<std::size_t>{1, 2, 3, 7}) {
     CAPTURE(steps);
     softmax_policy policy;
     moving_reference anchor{policy, copy_every{.steps = steps}};
