@@ -8,8 +8,8 @@
 inline std::vector<float> chosen(8), rejected(8), ref_chosen(8), ref_rejected(8), weights(8, 1.0F),
     reliability(8, 0.9F);
 inline std::vector<float> loss(8), d_chosen(8), d_rejected(8), posterior(8);
-inline std::vector<int> annotators(8), lengths(4, 20), offsets{0, 8};
-inline std::vector<float> reward(8);
+inline std::vector<int> annotators(8), lengths(4, 20), my_offsets{0, 8};
+inline std::vector<float> my_rewards(8);
 inline std::vector<std::size_t> my_batch(8);
 inline prefopt::pair_batch<float> batch{
     .chosen = chosen, .rejected = rejected, .ref_chosen = ref_chosen, .ref_rejected = ref_rejected};
