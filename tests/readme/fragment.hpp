@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+namespace host {
+
 inline std::vector<float> chosen(8), rejected(8), ref_chosen(8), ref_rejected(8), weights(8, 1.0F),
     reliability(8, 0.9F);
 inline std::vector<float> loss(8), d_chosen(8), d_rejected(8), posterior(8);
@@ -30,6 +32,8 @@ struct host_policy {
   std::vector<float> weights_;
 };
 inline host_policy my_policy;
+
+}  // namespace host
 
 void fragment_1();
 void fragment_2();
