@@ -57,7 +57,8 @@ struct list_tile {
   T const* evidence = nullptr;  ///< what says which candidate is better: the rewards, or the target
   // One a group.
   T const* weight = nullptr;
-  T* counted = nullptr;  ///< 1, or 0 for a group that is left out
+  T const* poison = nullptr;  ///< NaN for a group with a NaN in what is read, else 0
+  T* counted = nullptr;       ///< 1, or 0 for a group that is left out
   T* loss = nullptr;
 
   static constexpr std::size_t column_count = 9 + slot_count;
@@ -206,10 +207,12 @@ PREFOPT_INLINE void run_tile(L const& loss, list_settings<T> const& settings, li
   }
 
   candidate_group<V, T, Spread> const group{columns, tile.size, columns.target != nullptr};
-  V value = loss(group);
+  // A NaN that the loss does not compute with, of a candidate that is alone for one, must not get lost.
+  V const poison = of_group(tile.poison);
+  V value = loss(group) + poison;
   V const weight = of_group(tile.weight);
   auto const counts = of_group(tile.counted) > zero;
-  V const chain = V(settings.gradient_scale) * weight;
+  V const chain = V(settings.gradient_scale) * weight + poison;
   T* by_score = columns.gradient;
   if (tile.origins != nullptr) {
     by_score = columns.slots[0];

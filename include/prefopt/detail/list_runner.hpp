@@ -172,7 +172,7 @@ class list_runner {
                  std::size_t size, T* losses, T* lane_sums, list_sums& totals) const noexcept {
     alignas(64) T memory[list_tile<T>::column_count * largest_lane_group * lanes];
     alignas(64) tile_index<T> origins[largest_lane_group * lanes];
-    alignas(64) T weight[lanes], counted[lanes], loss[lanes];
+    alignas(64) T weight[lanes], poisons[lanes], counted[lanes], loss[lanes];
     list_tile<T> tile = lay_out(memory, size * lanes);
     tile.size = size;
     tile.values = size * lanes;
@@ -229,25 +229,25 @@ class list_runner {
     if (skip_non_finite_) counts = counts & !bad;
     if (skip_empty_) counts = counts & !nothing;
     xsimd::select(counts, one, zero).store_aligned(counted);
+    V poison = zero;
     if (xsimd::any(bad)) [[unlikely]] {
-      // A reward that only ranks would leave no trace of its NaN.
-      V poison = zero;
-      for (std::size_t i = 0; i < tile.values; i += lanes) {
-        V const x = V::load_aligned(reward + i);
-        poison = xsimd::select(x == x, poison, x);
-      }
-      for (std::size_t i = 0; i < tile.values; i += lanes) {
-        (V::load_aligned(tile.log_prob + i) + poison).store_aligned(tile.log_prob + i);
+      for (T const* values : {tile.log_prob, reward, tile.reference, tile.length, tile.ranked.target}) {
+        for (std::size_t i = 0; values != nullptr && i < tile.values; i += lanes) {
+          V const x = V::load_aligned(values + i);
+          poison = xsimd::select(x == x, poison, x);
+        }
       }
       // NaN has no place in an order.
       tile.has_ties = true;
       totals[non_finite_sum] += static_cast<double>(sum_of_lanes(V(xsimd::select(in_use & bad, one, zero))));
     }
+    poison.store_aligned(poisons);
     if (xsimd::any(nothing)) {
       totals[empty_sum] += static_cast<double>(sum_of_lanes(V(xsimd::select(in_use & nothing, one, zero))));
     }
 
     tile.weight = weight;
+    tile.poison = poisons;
     tile.counted = counted;
     tile.loss = loss;
     kernel_(loss_, settings_, tile, lane_sums, totals);
@@ -301,20 +301,20 @@ class list_runner {
 
     T const weight = weight_of(batch_, group, begin, size);
     bool bad = !(weight - weight == 0), nothing = false;
+    T poison = 0;
     for (T const* values : {tile.log_prob, reward, tile.reference, tile.length, tile.ranked.target}) {
-      for (std::size_t k = 0; values != nullptr && k < size; ++k) bad |= !(values[k] - values[k] == 0);
+      for (std::size_t k = 0; values != nullptr && k < size; ++k) {
+        bad |= !(values[k] - values[k] == 0);
+        poison = values[k] == values[k] ? poison : values[k];
+      }
     }
     for (std::size_t k = 0; tile.length != nullptr && k < size; ++k) nothing |= tile.length[k] == 0;
     T counted = (skip_non_finite_ && bad) || (skip_empty_ && nothing) ? T(0) : T(1), value;
-    if (bad) {
-      T poison = 0;
-      for (std::size_t k = 0; k < size; ++k) poison = reward[k] == reward[k] ? poison : reward[k];
-      for (std::size_t k = 0; k < size; ++k) tile.log_prob[k] += poison;
-      totals[non_finite_sum] += 1;
-    }
+    if (bad) totals[non_finite_sum] += 1;
     if (nothing) totals[empty_sum] += 1;
 
     tile.weight = &weight;
+    tile.poison = &poison;
     tile.counted = &counted;
     tile.loss = &value;
     kernel_(loss_, settings_, tile, nullptr, totals);
