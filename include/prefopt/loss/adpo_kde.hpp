@@ -13,7 +13,7 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     F_i = (1/K) sum_j Phi((r_i - r_j) / b), clamped to [0.001, 0.999];  q = softmax(logit(F) / beta_reward)
 ///     b = 1.06 min(sd, (upper - lower quartile) / 1.34) K^(-1/5), at least 1e-6; sd with K - 1, quartiles interpolated
 ///     L, dL/dlogp  as adpo
-///     special   K = 1 gives 0
+///     special   K = 1 gives 0; a reward that is not finite gives NaN
 ///     source    inspired by the KDE listwise variant of arXiv:2510.18913, whose formula is not public: this one is
 ///     ours
 /// O(K^2).

@@ -196,15 +196,16 @@ inline constexpr struct {
 inline constexpr struct {
   template <lane V>
   PREFOPT_INLINE V operator()(V const& x) const noexcept {
-    // Beyond 40 nothing changes, and far beyond xsimd's erf is NaN.
-    V const far = constant<V>(40);
-    V const upper = math::select(x > far, far, x);
+    // Beyond 40 nothing changes; xsimd's erf can take neither numbers far beyond nor NaN.
+    V const far = constant<V>(40), number = math::select(x == x, x, constant<V>(0));
+    V const upper = math::select(number > far, far, number);
     V const scaled = V(math::select(upper < V(-far), V(-far), upper) * constant<V>(0.70710678118654752));
     if constexpr (detail::batch<V>) {
-      return xsimd::fma(constant<V>(0.5), xsimd::erf(scaled), constant<V>(0.5));
+      V const half = constant<V>(0.5);
+      return math::select(x == x, V(detail::fused(half, xsimd::erf(scaled), half)), x);
     } else {
       using std::erf;
-      return V(constant<V>(0.5) * erf(scaled) + constant<V>(0.5));
+      return math::select(x == x, V(constant<V>(0.5) * erf(scaled) + constant<V>(0.5)), x);
     }
   }
 } normal_cdf{};
