@@ -1,5 +1,5 @@
-// Nothing is allocated for groups of up to 64 candidates, and once a call for larger ones. The one file with its own
-// operator new: every allocation of this program is counted.
+// Nothing is allocated for groups of up to 64 candidates, and once a call for larger ones: every allocation of this
+// program is counted.
 #include "counted_allocations.hpp"
 #include "groups.hpp"
 
