@@ -15,6 +15,7 @@
 #include <prefopt/list_batch.hpp>
 #include <prefopt/logprob/evaluate.hpp>
 #include <prefopt/logprob/sequence.hpp>
+#include <prefopt/logprob/token_logprobs.hpp>
 #include <prefopt/logprob/tokens.hpp>
 #include <prefopt/loss/any.hpp>
 #include <prefopt/loss/any_list.hpp>
@@ -23,4 +24,6 @@
 #include <prefopt/modifier/annotator_reliability.hpp>
 #include <prefopt/options.hpp>
 #include <prefopt/report.hpp>
+#include <prefopt/row_major.hpp>
+#include <prefopt/simd/half.hpp>
 #include <prefopt/version.hpp>

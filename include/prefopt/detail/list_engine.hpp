@@ -16,7 +16,7 @@ namespace prefopt::inline PREFOPT_ABI::detail {
 template <class T, class Arch>
 report evaluate_lists(list_facts const& facts, list_kernel<T> kernel, void const* loss, list_batch<T> const& batch,
                       list_outputs<T> const& results, options const& options) {
-  check_arithmetic<T>(batch.logp.size());
+  check_arithmetic<T>("evaluate", batch.logp.size());
   check_options(options);
   check_list_columns(facts, batch, results);
 

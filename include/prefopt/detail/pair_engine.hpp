@@ -7,6 +7,7 @@
 #include <iterator>
 #include <limits>
 #include <memory>
+#include <prefopt/detail/arithmetic.hpp>
 #include <prefopt/detail/pair_kernel.hpp>
 #include <prefopt/options.hpp>
 #include <prefopt/report.hpp>
@@ -284,24 +285,12 @@ template <class T>
   fail_evaluate("a column changed during the call");
 }
 
-/// No macro tells of -fassociative-math (in -Ofast and -funsafe-math-optimizations), which folds the rounding in exp
-/// away, nor of clang's -fno-honor-nans: a compiler that takes such liberties takes them here, too.
-template <class T>
-void check_arithmetic(std::size_t n) {
-  T const number = static_cast<T>(n % 2) + T(0.25), shift = math_constants<T>::round_shift;
-  if ((number + shift) - shift == number) {
-    fail_evaluate("compiled with -fassociative-math (-Ofast, -funsafe-math-optimizations), which breaks rounding here");
-  }
-  T const nan = number * std::numeric_limits<T>::quiet_NaN();
-  if (nan == nan) fail_evaluate("compiled with -fno-honor-nans, which breaks NaN handling here");
-}
-
 /// The engine for pairs: checks, then one pass.
 template <class T, class Arch>
 report evaluate_pairs(pair_traits const& traits, pair_kernel<T> kernel, void const* loss, double reward_scale,
                       pair_batch<T> const& batch, pair_outputs<T> const& results, options const& options,
                       bool lengths_mark_empty = false) {
-  check_arithmetic<T>(batch.chosen.size());
+  check_arithmetic<T>("evaluate", batch.chosen.size());
   check_options(options);
   check_columns(traits, batch, results, lengths_mark_empty);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <prefopt/detail/for_each_in_parts.hpp>
 #include <prefopt/logprob/tokens.hpp>
 #include <prefopt/options.hpp>
 #include <type_traits>
@@ -19,17 +20,6 @@ struct sequence_outputs {
 namespace detail {
 
 inline constexpr std::size_t block_tokens = 256;
-
-/// Runs f(sequence) over all sequences in parts that the executor may run at once.
-template <class F>
-void for_each_sequence(std::size_t sequences, executor const& run, F const& f) {
-  std::size_t const length = std::max<std::size_t>((sequences + 63) / 64, 8);
-  auto const part = [&](std::size_t index) noexcept {
-    std::size_t const end = std::min(sequences, (index + 1) * length);
-    for (std::size_t i = index * length; i < end; ++i) f(i);
-  };
-  run((sequences + length - 1) / length, executor::task{part});
-}
 
 /// Runs f(values, mask or null, first token, count) over a sequence in blocks.
 template <token_view Tokens, class F>
@@ -67,7 +57,7 @@ void sequence_log_probs(Tokens const& tokens,
   tokens.check(where);
   detail::check_sequence_column(where, tokens, "output log_prob", outputs.log_prob.size());
   detail::check_sequence_column(where, tokens, "output length", outputs.length.size());
-  detail::for_each_sequence(tokens.sequences(), run, [&](std::size_t sequence) noexcept {
+  detail::for_each_in_parts(tokens.sequences(), 8, run, [&](std::size_t sequence) noexcept {
     // Independent partial sums, by the token's place in its completion: padding and layout do not show in the result.
     constexpr std::size_t chains = 8;
     std::array<double, chains> sums{};
@@ -108,7 +98,7 @@ void token_gradients(Tokens const& tokens, std::type_identity_t<column<typename 
                             detail::text(tokens.sequences()) + " sequences");
   }
   bool const adds = how == gradient_write::accumulate;
-  detail::for_each_sequence(tokens.sequences(), run, [&](std::size_t sequence) noexcept {
+  detail::for_each_in_parts(tokens.sequences(), 8, run, [&](std::size_t sequence) noexcept {
     T const gradient = d_sequence[sequence];
     output<T> const target = Tokens::target(d_tokens, sequence);
     T buffer[detail::block_tokens];

@@ -16,6 +16,7 @@ struct math_constants<float> {
   using bits = std::int32_t;
   static constexpr int mantissa_bits = 23;
   static constexpr float round_shift = 0x1.8p23f;
+  static constexpr int exponent_bias = 127;
   // exp(x) is a normal number from here on.
   static constexpr float exp_lowest = -87.33654f;
   static constexpr float ln2_high = 0.693115234375f, ln2_low = 3.194618329871446e-05f;
@@ -36,6 +37,7 @@ struct math_constants<double> {
   using bits = std::int64_t;
   static constexpr int mantissa_bits = 52;
   static constexpr double round_shift = 0x1.8p52;
+  static constexpr int exponent_bias = 1023;
   static constexpr double exp_lowest = -708.3964185322641;
   static constexpr double ln2_high = 0.6931467056274414, ln2_low = 4.7493250390316726e-07;
   // Relative error of exp(r) 1.6e-17.
@@ -89,6 +91,23 @@ PREFOPT_INLINE binary_parts<xsimd::batch<T, Arch>> split_binary(xsimd::batch<T, 
           bits_as<T>((bits & words(mask)) | words(one))};
 }
 
+/// exp(x) for x <= 0, and 0 for x < lowest; `lowest` is math_constants::exp_lowest or higher.
+template <batch V>
+PREFOPT_INLINE V exp_from(V const& x, V const& lowest) noexcept {
+  using T = typename V::value_type;
+  using constants = math_constants<T>;
+  // Adding and subtracting 1.5 * 2^mantissa_bits rounds to an integer n. With the bias added to it, too, the low bits
+  // of the sum are the exponent of 2^n. Multiplying by that, p keeps its NaN.
+  constexpr T shift = constants::round_shift + static_cast<T>(constants::exponent_bias);
+  V const shifted = fused(x, V(static_cast<T>(1.4426950408889634)), V(shift));
+  V const n = shifted - V(shift);
+  V const r = fused_negated(n, V(constants::ln2_low), fused_negated(n, V(constants::ln2_high), x));
+  V const p = V(T(1)) + fused(r * r, polynomial(r, constants::exp_tail), r);
+  V const power = bits_as<T>(bits_as<typename constants::bits>(shifted) << constants::mantissa_bits);
+  // Far below the range the shifted sum is meaningless.
+  return xsimd::select(x < lowest, V(T(0)), V(p * power));
+}
+
 }  // namespace detail
 
 namespace math {
@@ -101,17 +120,7 @@ inline constexpr struct {
   template <lane V>
   PREFOPT_INLINE V operator()(V const& x) const noexcept {
     if constexpr (detail::batch<V>) {
-      using T = typename V::value_type;
-      using constants = detail::math_constants<T>;
-      // Adding and subtracting 1.5 * 2^mantissa_bits rounds to an integer n and leaves n in the low bits of the sum.
-      V const shifted = detail::fused(x, V(static_cast<T>(1.4426950408889634)), V(constants::round_shift));
-      V const n = shifted - V(constants::round_shift);
-      V const r = detail::fused_negated(n, V(constants::ln2_low), detail::fused_negated(n, V(constants::ln2_high), x));
-      V const p = V(T(1)) + detail::fused(r * r, detail::polynomial(r, constants::exp_tail), r);
-      auto const exponent = detail::bits_as<typename constants::bits>(shifted) << constants::mantissa_bits;
-      V const scaled = detail::bits_as<T>(detail::bits_as<typename constants::bits>(p) + exponent);
-      // Far below the range the shifted sum is meaningless, and NaN compares false: it keeps p's NaN.
-      return xsimd::select(x < V(constants::exp_lowest), V(T(0)), xsimd::select(x == x, scaled, x));
+      return detail::exp_from(x, V(detail::math_constants<typename V::value_type>::exp_lowest));
     } else {
       using std::exp;
       return exp(x);

@@ -1,0 +1,305 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <prefopt/column.hpp>
+#include <prefopt/detail/arithmetic.hpp>
+#include <prefopt/detail/for_each_in_parts.hpp>
+#include <prefopt/detail/logit_kernel.hpp>
+#include <prefopt/options.hpp>
+#include <prefopt/row_major.hpp>
+#include <string>
+#include <type_traits>
+
+namespace prefopt::inline PREFOPT_ABI {
+
+/// What is found out of each row of logits, one value a row, or left empty. A row whose label is ignored has 0 in all.
+template <class T>
+struct token_logprob_outputs {
+  output<T> log_prob{};          ///< log p(label), natural logarithm
+  output<double> log_sum_exp{};  ///< log of the sum of exp(logits); in double, so that the backward pass loses nothing
+  output<T> entropy{};           ///< -sum of p log p, in nats
+  output<T> square_sum{};        ///< sum of p^2 (WPO, arXiv:2406.11827, eq. 6)
+  output<T> highest{};           ///< 1 if no logit is above the label's, else 0
+};
+
+struct token_options {
+  std::int64_t ignore_index = -100;  ///< rows with this label are not read
+  /// Whether a gradient replaces what stands in its place or is added to it (not in place).
+  gradient_write gradient = gradient_write::assign;
+  prefopt::executor executor{};
+};
+
+namespace detail {
+
+/// The element types of logits that may be written through `row_major<U>`, or only read.
+template <class U>
+using stored_of = std::remove_const_t<U>;
+
+/// Labels are given for every row and are tokens, or ignored.
+inline void check_labels(std::string_view where, column<std::int64_t> const& labels, std::size_t rows,
+                         std::size_t vocabulary, std::int64_t ignore_index) {
+  if (labels.size() != rows) {
+    fail(where, "labels has " + elements(labels.size()) + ", logits has " + text(rows) + " rows");
+  }
+  for (std::size_t i = 0; i < rows; ++i) {
+    std::int64_t const label = labels[i];
+    if (label == ignore_index || (label >= 0 && static_cast<std::uint64_t>(label) < vocabulary)) continue;
+    fail(where, "labels[" + text(i) + "] is " + std::to_string(label) + ", expected a token in [0, " +
+                    text(vocabulary) + ") or " + std::to_string(ignore_index) + ", which is ignored");
+  }
+}
+
+inline void check_row_column(std::string_view where, char const* name, std::size_t size, std::size_t rows) {
+  if (size != 0 && size != rows) {
+    fail(where, std::string{name} + " has " + elements(size) + ", logits has " + text(rows) + " rows");
+  }
+}
+
+template <class T>
+void check_row_outputs(std::string_view where, token_logprob_outputs<T> const& outputs, std::size_t rows) {
+  check_row_column(where, "output log_prob", outputs.log_prob.size(), rows);
+  check_row_column(where, "output log_sum_exp", outputs.log_sum_exp.size(), rows);
+  check_row_column(where, "output entropy", outputs.entropy.size(), rows);
+  check_row_column(where, "output square_sum", outputs.square_sum.size(), rows);
+  check_row_column(where, "output highest", outputs.highest.size(), rows);
+}
+
+template <class U>
+void check_logits(std::string_view where, row_major<U> const& logits, column<std::int64_t> const& labels,
+                  std::int64_t ignore_index) {
+  check_arithmetic<computed_of<stored_of<U>>>(where, logits.rows());
+  check_rows(where, "logits", logits);
+  check_labels(where, labels, logits.rows(), logits.columns(), ignore_index);
+}
+
+/// The gradient is either in place of the logits or apart from them.
+template <class U, class W>
+void check_logit_gradient(std::string_view where, row_major<U> const& logits, row_major<W> const& d_logits,
+                          gradient_write how) {
+  check_target(where, "d_logits", d_logits, logits.rows(), logits.columns(), "logits");
+  if (!overlap(logits, d_logits)) return;
+  bool const same = static_cast<void const*>(logits.data()) == static_cast<void const*>(d_logits.data()) &&
+                    (logits.stride() == d_logits.stride() || logits.rows() == 1);
+  if (!same) fail(where, "d_logits overlaps logits but is not the same rows");
+  if (how == gradient_write::accumulate) {
+    fail(where, "d_logits is the memory of logits, which cannot be accumulated into");
+  }
+}
+
+template <class T>
+void put(output<T> const& target, std::size_t index, double value) noexcept {
+  T buffer;
+  if (T* const at = target.block(index, 1, &buffer, false); at != nullptr) {
+    *at = static_cast<T>(value);
+    target.commit(index, 1, &buffer);
+  }
+}
+
+template <class T>
+void put(token_logprob_outputs<T> const& outputs, std::size_t row, row_result<T> const& seen) noexcept {
+  bool const defined = seen.log_prob == seen.log_prob;
+  put(outputs.log_prob, row, seen.log_prob);
+  put(outputs.log_sum_exp, row, static_cast<double>(seen.softmax.reference) + seen.softmax.log_sum);
+  put(outputs.entropy, row, seen.entropy);
+  put(outputs.square_sum, row, seen.square_sum);
+  put(outputs.highest, row, defined ? (seen.highest ? 1.0 : 0.0) : seen.log_prob);
+}
+
+template <class T>
+void put_ignored(token_logprob_outputs<T> const& outputs, std::size_t row) noexcept {
+  for (auto const* target : {&outputs.log_prob, &outputs.entropy, &outputs.square_sum, &outputs.highest}) {
+    put(*target, row, 0);
+  }
+  put(outputs.log_sum_exp, row, 0);
+}
+
+/// Rows are handed to the executor in parts of at least this many logits.
+constexpr std::size_t rows_of_part(std::size_t vocabulary) noexcept { return 65536 / (vocabulary + 1) + 1; }
+
+/// Calls f(row, label) for the rows that count and ignored(row) for the others.
+template <class F, class Ignored>
+void for_each_token(std::size_t rows, std::size_t vocabulary, column<std::int64_t> const& labels,
+                    std::int64_t ignore_index, executor const& run, F const& f, Ignored const& ignored) {
+  for_each_in_parts(rows, rows_of_part(vocabulary), run, [&](std::size_t row) noexcept {
+    std::int64_t const label = labels[row];
+    if (label == ignore_index) {
+      ignored(row);
+    } else {
+      f(row, static_cast<std::size_t>(label));
+    }
+  });
+}
+
+/// Forward over rows that have been checked. `keep(row, result)` is called for every row that counts.
+template <class Arch, class U, class T, class Keep>
+void read_rows(row_major<U> const& logits, column<std::int64_t> const& labels, token_logprob_outputs<T> const& outputs,
+               std::int64_t ignore_index, executor const& run, Keep const& keep) {
+  bool const statistics = !outputs.entropy.empty() || !outputs.square_sum.empty();
+  for_each_token(
+      logits.rows(), logits.columns(), labels, ignore_index, run,
+      [&](std::size_t row, std::size_t label) noexcept {
+        auto const* const x = static_cast<stored_of<U> const*>(logits[row]);
+        row_result<T> const seen = statistics ? read_row<Arch, true, false>(x, logits.columns(), label)
+                                              : read_row<Arch, false, false>(x, logits.columns(), label);
+        put(outputs, row, seen);
+        keep(row, seen);
+      },
+      [&](std::size_t row) noexcept { put_ignored(outputs, row); });
+}
+
+template <class Arch, class U, class T>
+void write_gradient_row(U const* x, std::size_t size, std::size_t label, row_softmax<T> const& softmax, double d,
+                        U* target, gradient_write how) noexcept {
+  if (how == gradient_write::accumulate) {
+    if (d != 0) write_row_gradient<Arch, true>(x, size, label, softmax, d, target);
+  } else if (d == 0) {
+    std::fill_n(target, size, U{});
+  } else {
+    write_row_gradient<Arch, false>(x, size, label, softmax, d, target);
+  }
+}
+
+/// Backward over rows that have been checked: softmax(row) is their distribution, d(row) the gradient of log_prob.
+template <class Arch, class U, class Softmax, class Gradient>
+void write_rows(row_major<U> const& logits, column<std::int64_t> const& labels, Softmax const& softmax,
+                Gradient const& d, row_major<stored_of<U>> const& d_logits, std::int64_t ignore_index,
+                gradient_write how, executor const& run) {
+  for_each_token(
+      logits.rows(), logits.columns(), labels, ignore_index, run,
+      [&](std::size_t row, std::size_t label) noexcept {
+        write_gradient_row<Arch>(static_cast<stored_of<U> const*>(logits[row]), logits.columns(), label, softmax(row),
+                                 d(row), d_logits[row], how);
+      },
+      [&](std::size_t row) noexcept {
+        if (how == gradient_write::assign) std::fill_n(d_logits[row], logits.columns(), stored_of<U>{});
+      });
+}
+
+/// The distribution of a row from its log-sum-exp: x - reference must not be above 0.
+template <class T>
+row_softmax<T> softmax_of(double log_sum_exp) noexcept {
+  if (!(log_sum_exp < std::numeric_limits<double>::infinity())) {
+    return {T(0), std::numeric_limits<double>::quiet_NaN()};
+  }
+  constexpr T highest = std::numeric_limits<T>::max(), lowest = std::numeric_limits<T>::lowest();
+  T reference = log_sum_exp > static_cast<double>(highest)  ? highest
+                : log_sum_exp < static_cast<double>(lowest) ? lowest
+                                                            : static_cast<T>(log_sum_exp);
+  if (static_cast<double>(reference) < log_sum_exp) reference = std::nextafter(reference, highest);
+  return {reference, log_sum_exp - static_cast<double>(reference)};
+}
+
+}  // namespace detail
+
+/// Log-probs of the labels under the softmax of each row of logits [tokens, vocabulary].
+///     log_prob   logit[label] - log sum exp(logits), natural logarithm; every logit is read from memory once
+///     labels     tokens in [0, vocabulary), or options.ignore_index: such a row is not read and has 0 in every output
+///     types      float and 16-bit logits are computed in float, double in double; sums over the vocabulary in blocks
+///     of
+///                512, then in double
+///     error      log_prob: 2 ULP where p(label) <= 1/2, above that 2 + |log(1 - p)| ULP; entropy, square_sum:
+///                1e-6 (1 + value) in float, 1e-14 (1 + value) in double
+///     special    -inf has probability 0, and log_prob -inf where it is the label's; a row with NaN or +inf, or of -inf
+///                alone, makes NaN of all its own outputs but log_sum_exp, which is -inf for -inf alone; magnitudes up
+///                to the largest number are fine
+///     results    of a row depend on that row alone: not on its place, its neighbours, its stride or the executor
+///     throws     std::invalid_argument, before anything is written: rows that are not contiguous, sizes that differ, a
+///                label that is neither a token nor ignored
+template <class Arch = xsimd::default_arch, class U>
+void token_logprobs(row_major<U> const& logits, std::type_identity_t<column<std::int64_t>> const& labels,
+                    token_logprob_outputs<detail::computed_of<detail::stored_of<U>>> const& outputs,
+                    token_options const& options = {}) {
+  constexpr char const* where = "token_logprobs";
+  detail::check_logits(where, logits, labels, options.ignore_index);
+  detail::check_row_outputs(where, outputs, logits.rows());
+  detail::read_rows<Arch>(logits, labels, outputs, options.ignore_index, options.executor,
+                          [](std::size_t, auto const&) noexcept {});
+}
+
+/// The gradient of a loss by the logits, from its gradient d_log_prob by each row's log_prob:
+///     d_logits   d_log_prob (onehot(label) - softmax(logits)); may be the memory of logits (not when accumulating)
+///     log_sum_exp  as token_logprobs gave it; a float column does, too, at a relative error of 6e-8 |log_sum_exp|
+///     rows       with an ignored label or d_log_prob 0 have gradient 0 (under accumulate they are left alone)
+///     error      float, at every logit: 2^-23 (2 + |x - log_sum_exp|) times the value; the label's 1 - p keeps its
+///                digits where p is close to 1; below the smallest normal number 0. 16-bit: rounded once more
+///     special    a row with NaN or +inf, or of -inf alone, gets NaN; -inf in another row gets 0
+///     throws     as token_logprobs; and for d_logits that overlaps logits without being the same rows
+template <class Arch = xsimd::default_arch, class U>
+void token_logprob_gradients(row_major<U> const& logits, std::type_identity_t<column<std::int64_t>> const& labels,
+                             column<double> const& log_sum_exp,
+                             std::type_identity_t<column<detail::computed_of<detail::stored_of<U>>>> const& d_log_prob,
+                             std::type_identity_t<row_major<detail::stored_of<U>>> const& d_logits,
+                             token_options const& options = {}) {
+  constexpr char const* where = "token_logprob_gradients";
+  using T = detail::computed_of<detail::stored_of<U>>;
+  detail::check_logits(where, logits, labels, options.ignore_index);
+  for (auto const& [name, size] : {std::pair{"log_sum_exp", log_sum_exp.size()}, {"d_log_prob", d_log_prob.size()}}) {
+    if (size == 0 && logits.rows() != 0) detail::fail(where, std::string{name} + " is not given");
+    detail::check_row_column(where, name, size, logits.rows());
+  }
+  detail::check_logit_gradient(where, logits, d_logits, options.gradient);
+  detail::write_rows<Arch>(
+      logits, labels, [&](std::size_t row) noexcept { return detail::softmax_of<T>(log_sum_exp[row]); },
+      [&](std::size_t row) noexcept { return static_cast<double>(d_log_prob[row]); }, d_logits, options.ignore_index,
+      options.gradient, options.executor);
+}
+
+/// Both in one pass over memory, for a loss whose gradient by a token's log-prob is known as soon as that log-prob is:
+/// gradient(row, log_prob) is called once for every row that counts, perhaps from several threads, and the row's
+/// gradient is written while the row is still in the cache. All else as in the two functions above.
+template <class Arch = xsimd::default_arch, class U, class Gradient>
+  requires(
+      std::is_nothrow_invocable_r_v<double, Gradient const&, std::size_t, detail::computed_of<detail::stored_of<U>>>)
+void token_logprobs_and_gradients(row_major<U> const& logits, std::type_identity_t<column<std::int64_t>> const& labels,
+                                  Gradient const& gradient,
+                                  std::type_identity_t<row_major<detail::stored_of<U>>> const& d_logits,
+                                  token_logprob_outputs<detail::computed_of<detail::stored_of<U>>> const& outputs = {},
+                                  token_options const& options = {}) {
+  constexpr char const* where = "token_logprobs_and_gradients";
+  using S = detail::stored_of<U>;
+  using T = detail::computed_of<S>;
+  detail::check_logits(where, logits, labels, options.ignore_index);
+  detail::check_row_outputs(where, outputs, logits.rows());
+  detail::check_logit_gradient(where, logits, d_logits, options.gradient);
+  std::size_t const vocabulary = logits.columns();
+  bool const statistics = !outputs.entropy.empty() || !outputs.square_sum.empty();
+  bool const keeps = std::same_as<S, T> && options.gradient == gradient_write::assign &&
+                     vocabulary <= detail::most_kept_blocks * detail::block_logits;
+  detail::for_each_token(
+      logits.rows(), vocabulary, labels, options.ignore_index, options.executor,
+      [&](std::size_t row, std::size_t label) noexcept {
+        auto const* const x = static_cast<S const*>(logits[row]);
+        S* const target = d_logits[row];
+        auto const finish = [&](detail::row_result<T> const& seen) noexcept {
+          detail::put(outputs, row, seen);
+          return static_cast<double>(gradient(row, static_cast<T>(seen.log_prob)));
+        };
+        if constexpr (std::same_as<S, T>) {
+          if (keeps) {
+            detail::block_references<T> references;
+            auto const seen = statistics
+                                  ? detail::read_row<Arch, true, true>(x, vocabulary, label, target, &references)
+                                  : detail::read_row<Arch, false, true>(x, vocabulary, label, target, &references);
+            double const d = finish(seen);
+            if (d == 0) {
+              std::fill_n(target, vocabulary, S{});
+            } else {
+              detail::scale_kept_row<Arch>(target, vocabulary, label, seen, d, references);
+            }
+            return;
+          }
+        }
+        auto const seen = statistics ? detail::read_row<Arch, true, false>(x, vocabulary, label)
+                                     : detail::read_row<Arch, false, false>(x, vocabulary, label);
+        double const d = finish(seen);
+        detail::write_gradient_row<Arch>(x, vocabulary, label, seen.softmax, d, target, options.gradient);
+      },
+      [&](std::size_t row) noexcept {
+        detail::put_ignored(outputs, row);
+        if (options.gradient == gradient_write::assign) std::fill_n(d_logits[row], vocabulary, S{});
+      });
+}
+
+}  // namespace prefopt::inline PREFOPT_ABI
