@@ -169,4 +169,17 @@ class output {
   std::ptrdiff_t stride_ = 1;
 };
 
+namespace detail {
+
+/// One result, rounded to T, if it is wanted.
+template <class T>
+void put(output<T> const& target, std::size_t index, double value) noexcept {
+  T buffer;
+  if (T* const at = target.block(index, 1, &buffer, false); at != nullptr) {
+    *at = static_cast<T>(value);
+    target.commit(index, 1, &buffer);
+  }
+}
+
+}  // namespace detail
 }  // namespace prefopt::inline PREFOPT_ABI

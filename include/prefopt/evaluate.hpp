@@ -42,6 +42,24 @@ report evaluate_with(L const& loss, pair_batch<T> const& batch, pair_outputs<T> 
   }
 }
 
+template <evaluable_list_loss L>
+bool needs(L const& loss, columns which) {
+  if constexpr (is_erased_list_loss<L>) {
+    return loss.needs(which);
+  } else {
+    return contains(facts_of<L>(resolve(loss)).needs, which);
+  }
+}
+
+template <evaluable_list_loss L>
+bool reads(L const& loss, columns which) {
+  if constexpr (is_erased_list_loss<L>) {
+    return loss.reads(which);
+  } else {
+    return facts_of<L>(resolve(loss)).reads(which);
+  }
+}
+
 }  // namespace detail
 
 /// A loss over a batch of pairs: each pair's value, the gradients by `chosen` and `rejected`, and the report, in one

@@ -14,8 +14,12 @@
 #include <prefopt/group_pairs.hpp>
 #include <prefopt/list_batch.hpp>
 #include <prefopt/logprob/evaluate.hpp>
+#include <prefopt/logprob/evaluate_policy.hpp>
+#include <prefopt/logprob/logit_policy.hpp>
 #include <prefopt/logprob/sequence.hpp>
+#include <prefopt/logprob/sequence_policy.hpp>
 #include <prefopt/logprob/token_logprobs.hpp>
+#include <prefopt/logprob/token_rows.hpp>
 #include <prefopt/logprob/tokens.hpp>
 #include <prefopt/loss/any.hpp>
 #include <prefopt/loss/any_list.hpp>

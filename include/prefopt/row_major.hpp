@@ -38,7 +38,9 @@ class row_major {
   }
 
   /// Read-only of writable.
-  constexpr row_major(row_major<value_type> const& other) noexcept requires(std::is_const_v<U>)
+  template <class W>
+    requires(std::is_const_v<U>&& std::same_as<W, value_type>)
+  constexpr row_major(row_major<W> const& other) noexcept
       : row_major{other.data(), other.rows(), other.columns(), other.stride()} {
     column_stride_ = other.column_stride();
   }

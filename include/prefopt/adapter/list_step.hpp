@@ -47,9 +47,9 @@ class list_step {
     if (last < 0) detail::fail("list_step", "offsets end at " + std::to_string(last) + ", expected a number >= 0");
     auto const n = static_cast<std::size_t>(last);
     bool const anchored =
-        !std::same_as<std::remove_cvref_t<Reference>, no_reference> && reads(loss, prefopt::columns::reference);
-    bool const measured =
-        needs(loss, prefopt::columns::length) || (columns.per_token && reads(loss, prefopt::columns::length));
+        !std::same_as<std::remove_cvref_t<Reference>, no_reference> && detail::reads(loss, prefopt::columns::reference);
+    bool const measured = detail::needs(loss, prefopt::columns::length) ||
+                          (columns.per_token && detail::reads(loss, prefopt::columns::length));
     for (auto* values : {&logp_, &d_logp_}) values->resize(n);
     loss_.resize(columns.offsets.size() - 1);
     ref_logp_.resize(anchored ? n : 0);
@@ -75,23 +75,6 @@ class list_step {
   [[nodiscard]] std::span<T const> ref_logp() const noexcept { return ref_logp_; }
 
  private:
-  template <class L>
-  static bool needs(L const& loss, columns which) {
-    if constexpr (is_erased_list_loss<L>) {
-      return loss.needs(which);
-    } else {
-      return contains(detail::facts_of<L>(detail::resolve(loss)).needs, which);
-    }
-  }
-  template <class L>
-  static bool reads(L const& loss, columns which) {
-    if constexpr (is_erased_list_loss<L>) {
-      return loss.reads(which);
-    } else {
-      return detail::facts_of<L>(detail::resolve(loss)).reads(which);
-    }
-  }
-
   std::vector<T> logp_, ref_logp_, length_, loss_, d_logp_;
 };
 

@@ -70,15 +70,8 @@ void sequence_log_probs(Tokens const& tokens,
                                    }
                                  });
     double const total = ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
-    auto const write = [&](output<T> const& target, double value) noexcept {
-      T buffer;
-      if (T* const at = target.block(sequence, 1, &buffer, false); at != nullptr) {
-        *at = static_cast<T>(value);
-        target.commit(sequence, 1, &buffer);
-      }
-    };
-    write(outputs.log_prob, total);
-    write(outputs.length, static_cast<double>(length));
+    detail::put(outputs.log_prob, sequence, total);
+    detail::put(outputs.length, sequence, static_cast<double>(length));
   });
 }
 

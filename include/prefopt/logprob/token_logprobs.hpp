@@ -89,15 +89,6 @@ void check_logit_gradient(std::string_view where, row_major<U> const& logits, ro
 }
 
 template <class T>
-void put(output<T> const& target, std::size_t index, double value) noexcept {
-  T buffer;
-  if (T* const at = target.block(index, 1, &buffer, false); at != nullptr) {
-    *at = static_cast<T>(value);
-    target.commit(index, 1, &buffer);
-  }
-}
-
-template <class T>
 void put(token_logprob_outputs<T> const& outputs, std::size_t row, row_result<T> const& seen) noexcept {
   bool const defined = seen.log_prob == seen.log_prob;
   put(outputs.log_prob, row, seen.log_prob);
