@@ -15,7 +15,10 @@
 #include <prefopt/list_batch.hpp>
 #include <prefopt/logprob/evaluate.hpp>
 #include <prefopt/logprob/evaluate_policy.hpp>
+#include <prefopt/logprob/linear_policy.hpp>
+#include <prefopt/logprob/linear_token_logprobs.hpp>
 #include <prefopt/logprob/logit_policy.hpp>
+#include <prefopt/logprob/matrix_product.hpp>
 #include <prefopt/logprob/sequence.hpp>
 #include <prefopt/logprob/sequence_policy.hpp>
 #include <prefopt/logprob/token_logprobs.hpp>

@@ -57,6 +57,15 @@ inline void check_row_column(std::string_view where, char const* name, std::size
   }
 }
 
+/// The backward pass needs both.
+inline void check_backward_columns(std::string_view where, std::size_t log_sum_exp, std::size_t d_log_prob,
+                                   std::size_t rows) {
+  if (log_sum_exp == 0 && rows != 0) fail(where, "log_sum_exp is not given");
+  if (d_log_prob == 0 && rows != 0) fail(where, "d_log_prob is not given");
+  check_row_column(where, "log_sum_exp", log_sum_exp, rows);
+  check_row_column(where, "d_log_prob", d_log_prob, rows);
+}
+
 template <class T>
 void check_row_outputs(std::string_view where, token_logprob_outputs<T> const& outputs, std::size_t rows) {
   check_row_column(where, "output log_prob", outputs.log_prob.size(), rows);
@@ -226,10 +235,7 @@ void token_logprob_gradients(row_major<U> const& logits, std::type_identity_t<co
   constexpr char const* where = "token_logprob_gradients";
   using T = detail::computed_of<detail::stored_of<U>>;
   detail::check_logits(where, logits, labels, options.ignore_index);
-  for (auto const& [name, size] : {std::pair{"log_sum_exp", log_sum_exp.size()}, {"d_log_prob", d_log_prob.size()}}) {
-    if (size == 0 && logits.rows() != 0) detail::fail(where, std::string{name} + " is not given");
-    detail::check_row_column(where, name, size, logits.rows());
-  }
+  detail::check_backward_columns(where, log_sum_exp.size(), d_log_prob.size(), logits.rows());
   detail::check_logit_gradient(where, logits, d_logits, options.gradient);
   detail::write_rows<Arch>(
       logits, labels, [&](std::size_t row) noexcept { return detail::softmax_of<T>(log_sum_exp[row]); },
