@@ -4,18 +4,28 @@
 
 #include <algorithm>
 #include <concepts>
+#include <limits>
+#include <prefopt/detail/fail.hpp>
 #include <prefopt/logprob/matrix_product.hpp>
+#include <string>
+#include <utility>
 
 namespace prefopt::inline PREFOPT_ABI {
 
 /// Matrix products by the BLAS that the program links, in float and double. Many a BLAS has threads of its own;
-/// together with an executor, give it one (OPENBLAS_NUM_THREADS=1).
+/// together with an executor, give it one (OPENBLAS_NUM_THREADS=1). Rows must be in order and apart.
 struct cblas_product {
   template <class T>
     requires(std::same_as<T, float> || std::same_as<T, double>)
   void operator()(matrix_factor<T> const& a, matrix_factor<T> const& b, row_major<T> const& c, bool accumulate) const {
-    // A BLAS's row strides must be at least 1, even where there is but one row.
-    auto const integer = [](auto x) { return static_cast<int>(x); };
+    auto const integer = [](auto x) {
+      if (!std::in_range<int>(x)) {
+        detail::fail("cblas_product", "a size or stride is " + std::to_string(x) + ", BLAS takes up to " +
+                                          std::to_string(std::numeric_limits<int>::max()));
+      }
+      return static_cast<int>(x);
+    };
+    // A BLAS wants row strides of at least the row's length, even where there is but one row.
     auto const stride = [&](auto const& m) { return std::max(integer(m.stride()), integer(m.columns())); };
     auto const form = [](bool transposed) { return transposed ? CblasTrans : CblasNoTrans; };
     auto const call = [&](auto gemm) {

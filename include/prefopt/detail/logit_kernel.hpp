@@ -7,6 +7,8 @@
 #include <limits>
 #include <prefopt/simd/half.hpp>
 #include <prefopt/simd/math.hpp>
+#include <type_traits>
+#include <utility>
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
@@ -43,6 +45,11 @@ struct row_sums {
   void lower(double rise) noexcept {
     if (powers == 0) return;
     double const factor = std::exp(-rise);
+    // Nothing is left; the rise may be such that its products are infinite. A NaN stays.
+    if (factor == 0 && powers == powers) {
+      *this = {};
+      return;
+    }
     weighted = factor * (weighted - rise * powers);
     squares *= factor * factor;
     powers *= factor;
@@ -61,15 +68,24 @@ T highest_lane(xsimd::batch<T, Arch> const& x) noexcept {
   return highest;
 }
 
+/// Calls f(k) for k = 0 … unrolled - 1, each k a constant: so compilers keep arrays of batches in registers.
+template <class F>
+PREFOPT_INLINE void unroll(F const& f) noexcept {
+  [&]<std::size_t... k>(std::index_sequence<k...>) PREFOPT_INLINE_LAMBDA {
+    (f(std::integral_constant<std::size_t, k>{}), ...);
+  }
+  (std::make_index_sequence<unrolled>{});
+}
+
 /// The largest of `count` values, a multiple of the lanes of a step. Of a NaN among them nothing is promised.
 template <class V, class T>
 PREFOPT_INLINE T highest_of(T const* values, std::size_t count) noexcept {
   std::array<V, unrolled> highest;
-  for (std::size_t k = 0; k < unrolled; ++k) highest[k] = V::load_unaligned(values + k * V::size);
+  unroll([&](auto k) PREFOPT_INLINE_LAMBDA { highest[k] = V::load_unaligned(values + k * V::size); });
   for (std::size_t i = unrolled * V::size; i < count; i += unrolled * V::size) {
-    for (std::size_t k = 0; k < unrolled; ++k) {
+    unroll([&](auto k) PREFOPT_INLINE_LAMBDA {
       highest[k] = xsimd::max(V::load_unaligned(values + i + k * V::size), highest[k]);
-    }
+    });
   }
   return highest_lane(xsimd::max(xsimd::max(highest[0], highest[1]), xsimd::max(highest[2], highest[3])));
 }
@@ -79,23 +95,25 @@ template <class V, bool Statistics, bool Keep, class T>
 PREFOPT_INLINE void add_powers(T const* values, std::size_t count, T reference, T* kept, void const* ahead,
                                row_sums& sums) noexcept {
   std::array<V, unrolled> powers, weighted, squares;
-  powers.fill(V(T(0)));
-  weighted.fill(V(T(0)));
-  squares.fill(V(T(0)));
+  unroll([&](auto k) PREFOPT_INLINE_LAMBDA { powers[k] = weighted[k] = squares[k] = V(T(0)); });
   V const lowest(math_constants<T>::exp_lowest);
   for (std::size_t i = 0; i < count; i += unrolled * V::size) {
-    for (std::size_t k = 0; k < unrolled; ++k) {
+    unroll([&](auto k) PREFOPT_INLINE_LAMBDA {
       std::size_t const at = i + k * V::size;
       fetch_logits(static_cast<char const*>(ahead) + at * sizeof(T));
       V const t = V::load_unaligned(values + at) - V(reference);
-      V const power = exp_from(t, lowest);
-      powers[k] += power;
-      if constexpr (Statistics) {
-        weighted[k] = fused(V(xsimd::select(t < lowest, V(T(0)), t)), power, weighted[k]);
-        squares[k] = fused(power, power, squares[k]);
+      exp_parts<V> const parts{t, lowest};
+      // Fused in every case: what else is asked for does not show in the sum.
+      powers[k] = fused(parts.mantissa, parts.power, powers[k]);
+      if constexpr (Statistics || Keep) {
+        V const power = parts.mantissa * parts.power;
+        if constexpr (Keep) power.store_unaligned(kept + at);
+        if constexpr (Statistics) {
+          weighted[k] = fused(V(xsimd::select(t < lowest, V(T(0)), t)), power, weighted[k]);
+          squares[k] = fused(power, power, squares[k]);
+        }
       }
-      if constexpr (Keep) power.store_unaligned(kept + at);
-    }
+    });
   }
   auto const sum = [](std::array<V, unrolled> const& x) noexcept {
     return static_cast<double>(sum_of_lanes(V((x[0] + x[1]) + (x[2] + x[3]))));
@@ -156,11 +174,11 @@ PREFOPT_NOINLINE row_result<T> read_row(U const* row, std::size_t size, std::siz
       sums.lower(static_cast<double>(highest) - static_cast<double>(reference));
       reference = highest;
     }
-    T* target = nullptr;
-    if constexpr (Keep) target = values == buffer ? buffer : kept + begin;
+    // Short blocks are padded: only a whole one is written where it stays.
+    T* const target = Keep && padded == count ? kept + begin : buffer;
     add_powers<V, Statistics, Keep>(values, padded, reference, target, row + begin, sums);
     if constexpr (Keep) {
-      if (values == buffer) std::copy_n(buffer, count, kept + begin);
+      if (target == buffer) std::copy_n(buffer, count, kept + begin);
       (*references)[begin / block_logits] = reference;
     }
   }
@@ -192,7 +210,8 @@ PREFOPT_NOINLINE void write_row_gradient(U const* row, std::size_t size, std::si
   T const smallest = std::min(T(1), std::abs(factor));
   V const lowest(math_constants<T>::exp_lowest - (smallest > 0 ? std::log(smallest) : T(0)));
   auto const step = [&](U const* from, U* to) PREFOPT_INLINE_LAMBDA {
-    V gradient = V(factor) * exp_from(V(load_lanes<V>(from) - V(softmax.reference)), lowest);
+    exp_parts<V> const parts{V(load_lanes<V>(from) - V(softmax.reference)), lowest};
+    V gradient = V(factor) * (parts.mantissa * parts.power);
     if constexpr (Accumulate) gradient = load_lanes<V>(to) + gradient;
     store_lanes(gradient, to);
   };
@@ -211,10 +230,10 @@ PREFOPT_NOINLINE void write_row_gradient(U const* row, std::size_t size, std::si
   store_number(static_cast<T>(at_label), target + label);
 }
 
-/// The same from the powers that read_row kept: only scales them.
-template <class Arch, class T>
-PREFOPT_NOINLINE void scale_kept_row(T* kept, std::size_t size, std::size_t label, row_result<T> const& result,
-                                     double d, block_references<T> const& references) noexcept {
+/// The same from the powers that read_row kept: only scales them. `target` may be `kept`.
+template <class Arch, class U, class T = computed_of<U>>
+PREFOPT_NOINLINE void scale_kept_row(T const* kept, std::size_t size, std::size_t label, row_result<T> const& result,
+                                     double d, block_references<T> const& references, U* target) noexcept {
   using V = xsimd::batch<T, Arch>;
   T factor = 0;
   for (std::size_t begin = 0; begin < size; begin += block_logits) {
@@ -225,22 +244,22 @@ PREFOPT_NOINLINE void scale_kept_row(T* kept, std::size_t size, std::size_t labe
     }
     // Compared before, so that no subnormal number is ever made: each costs the processor a hundred cycles.
     V const lowest(factor == T(0) ? std::numeric_limits<T>::max() : std::numeric_limits<T>::min() / std::abs(factor));
-    auto const step = [&](T const* from, T* to) PREFOPT_INLINE_LAMBDA {
+    auto const step = [&](T const* from, U* to) PREFOPT_INLINE_LAMBDA {
       V const power = V::load_unaligned(from);
-      V(xsimd::select(power < lowest, V(T(0)), V(power * V(factor)))).store_unaligned(to);
+      store_lanes(V(xsimd::select(power < lowest, V(T(0)), V(power * V(factor)))), to);
     };
     std::size_t const count = std::min(block_logits, size - begin);
-    T* const block = kept + begin;
     std::size_t i = 0;
-    for (; i + V::size <= count; i += V::size) step(block + i, block + i);
+    for (; i + V::size <= count; i += V::size) step(kept + begin + i, target + begin + i);
     if (i < count) {
       T rest[V::size]{};
-      std::copy_n(block + i, count - i, rest);
-      step(rest, rest);
-      std::copy_n(rest, count - i, block + i);
+      U scaled[V::size];
+      std::copy_n(kept + begin + i, count - i, rest);
+      step(rest, scaled);
+      std::copy_n(scaled, count - i, target + begin + i);
     }
   }
-  kept[label] = static_cast<T>(-d * std::expm1(result.log_prob));
+  store_number(static_cast<T>(-d * std::expm1(result.log_prob)), target + label);
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI::detail

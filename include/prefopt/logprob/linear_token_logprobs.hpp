@@ -94,6 +94,14 @@ class linear_work {
       fail(where,
            "gradient bias has " + elements(gradients.bias.size()) + ", weight has " + text(vocabulary) + " rows");
     }
+    // Libraries that multiply matrices take rows in order only.
+    auto const check_order = [&](std::string const& name, auto const& rows) {
+      if (rows.rows() < 2 || rows.stride() >= static_cast<std::ptrdiff_t>(rows.columns())) return;
+      fail(where, name + " has a row stride of " + std::to_string(rows.stride()) + ", expected at least its " +
+                      text(rows.columns()) + " columns");
+    };
+    check_order("weight", head.weight);
+    check_order("gradient weight", gradients.weight);
     std::size_t const least = bytes_a_row(head) + bytes_beside(head, gradients, 1);
     if (options.memory_budget < least) {
       fail(where, "memory_budget is " + text(options.memory_budget) + " bytes, one row of logits takes " + text(least));

@@ -3,6 +3,8 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <new>
 #include <prefopt/column.hpp>
 #include <prefopt/detail/arithmetic.hpp>
 #include <prefopt/detail/for_each_in_parts.hpp>
@@ -199,8 +201,10 @@ row_softmax<T> softmax_of(double log_sum_exp) noexcept {
 ///     types      float and 16-bit logits are computed in float, double in double; sums over the vocabulary in blocks
 ///     of
 ///                512, then in double
-///     error      log_prob: 2 ULP where p(label) <= 1/2, above that 2 + |log(1 - p)| ULP; entropy, square_sum:
-///                1e-6 (1 + value) in float, 1e-14 (1 + value) in double
+///     error      log_prob: 2 ULP where p(label) <= 1/2, above that 2 + |log(1 - p)| ULP; besides, absolutely, the
+///                rounding of x - highest, 2^-24 sum p |x - highest| (double: 2^-53 (sum p |x - highest| + V / 512));
+///                entropy, square_sum: 1e-6 (1 + value) in float, 1e-14 (1 + value) in double. A logit more than 87.3
+///                (double: 708.3) below the highest counts as -inf
 ///     special    -inf has probability 0, and log_prob -inf where it is the label's; a row with NaN or +inf, or of -inf
 ///                alone, makes NaN of all its own outputs but log_sum_exp, which is -inf for -inf alone; magnitudes up
 ///                to the largest number are fine
@@ -222,8 +226,10 @@ void token_logprobs(row_major<U> const& logits, std::type_identity_t<column<std:
 ///     d_logits   d_log_prob (onehot(label) - softmax(logits)); may be the memory of logits (not when accumulating)
 ///     log_sum_exp  as token_logprobs gave it; a float column does, too, at a relative error of 6e-8 |log_sum_exp|
 ///     rows       with an ignored label or d_log_prob 0 have gradient 0 (under accumulate they are left alone)
-///     error      float, at every logit: 2^-23 (2 + |x - log_sum_exp|) times the value; the label's 1 - p keeps its
-///                digits where p is close to 1; below the smallest normal number 0. 16-bit: rounded once more
+///     error      relative, at every logit but the label's: 2^-23 (2 + |x - log_sum_exp|) in float, and 2^-53
+///                |log_sum_exp| from the rounding of that; at the label 1 - p keeps its digits where p is close to 1,
+///                but for an absolute d 2^-53 |log_sum_exp|. 0 where p, or d p, is below the smallest normal number.
+///                16-bit results: rounded once more
 ///     special    a row with NaN or +inf, or of -inf alone, gets NaN; -inf in another row gets 0
 ///     throws     as token_logprobs; and for d_logits that overlaps logits without being the same rows
 template <class Arch = xsimd::default_arch, class U>
@@ -245,7 +251,8 @@ void token_logprob_gradients(row_major<U> const& logits, std::type_identity_t<co
 
 /// Both in one pass over memory, for a loss whose gradient by a token's log-prob is known as soon as that log-prob is:
 /// gradient(row, log_prob) is called once for every row that counts, perhaps from several threads, and the row's
-/// gradient is written while the row is still in the cache. All else as in the two functions above.
+/// gradient is written while the row is still in the cache. All else as in the two functions above. 16-bit logits take
+/// one row of floats for each part that runs at once.
 template <class Arch = xsimd::default_arch, class U, class Gradient>
   requires(
       std::is_nothrow_invocable_r_v<double, Gradient const&, std::size_t, detail::computed_of<detail::stored_of<U>>>)
@@ -262,41 +269,48 @@ void token_logprobs_and_gradients(row_major<U> const& logits, std::type_identity
   detail::check_logit_gradient(where, logits, d_logits, options.gradient);
   std::size_t const vocabulary = logits.columns();
   bool const statistics = !outputs.entropy.empty() || !outputs.square_sum.empty();
-  bool const keeps = std::same_as<S, T> && options.gradient == gradient_write::assign &&
-                     vocabulary <= detail::most_kept_blocks * detail::block_logits;
-  detail::for_each_token(
-      logits.rows(), vocabulary, labels, options.ignore_index, options.executor,
-      [&](std::size_t row, std::size_t label) noexcept {
-        auto const* const x = static_cast<S const*>(logits[row]);
-        S* const target = d_logits[row];
-        auto const finish = [&](detail::row_result<T> const& seen) noexcept {
-          detail::put(outputs, row, seen);
-          return static_cast<double>(gradient(row, static_cast<T>(seen.log_prob)));
-        };
-        if constexpr (std::same_as<S, T>) {
-          if (keeps) {
-            detail::block_references<T> references;
-            auto const seen = statistics
-                                  ? detail::read_row<Arch, true, true>(x, vocabulary, label, target, &references)
-                                  : detail::read_row<Arch, false, true>(x, vocabulary, label, target, &references);
-            double const d = finish(seen);
-            if (d == 0) {
-              std::fill_n(target, vocabulary, S{});
-            } else {
-              detail::scale_kept_row<Arch>(target, vocabulary, label, seen, d, references);
-            }
-            return;
-          }
-        }
-        auto const seen = statistics ? detail::read_row<Arch, true, false>(x, vocabulary, label)
-                                     : detail::read_row<Arch, false, false>(x, vocabulary, label);
-        double const d = finish(seen);
-        detail::write_gradient_row<Arch>(x, vocabulary, label, seen.softmax, d, target, options.gradient);
-      },
-      [&](std::size_t row) noexcept {
-        detail::put_ignored(outputs, row);
-        if (options.gradient == gradient_write::assign) std::fill_n(d_logits[row], vocabulary, S{});
-      });
+  bool const keeps =
+      options.gradient == gradient_write::assign && vocabulary <= detail::most_kept_blocks * detail::block_logits;
+  auto const find_gradient = [&](std::size_t row, detail::row_result<T> const& seen) noexcept {
+    detail::put(outputs, row, seen);
+    return static_cast<double>(gradient(row, static_cast<T>(seen.log_prob)));
+  };
+  auto const do_row = [&](std::size_t row, std::size_t label, T* room) noexcept {
+    auto const* const x = static_cast<S const*>(logits[row]);
+    S* const target = d_logits[row];
+    if constexpr (std::same_as<S, T>) room = target;
+    if (keeps && room != nullptr) {
+      detail::block_references<T> references;
+      auto const seen = statistics ? detail::read_row<Arch, true, true>(x, vocabulary, label, room, &references)
+                                   : detail::read_row<Arch, false, true>(x, vocabulary, label, room, &references);
+      double const d = find_gradient(row, seen);
+      if (d == 0) {
+        std::fill_n(target, vocabulary, S{});
+      } else {
+        detail::scale_kept_row<Arch>(room, vocabulary, label, seen, d, references, target);
+      }
+      return;
+    }
+    auto const seen = statistics ? detail::read_row<Arch, true, false>(x, vocabulary, label)
+                                 : detail::read_row<Arch, false, false>(x, vocabulary, label);
+    detail::write_gradient_row<Arch>(x, vocabulary, label, seen.softmax, find_gradient(row, seen), target,
+                                     options.gradient);
+  };
+  detail::in_parts(logits.rows(), detail::rows_of_part(vocabulary), options.executor,
+                   [&](std::size_t begin, std::size_t end) noexcept {
+                     // 16-bit rows have no room for what is kept between the passes. Without memory for it, it is
+                     // computed twice.
+                     std::unique_ptr<T[]> room;
+                     if (keeps && !std::same_as<S, T>) room.reset(new (std::nothrow) T[vocabulary]);
+                     for (std::size_t row = begin; row < end; ++row) {
+                       if (std::int64_t const label = labels[row]; label != options.ignore_index) {
+                         do_row(row, static_cast<std::size_t>(label), room.get());
+                         continue;
+                       }
+                       detail::put_ignored(outputs, row);
+                       if (options.gradient == gradient_write::assign) std::fill_n(d_logits[row], vocabulary, S{});
+                     }
+                   });
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI

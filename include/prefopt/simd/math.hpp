@@ -91,22 +91,28 @@ PREFOPT_INLINE binary_parts<xsimd::batch<T, Arch>> split_binary(xsimd::batch<T, 
           bits_as<T>((bits & words(mask)) | words(one))};
 }
 
-/// exp(x) for x <= 0, and 0 for x < lowest; `lowest` is math_constants::exp_lowest or higher.
+/// exp(x) as mantissa * power, a power of two, for x <= 0; both are 0 for x < lowest, which is
+/// math_constants::exp_lowest or higher.
 template <batch V>
-PREFOPT_INLINE V exp_from(V const& x, V const& lowest) noexcept {
-  using T = typename V::value_type;
-  using constants = math_constants<T>;
-  // Adding and subtracting 1.5 * 2^mantissa_bits rounds to an integer n. With the bias added to it, too, the low bits
-  // of the sum are the exponent of 2^n. Multiplying by that, p keeps its NaN.
-  constexpr T shift = constants::round_shift + static_cast<T>(constants::exponent_bias);
-  V const shifted = fused(x, V(static_cast<T>(1.4426950408889634)), V(shift));
-  V const n = shifted - V(shift);
-  V const r = fused_negated(n, V(constants::ln2_low), fused_negated(n, V(constants::ln2_high), x));
-  V const p = V(T(1)) + fused(r * r, polynomial(r, constants::exp_tail), r);
-  V const power = bits_as<T>(bits_as<typename constants::bits>(shifted) << constants::mantissa_bits);
-  // Far below the range the shifted sum is meaningless.
-  return xsimd::select(x < lowest, V(T(0)), V(p * power));
-}
+struct exp_parts {
+  V mantissa, power;
+
+  PREFOPT_INLINE exp_parts(V const& x, V const& lowest) noexcept {
+    using T = typename V::value_type;
+    using constants = math_constants<T>;
+    // Adding and subtracting 1.5 * 2^mantissa_bits rounds to an integer n. With the bias added to it, too, the low bits
+    // of the sum are the exponent of 2^n.
+    constexpr T shift = constants::round_shift + static_cast<T>(constants::exponent_bias);
+    V const one(T(1)), shifted = fused(x, V(static_cast<T>(1.4426950408889634)), V(shift));
+    V const n = shifted - V(shift);
+    V const r = fused_negated(n, V(constants::ln2_low), fused_negated(n, V(constants::ln2_high), x));
+    V const scale = bits_as<T>(bits_as<typename constants::bits>(shifted) << constants::mantissa_bits);
+    // Far below the range either of the two is meaningless, and may be no number. NaN compares false: it stays.
+    auto const below = x < lowest;
+    mantissa = xsimd::select(below, V(T(0)), fused(fused(polynomial(r, constants::exp_tail), r, one), r, one));
+    power = xsimd::select(below, V(T(0)), scale);
+  }
+};
 
 }  // namespace detail
 
@@ -120,7 +126,8 @@ inline constexpr struct {
   template <lane V>
   PREFOPT_INLINE V operator()(V const& x) const noexcept {
     if constexpr (detail::batch<V>) {
-      return detail::exp_from(x, V(detail::math_constants<typename V::value_type>::exp_lowest));
+      detail::exp_parts<V> const parts{x, V(detail::math_constants<typename V::value_type>::exp_lowest)};
+      return parts.mantissa * parts.power;
     } else {
       using std::exp;
       return exp(x);
