@@ -22,6 +22,7 @@
 #include <prefopt/logprob/sequence.hpp>
 #include <prefopt/logprob/sequence_policy.hpp>
 #include <prefopt/logprob/token_logprobs.hpp>
+#include <prefopt/logprob/token_policy.hpp>
 #include <prefopt/logprob/token_rows.hpp>
 #include <prefopt/logprob/tokens.hpp>
 #include <prefopt/loss/any.hpp>

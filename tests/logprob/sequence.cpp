@@ -70,7 +70,7 @@ sums<typename Tokens::value_type> sums_of(Tokens const& tokens) {
 }
 
 template <class T>
-using row_major = Eigen::Array<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using as_rows = Eigen::Array<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 }  // namespace
 
@@ -105,8 +105,8 @@ TEMPLATE_TEST_CASE("any storage order, stride and mask type gives the same bits"
   ragged<T> const data;
   auto const expected = sums_of(data.dense());
 
-  row_major<T> rows = Eigen::Map<row_major<T> const>(data.log_prob.data(), sequences, width);
-  row_major<T> marks = Eigen::Map<row_major<T> const>(data.mask.data(), sequences, width);
+  as_rows<T> rows = Eigen::Map<as_rows<T> const>(data.log_prob.data(), sequences, width);
+  as_rows<T> marks = Eigen::Map<as_rows<T> const>(data.mask.data(), sequences, width);
   Eigen::Array<T, Eigen::Dynamic, Eigen::Dynamic> const columns_ = rows, column_marks = marks;
   Eigen::Array<bool, Eigen::Dynamic, Eigen::Dynamic> const flags = marks != T(0);
   Eigen::Array<std::uint8_t, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> const bytes =
@@ -257,9 +257,9 @@ TEMPLATE_TEST_CASE("each token gets its sequence's gradient, masked ones 0; accu
       Eigen::Array<T, Eigen::Dynamic, Eigen::Dynamic>::Constant(sequences, width, T(9));
   token_gradients(data.dense(), d, column_major);
   token_gradients(data.dense(), d, target);
-  CHECK((column_major == Eigen::Map<row_major<T>>(out.data(), sequences, width)).all());
+  CHECK((column_major == Eigen::Map<as_rows<T>>(out.data(), sequences, width)).all());
   token_gradients(data.dense(), d, column_major, gradient_write::accumulate);
-  CHECK((column_major == 2 * Eigen::Map<row_major<T>>(out.data(), sequences, width)).all());
+  CHECK((column_major == 2 * Eigen::Map<as_rows<T>>(out.data(), sequences, width)).all());
 
   std::vector<T> const flat(10, T(-1)), mask{1, 1, 1, 0, 1, 1, 1, 1, 1, 1}, two{T(2), T(3)};
   std::vector<int> const offsets{1, 5, 8};

@@ -305,3 +305,32 @@ TEST_CASE("float tokens and a pool") {
                                           .rejected = tokens_of(data.rejected, data.rejected_mask)})
                                  .loss) < 1e-6);
 }
+
+TEST_CASE("token log-probs as a policy's give what separate sides give, and groups take them, too") {
+  completions const data;
+  matrix_of both{2 * pairs_, width}, mask{2 * pairs_, width}, d = matrix_of::Constant(2 * pairs_, width, 7);
+  both << data.chosen, data.rejected;
+  mask << data.chosen_mask, data.rejected_mask;
+  token_policy<dense_tokens<double>> const policy{.tokens = tokens_of(both, mask), .d_tokens = d};
+
+  matrix_of d_chosen{pairs_, width}, d_rejected{pairs_, width};
+  report const apart =
+      evaluate(cpo{},
+               token_pair_batch<dense_tokens<double>>{.chosen = tokens_of(data.chosen, data.chosen_mask),
+                                                      .rejected = tokens_of(data.rejected, data.rejected_mask)},
+               {.d_chosen = d_chosen, .d_rejected = d_rejected});
+  report const together = evaluate(cpo{}, policy, {});
+  CHECK(together.loss == apart.loss);
+  CHECK((d.topRows(pairs_) == d_chosen).all());
+  CHECK((d.bottomRows(pairs_) == d_rejected).all());
+
+  std::vector<std::int64_t> const groups{0, 5, 7, 2 * pairs_};
+  Eigen::ArrayXd log_prob{2 * pairs_}, d_sequence{2 * pairs_};
+  report const ranked = evaluate(list_mle{}, policy, {.offsets = groups}, {.log_prob = log_prob});
+  report const by_sequence =
+      evaluate(list_mle{}, list_batch<double>{.logp = log_prob, .offsets = groups}, {.d_logp = d_sequence});
+  CHECK(ranked.loss == by_sequence.loss);
+  for (Eigen::Index i = 0; i < 2 * pairs_; ++i) {
+    CHECK((d.row(i) == (mask.row(i) != 0).select(matrix_of::Constant(1, width, d_sequence(i)), 0)).all());
+  }
+}

@@ -1,6 +1,7 @@
 #pragma once
 
 // What the README's fragments take for granted.
+#include <prefopt/adapter/eigen_product.hpp>
 #include <prefopt/prefopt.hpp>
 #include <span>
 #include <vector>
@@ -15,6 +16,12 @@ inline std::vector<float> my_rewards(8);
 inline std::vector<std::size_t> my_batch(8);
 inline prefopt::pair_batch<float> batch{
     .chosen = chosen, .rejected = rejected, .ref_chosen = ref_chosen, .ref_rejected = ref_rejected};
+
+inline constexpr std::size_t vocabulary = 100, width = 16;
+inline std::vector<float> logits(4 * 64 * vocabulary), hidden(4 * 64 * width), weight(vocabulary * width),
+    d_hidden(4 * 64 * width), d_weight(vocabulary * width);
+inline std::vector<float> ref_log_prob(4), rewards(4), log_prob(4 * 64), d_log_prob(4 * 64), entropy(4 * 64);
+inline std::vector<int> labels(4 * 64), sequence_offsets{0, 64, 128, 192, 256}, groups{0, 4};
 
 struct host_policy {
   template <class Batch>
@@ -46,3 +53,7 @@ void fragment_8();
 void fragment_9();
 void fragment_10();
 void fragment_11();
+void fragment_12();
+void fragment_13();
+void fragment_14();
+void fragment_15();

@@ -45,6 +45,11 @@
 #else
 #define PREFOPT_ISA_FMA
 #endif
+#if defined(__F16C__)
+#define PREFOPT_ISA_F16C _f16c
+#else
+#define PREFOPT_ISA_F16C
+#endif
 #if defined(__BMI2__)
 #define PREFOPT_ISA_BMI _bmi2
 #else
@@ -69,12 +74,12 @@
 #define PREFOPT_ERRORS aborts
 #endif
 
-#define PREFOPT_JOIN_EXPANDED(major, minor, isa, fma, bmi, vbmi, fp16, errors) \
-  v##major##_##minor##_##isa##fma##bmi##vbmi##fp16##_##errors
+#define PREFOPT_JOIN_EXPANDED(major, minor, isa, fma, f16c, bmi, vbmi, fp16, errors) \
+  v##major##_##minor##_##isa##fma##f16c##bmi##vbmi##fp16##_##errors
 #define PREFOPT_JOIN(...) PREFOPT_JOIN_EXPANDED(__VA_ARGS__)
-#define PREFOPT_ABI                                                                                         \
-  PREFOPT_JOIN(PREFOPT_VERSION_MAJOR, PREFOPT_VERSION_MINOR, PREFOPT_ISA, PREFOPT_ISA_FMA, PREFOPT_ISA_BMI, \
-               PREFOPT_ISA_VBMI, PREFOPT_ISA_FP16, PREFOPT_ERRORS)
+#define PREFOPT_ABI                                                                                          \
+  PREFOPT_JOIN(PREFOPT_VERSION_MAJOR, PREFOPT_VERSION_MINOR, PREFOPT_ISA, PREFOPT_ISA_FMA, PREFOPT_ISA_F16C, \
+               PREFOPT_ISA_BMI, PREFOPT_ISA_VBMI, PREFOPT_ISA_FP16, PREFOPT_ERRORS)
 
 #if defined(__GNUC__) || defined(__clang__)
 #define PREFOPT_INLINE inline __attribute__((always_inline))

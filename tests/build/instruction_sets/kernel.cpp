@@ -52,6 +52,24 @@ std::uint64_t hash_of_work() {
   prefopt::token_gradients(tokens, sums, {back.data(), 7, 143});
   mix(hash, sums);
   mix(hash, back);
+
+  // The same numbers as logits, as they are and in 16 bits.
+  auto const through_logits = [&](auto convert) {
+    using stored = decltype(convert(T(0)));
+    std::vector<stored> logits, d_logits(n);
+    for (T const x : a) logits.push_back(convert(x));
+    std::vector<int> const labels(7, 5);
+    std::vector<double> mean(1);
+    prefopt::logit_policy<stored> const policy{.logits = {logits.data(), 6, 143},
+                                               .tokens = {.labels = {labels.data(), 6}, .tokens_per_sequence = 3},
+                                               .d_logits = {d_logits.data(), 6, 143}};
+    mean[0] = prefopt::evaluate(prefopt::cpo{}, policy, {}).loss;
+    mix(hash, mean);
+    mix(hash, d_logits);
+  };
+  through_logits([](T x) { return x; });
+  through_logits([](T x) { return prefopt::bfloat16{static_cast<float>(x)}; });
+  through_logits([](T x) { return prefopt::float16{static_cast<float>(x)}; });
   return hash;
 }
 
