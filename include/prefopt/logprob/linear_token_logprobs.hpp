@@ -116,13 +116,14 @@ class linear_work {
       if (labels[row] != options.ignore_index) rows_.push_back(row);
     }
     std::size_t const vocabulary = head.weight.rows(), width = head.weight.columns();
-    std::size_t const beside_a_row = bytes_a_row(head);
-    std::size_t const left = options.memory_budget - beside_a_row;
+    std::size_t const row_bytes = std::max<std::size_t>(1, bytes_a_row(head));
+    std::size_t const left = options.memory_budget - bytes_a_row(head);
     // An eighth of the memory for the weights that are converted at a time.
-    weights_at_once_ =
-        converts_weight ? std::clamp<std::size_t>(left / 8 / (width * sizeof(T) + 1), 1, vocabulary) : vocabulary;
+    weights_at_once_ = converts_weight ? std::clamp<std::size_t>(left / 8 / (width * sizeof(T) + 1), 1,
+                                                                 std::max<std::size_t>(1, vocabulary))
+                                       : vocabulary;
     while (weights_at_once_ > 1 && bytes_beside(head, gradients, weights_at_once_) > left) weights_at_once_ /= 2;
-    std::size_t const most = (options.memory_budget - bytes_beside(head, gradients, weights_at_once_)) / beside_a_row;
+    std::size_t const most = (options.memory_budget - bytes_beside(head, gradients, weights_at_once_)) / row_bytes;
     std::size_t const chunks = std::max<std::size_t>(1, (rows_.size() + most - 1) / std::max<std::size_t>(most, 1));
     rows_at_once_ = std::max<std::size_t>(1, (rows_.size() + chunks - 1) / chunks);
     if (rows_.empty()) return;
