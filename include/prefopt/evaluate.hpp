@@ -42,6 +42,15 @@ report evaluate_with(L const& loss, pair_batch<T> const& batch, pair_outputs<T> 
   }
 }
 
+template <evaluable_pair_loss L>
+bool needs(L const& loss, columns which) {
+  if constexpr (is_erased_pair_loss<L>) {
+    return loss.needs(which);
+  } else {
+    return contains(traits_of<L>.needs, which);
+  }
+}
+
 template <evaluable_list_loss L>
 bool needs(L const& loss, columns which) {
   if constexpr (is_erased_list_loss<L>) {

@@ -38,17 +38,11 @@ class pair_step {
   &&(pair_reference<Reference, Batch, T>)report
       forward(L const& loss, Policy& policy, Reference& reference, Batch const& batch,
               pair_columns<T> const& extra = {}, options options = {}) {
-    auto const needs = [&](columns which) {
-      if constexpr (is_erased_pair_loss<L>) {
-        return loss.needs(which);
-      } else {
-        return contains(detail::traits_of<L>.needs, which);
-      }
-    };
     std::size_t const n = std::size(batch);
     for (auto* column : {&chosen_, &rejected_, &d_chosen_, &d_rejected_, &loss_}) column->resize(n);
-    for (auto* column : {&ref_chosen_, &ref_rejected_}) column->resize(needs(columns::reference) ? n : 0);
-    for (auto* column : {&chosen_length_, &rejected_length_}) column->resize(needs(columns::length) ? n : 0);
+    for (auto* column : {&ref_chosen_, &ref_rejected_}) column->resize(detail::needs(loss, columns::reference) ? n : 0);
+    for (auto* column : {&chosen_length_, &rejected_length_})
+      column->resize(detail::needs(loss, columns::length) ? n : 0);
     posterior_.resize(writes_posterior(loss) ? n : 0);
     policy.log_probs(batch, pair_log_probs<T>{chosen_, rejected_, chosen_length_, rejected_length_});
     if (!ref_chosen_.empty()) reference.log_probs(batch, pair_log_probs<T>{ref_chosen_, ref_rejected_, {}, {}});

@@ -52,11 +52,10 @@ struct sequence_values {
 };
 
 /// Log-probs of the policy's sequences, and of the reference's, all checks of both first.
-template <class P, class Reference, class T>
-sequence_values<T> read_sequences(P const& policy, typename P::state& kept, Reference const& reference,
+template <class L, class P, class Reference, class T>
+sequence_values<T> read_sequences(L const& loss, P const& policy, typename P::state& kept, Reference const& reference,
                                   column<T> const& ref_log_prob, output<T> const& log_prob, output<T> const& length,
                                   options const& options) {
-  policy.check("evaluate", options.gradient);
   std::size_t const n = policy.sequences();
   auto const check_size = [&](char const* name, std::size_t size) {
     if (size == 0 || size == n) return;
@@ -75,10 +74,15 @@ sequence_values<T> read_sequences(P const& policy, typename P::state& kept, Refe
     if (reference.sequences() != n) {
       fail_evaluate("the reference has " + text(reference.sequences()) + " sequences, the policy has " + text(n));
     }
+    if (reference.wants_gradient())
+      fail_evaluate("the reference has a gradient to be written, which is never computed");
     typename Reference::state unused;
     values.ref_log_prob.resize(n);
     reference.log_probs(unused, {.log_prob = values.ref_log_prob}, options.executor);
   } else {
+    if (ref_log_prob.empty() && n != 0 && needs(loss, columns::reference)) {
+      fail_evaluate("the loss needs ref_log_prob or a reference policy, and neither is given");
+    }
     for (std::size_t i = 0; i < ref_log_prob.size(); ++i) values.ref_log_prob.push_back(ref_log_prob[i]);
   }
   policy.log_probs(kept, {.log_prob = values.log_prob, .length = values.length}, options.executor);
@@ -142,10 +146,11 @@ std::vector<T> gathered(std::vector<T> const& values, std::vector<std::size_t> c
 template <class L, class P, class Reference, class T>
 report evaluate_policy_pairs(L const& loss, P const& policy, Reference const& reference, policy_pairs<T> const& batch,
                              policy_pair_outputs<T> const& outputs, options const& options) {
+  policy.check("evaluate", options.gradient);
   typename P::state kept;
   paired_sequences const pairs{batch.chosen, batch.rejected, policy.sequences()};
   auto const values =
-      read_sequences(policy, kept, reference, batch.ref_log_prob, outputs.log_prob, outputs.length, options);
+      read_sequences(loss, policy, kept, reference, batch.ref_log_prob, outputs.log_prob, outputs.length, options);
   auto const chosen = gathered(values.log_prob, pairs.chosen), rejected = gathered(values.log_prob, pairs.rejected),
              ref_chosen = gathered(values.ref_log_prob, pairs.chosen),
              ref_rejected = gathered(values.ref_log_prob, pairs.rejected),
@@ -187,9 +192,15 @@ report evaluate_policy_pairs(L const& loss, P const& policy, Reference const& re
 template <class L, class P, class Reference, class T>
 report evaluate_policy_groups(L const& loss, P const& policy, Reference const& reference, policy_groups<T> const& batch,
                               policy_group_outputs<T> const& outputs, options const& options) {
+  policy.check("evaluate", options.gradient);
+  std::int64_t const last = batch.offsets.empty() ? -1 : batch.offsets[batch.offsets.size() - 1];
+  if (last < 0 || static_cast<std::uint64_t>(last) != policy.sequences()) {
+    fail_evaluate((last < 0 ? "offsets is empty or ends below 0" : "offsets ends at " + std::to_string(last)) +
+                  ", the policy has " + text(policy.sequences()) + " sequences");
+  }
   typename P::state kept;
   auto const values =
-      read_sequences(policy, kept, reference, batch.ref_log_prob, outputs.log_prob, outputs.length, options);
+      read_sequences(loss, policy, kept, reference, batch.ref_log_prob, outputs.log_prob, outputs.length, options);
   bool const measured = needs(loss, columns::length) || (batch.per_token && reads(loss, columns::length));
   if (!measured && options.empty != on_invalid::propagate) {
     for (std::size_t i = 0; i < values.length.size(); ++i) {

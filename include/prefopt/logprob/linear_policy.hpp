@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <prefopt/logprob/linear_token_logprobs.hpp>
 #include <prefopt/logprob/sequence_policy.hpp>
 #include <string_view>
@@ -18,7 +19,7 @@ template <class U, class Product>
 struct linear_policy {
   using value_type = detail::computed_of<U>;
   struct state {
-    detail::linear_work<U, Product> work;
+    std::optional<detail::linear_work<U, Product>> work;
     std::vector<detail::row_softmax<value_type>> softmax;
   };
 
@@ -39,10 +40,10 @@ struct linear_policy {
   }
 
   void log_probs(state& kept, sequence_outputs<value_type> const& outputs, executor const& run) const {
-    kept.work = {head, tokens.labels, gradients, with(run, gradient_write::assign), product};
+    kept.work.emplace(head, tokens.labels, gradients, with(run, gradient_write::assign), product);
     std::vector<double> log_prob(tokens.labels.size());
     kept.softmax.resize(wants_gradient() ? tokens.labels.size() : 0);
-    kept.work.template forward<false>([&](std::size_t row, detail::row_result<value_type> const& seen) noexcept {
+    kept.work->template forward<false>([&](std::size_t row, detail::row_result<value_type> const& seen) noexcept {
       log_prob[row] = seen.log_prob;
       if (!kept.softmax.empty()) kept.softmax[row] = seen.softmax;
     });
@@ -51,7 +52,7 @@ struct linear_policy {
 
   void backward(state& kept, column<value_type> const& d_log_prob, gradient_write how, executor const&) const {
     auto const d = detail::spread_over_rows(tokens, d_log_prob);
-    kept.work.backward(
+    kept.work->backward(
         how, [&](std::size_t row) noexcept { return kept.softmax[row]; },
         [&](std::size_t row) noexcept { return d[row]; });
   }

@@ -58,8 +58,6 @@ class linear_work {
   using factor = factor_of<Product, U>;
   static_assert(matrix_product<Product, factor, factor, T>, "the product does not multiply this type");
 
-  linear_work() = default;
-
   /// Everything that can be wrong is found here.
   static void check(std::string_view where, linear_head<U> const& head, column<std::int64_t> const& labels,
                     linear_gradients<T> const& gradients, linear_options const& options) {
@@ -89,6 +87,9 @@ class linear_work {
     if (gradients.weight.given()) {
       check_target(where, "gradient weight", gradients.weight, vocabulary, head.weight.columns(), "weight");
       check_apart("gradient weight", gradients.weight);
+    }
+    if (gradients.hidden.given() && gradients.weight.given() && overlap(gradients.hidden, gradients.weight)) {
+      fail(where, "gradient hidden overlaps gradient weight");
     }
     if (!gradients.bias.empty() && gradients.bias.size() != vocabulary) {
       fail(where,

@@ -11,7 +11,7 @@ namespace prefopt::inline PREFOPT_ABI {
 
 /// A policy's logits for a batch of sequences, and where the loss's gradient by them goes. Row i predicts labels[i]:
 /// a host whose row t predicts token t + 1 shifts its labels by one. U is float, double or a 16-bit type.
-///     memory     16 to 24 bytes a token beyond the logits
+///     memory     25 bytes a token beyond the logits
 ///     errors     as token_logprobs; offsets that do not span the rows
 template <class U>
 struct logit_policy {
