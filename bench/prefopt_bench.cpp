@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdint>
-#include <memory>
 #include <prefopt/prefopt.hpp>
 #include <random>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "compiler_name.hpp"
+#include "linear_benchmarks.hpp"
+#include "take_turns.hpp"
+#include "token_logprobs_benchmarks.hpp"
 
 // pair/<loss>/<f32|f64>/<n>: a call of evaluate with value, both gradients and the report, on n pairs.
 //     pairs_per_second  pairs / time of the call
@@ -17,13 +20,25 @@
 // takes rewards; pro_plain is pro without temperatures on groups that come best first.
 //     candidates_per_second
 //     of_dpo_pair       time of pair/dpo on as many pairs as there are candidates / time of the call
-// In both
+// token_logprobs/<forward|backward|forward_backward_inplace>/<f32|bf16|f16>/V:<v>: log-probs of the labels, the
+// gradient from a saved log-sum-exp, or both over the logits; 512 MiB of logits, or /in_cache so few that they stay
+// there; N(0, 1). /threads:2 does the same on two threads, its limit too.
+//     logits_per_second
+//     log_prob_ulp      the largest error of a log-prob, in units of float's last place; log_prob_ulp_<rows> for rows
+//     of
+//                       one kind (log_prob_error.hpp)
+//     of_one_thread     time on one thread / time on two
+// linear/<forward|step>/<f32|bf16>/<eigen|cblas|onednn>/tokens:<n>/H:<h>/V:<v>/MiB:<budget>: DPO from hidden states and
+// the output matrix: the value, or with the gradients of both, on one thread; 4 sequences.
+//     logits_per_second, where no logit is ever stored beyond the budget
+//     of_products       time of the matrix products by themselves, all logits at once / time of the call
+//     extra_MiB         resident memory at its peak during the call, less that before
+//     all_logits_MiB    the same of the products by themselves, with what they need
+// In all but linear
 //     of_limit          time of the limit / time of the call, the median over the run, in which the two take turns; the
-//                       limit only reads the same inputs and writes the same outputs, with the same lanes
+//                       limit only reads the same inputs and writes the same outputs
 
 namespace {
-
-using clock_type = std::chrono::steady_clock;
 
 template <class T>
 struct pair_data {
@@ -93,45 +108,6 @@ void limit(std::vector<T const*> const& in, std::array<T*, Outputs> const& out, 
     default:
       return read_and_write<7>(in, out, n);
   }
-}
-
-double seconds_since(clock_type::time_point start) {
-  return std::chrono::duration<double>(clock_type::now() - start).count();
-}
-
-double middle_of(std::vector<double>& values) {
-  auto const middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
-/// Times the call, and the others in turn with it, so that a machine that drifts drifts for all.
-template <class Call, class... Other>
-void take_turns(benchmark::State& state, std::size_t size, char const* rate, Call const& call,
-                std::pair<char const*, Other> const&... others) {
-  // Long enough for the clock at small sizes.
-  std::size_t const repeats = std::max<std::size_t>(1, 65536 / size);
-  auto const seconds_of = [&](auto const& work) {
-    auto const start = clock_type::now();
-    for (std::size_t i = 0; i < repeats; ++i) {
-      work();
-      benchmark::ClobberMemory();
-    }
-    return seconds_since(start);
-  };
-  double call_seconds = 0;
-  std::array<std::vector<double>, sizeof...(Other)> ratios;
-  while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(repeats))) {
-    state.PauseTiming();
-    std::array<double, sizeof...(Other)> const other_seconds{seconds_of(others.second)...};
-    state.ResumeTiming();
-    double const seconds = seconds_of(call);
-    call_seconds += seconds;
-    for (std::size_t i = 0; i < ratios.size(); ++i) ratios[i].push_back(other_seconds[i] / seconds);
-  }
-  state.counters[rate] = static_cast<double>(size) * static_cast<double>(state.iterations()) / call_seconds;
-  std::size_t i = 0;
-  ((state.counters[others.first] = middle_of(ratios[i++])), ...);
 }
 
 template <class L, class T>
@@ -206,9 +182,7 @@ void add_pair_benchmarks() {
   auto const add = [](char const* type, auto* function) {
     auto* const family =
         benchmark::RegisterBenchmark(("pair/" + prefopt::detail::name_of<L>() + '/' + type).c_str(), function);
-    for (std::int64_t const n : {std::int64_t{64}, std::int64_t{4096}, std::int64_t{1} << 20, std::int64_t{1} << 23}) {
-      family->Arg(n);
-    }
+    for (std::int64_t const n : {64, 4096, 1 << 16, 1 << 20, 1 << 23}) family->Arg(n);
   };
   add("f32", &pair<L, float>);
   add("f64", &pair<L, double>);
@@ -240,9 +214,12 @@ int main(int argc, char** argv) {
   prefopt::list_losses::for_each([]<class L> { add_list_benchmarks(prefopt::detail::name_of<L>(), L{}); });
   add_list_benchmarks("pro_plain", prefopt::pro{.temperatures = false}, true);
   add_list_benchmarks("pro_plain_by_reward", prefopt::pro{.temperatures = false});
+  add_token_logprobs_benchmarks();
+  add_linear_benchmarks();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::AddCustomContext("instruction_set", xsimd::default_arch::name());
+  benchmark::AddCustomContext("compiler", compiler_name);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
 }

@@ -23,5 +23,6 @@ install_missing_packages() {
 # What the programs are built with.
 program_packages=(g++ cmake make libxsimd-dev libeigen3-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libcsv-dev
                   liblbfgs-dev gnuplot-nox)
-# What the tests and benchmarks need besides; clang with its sanitizers as the second compiler.
-test_packages=(catch2 libbenchmark-dev clang libclang-rt-dev)
+# What the tests and benchmarks need besides; clang with its sanitizers as the second compiler; a BLAS and oneDNN for the
+# products that go through them. The comparison with PyTorch is built where libtorch-dev is installed.
+test_packages=(catch2 libbenchmark-dev clang libclang-rt-dev libopenblas-dev libdnnl-dev)

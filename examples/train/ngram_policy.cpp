@@ -1,19 +1,28 @@
 #include "ngram_policy.hpp"
 
-#include <cmath>
+#include <algorithm>
+#include <prefopt/logprob/token_logprobs.hpp>
 
 namespace {
 
 /// Does not occur in UTF-8.
 constexpr unsigned char end_mark = 0xff;
 
+/// The tables are larger than the cache, and which of their columns comes next is known long before: fetched early,
+/// they do not have to be waited for.
+void fetch(auto const& column) {
+  constexpr Eigen::Index cache_line = 64 / sizeof(float), lines = 4;  // the processor itself goes on from there
+  for (Eigen::Index i = 0; i < lines; ++i) __builtin_prefetch(column.data() + i * cache_line);
+}
+
 }  // namespace
 
 ngram_policy::ngram_policy(std::span<candidate const> candidates)
     : candidates_{candidates},
-      weights_{table::Zero(symbols, Eigen::Index{1} << hash_bits)},
+      weights_{table::Zero(alphabet, Eigen::Index{1} << hash_bits)},
       squares_{weights_},
-      gradient_{symbols, 1024},
+      gradient_{alphabet, 1024},
+      logits_{alphabet, rows_at_once},
       place_(static_cast<std::size_t>(weights_.cols()), -1) {}
 
 ngram_policy::contexts ngram_policy::contexts_of(std::uint64_t text_before) {
@@ -29,80 +38,105 @@ ngram_policy::contexts ngram_policy::contexts_of(std::uint64_t text_before) {
   return rows;
 }
 
-/// Calls visit(contexts, symbol) for each byte of the completion and for the end mark.
-template <class Visit>
-void ngram_policy::for_each_symbol(candidate const& text, Visit visit) {
+void ngram_policy::read(candidate const& text) {
   auto [prompt, completion] = text;
   std::uint64_t text_before = 0;
-  auto const read = [&](unsigned char symbol) { text_before = text_before << 8 | symbol; };
+  auto const read_byte = [&](unsigned char symbol) { text_before = text_before << 8 | symbol; };
   if (prompt.size() > sizeof text_before) prompt.remove_prefix(prompt.size() - sizeof text_before);
-  for (char const c : prompt) read(static_cast<unsigned char>(c));
-  for (char const c : completion) {
-    auto const symbol = static_cast<unsigned char>(c);
-    visit(contexts_of(text_before), symbol);
-    read(symbol);
+  for (char const c : prompt) read_byte(static_cast<unsigned char>(c));
+  contexts_.clear();
+  symbols_.clear();
+  auto const add = [&](unsigned char symbol) {
+    contexts_.push_back(contexts_of(text_before));
+    symbols_.push_back(symbol);
+    read_byte(symbol);
+  };
+  for (char const c : completion) add(static_cast<unsigned char>(c));
+  add(end_mark);
+}
+
+/// Calls use(logits, symbols, contexts) for the rows of a text, one a symbol, so many at a time as stay in the cache.
+template <class Use>
+void ngram_policy::for_each_chunk(candidate const& text, Use use) {
+  read(text);
+  for (std::size_t begin = 0; begin < symbols_.size(); begin += rows_at_once) {
+    std::size_t const rows = std::min(rows_at_once, symbols_.size() - begin);
+    std::span const chunk = std::span<contexts const>{contexts_}.subspan(begin, rows);
+    for (std::size_t row = 0; row < rows; ++row) {
+      static_assert(std::tuple_size_v<contexts> == 5);
+      if (begin + row + 1 < contexts_.size()) {
+        for (Eigen::Index const context : contexts_[begin + row + 1]) fetch(weights_.col(context));
+      }
+      auto const& at = chunk[row];
+      logits_.col(static_cast<Eigen::Index>(row)) =
+          weights_.col(at[0]) + weights_.col(at[1]) + weights_.col(at[2]) + weights_.col(at[3]) + weights_.col(at[4]);
+    }
+    use(prefopt::row_major<float>{logits_.data(), rows, alphabet}, std::span{symbols_}.subspan(begin, rows), chunk);
   }
-  visit(contexts_of(text_before), end_mark);
 }
 
-ngram_policy::distribution ngram_policy::logits(contexts const& at) const {
-  distribution sum = weights_.col(at[0]);
-  for (std::size_t i = 1; i < at.size(); ++i) sum += weights_.col(at[i]);
-  return sum - sum.maxCoeff();
-}
-
-double ngram_policy::log_prob(candidate const& text) const {
-  double sum = 0;
-  for_each_symbol(text, [&](contexts const& at, unsigned char symbol) {
-    distribution const z = logits(at);
-    sum += static_cast<double>(z[symbol] - std::log(z.exp().sum()));
-  });
-  return sum;
-}
-
-void ngram_policy::log_probs(std::span<std::size_t const> batch, prefopt::list_log_probs<double> const& out) const {
+void ngram_policy::log_probs(std::span<std::size_t const> batch, prefopt::list_log_probs<double> const& out) {
+  log_sum_exp_.clear();
+  std::array<float, rows_at_once> log_prob;
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    candidate const& text = candidates_[batch[i]];
-    out.logp[i] = log_prob(text);
-    if (!out.length.empty()) out.length[i] = static_cast<double>(text.completion.size() + 1);
+    double sum = 0;
+    for_each_chunk(candidates_[batch[i]], [&](auto const& logits, auto const& symbols, auto const&) {
+      std::size_t const rows = symbols.size(), done = log_sum_exp_.size();
+      log_sum_exp_.resize(done + rows);
+      prefopt::token_logprobs(
+          logits, symbols,
+          {.log_prob = std::span{log_prob}.first(rows), .log_sum_exp = std::span{log_sum_exp_}.subspan(done)});
+      for (float const token : std::span{log_prob}.first(rows)) sum += static_cast<double>(token);
+    });
+    out.logp[i] = sum;
+    if (!out.length.empty()) out.length[i] = static_cast<double>(symbols_of(candidates_[batch[i]]));
   }
 }
 
-Eigen::Index ngram_policy::gradient_column(Eigen::Index row) {
+void ngram_policy::add_gradient(Eigen::Index row, Eigen::Index logits_column) {
+  auto const d_logits = logits_.col(logits_column);
   Eigen::Index& place = place_[static_cast<std::size_t>(row)];
-  if (place < 0) {
-    place = static_cast<Eigen::Index>(touched_.size());
-    touched_.push_back(row);
-    if (place == gradient_.cols()) gradient_.conservativeResize(Eigen::NoChange, 2 * place);
-    gradient_.col(place).setZero();
+  if (place >= 0) {
+    gradient_.col(place) += d_logits;
+    return;
   }
-  return place;
-}
-
-/// The gradient of log softmax by the logits is one at the symbol, less the probabilities.
-void ngram_policy::add_gradient(candidate const& text, float d) {
-  if (d == 0) return;
-  for_each_symbol(text, [&](contexts const& at, unsigned char symbol) {
-    distribution by_logits = logits(at).exp();
-    by_logits *= -d / by_logits.sum();
-    by_logits[symbol] += d;
-    for (Eigen::Index const row : at) gradient_.col(gradient_column(row)) += by_logits;
-  });
+  place = static_cast<Eigen::Index>(touched_.size());
+  touched_.push_back(row);
+  if (place == gradient_.cols()) gradient_.conservativeResize(Eigen::NoChange, 2 * place);
+  gradient_.col(place) = d_logits;
 }
 
 void ngram_policy::backward(std::span<std::size_t const> batch, prefopt::list_gradients<double> const& gradients) {
+  std::span<double const> log_sum_exp = log_sum_exp_;
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    add_gradient(candidates_[batch[i]], static_cast<float>(gradients.logp[i]));
+    candidate const& text = candidates_[batch[i]];
+    auto const d = static_cast<float>(gradients.logp[i]);
+    if (d != 0) {
+      std::size_t done = 0;
+      for_each_chunk(text, [&](auto const& logits, auto const& symbols, auto const& chunk) {
+        std::size_t const rows = symbols.size();
+        prefopt::token_logprob_gradients(logits, symbols, log_sum_exp.subspan(done, rows), {&d, rows, 0}, logits);
+        done += rows;
+        for (std::size_t row = 0; row < rows; ++row) {
+          for (Eigen::Index const context : chunk[row]) add_gradient(context, static_cast<Eigen::Index>(row));
+        }
+      });
+    }
+    log_sum_exp = log_sum_exp.subspan(symbols_of(text));
   }
 }
 
 void ngram_policy::update(double rate) {
-  constexpr float tiny = 1e-12f;  // keeps 0 / 0 out where there never was a gradient
+  constexpr float tiny = 1e-24f;  // keeps 0 * infinity out where there never was a gradient
   for (std::size_t place = 0; place < touched_.size(); ++place) {
     Eigen::Index const row = touched_[place];
+    if (place + 1 < touched_.size()) {
+      fetch(weights_.col(touched_[place + 1]));
+      fetch(squares_.col(touched_[place + 1]));
+    }
     auto const gradient = gradient_.col(static_cast<Eigen::Index>(place));
     squares_.col(row) += gradient.square();
-    weights_.col(row) -= static_cast<float>(rate) * gradient / (squares_.col(row).sqrt() + tiny);
+    weights_.col(row) -= static_cast<float>(rate) * gradient * (squares_.col(row) + tiny).rsqrt();
     place_[static_cast<std::size_t>(row)] = -1;
   }
   touched_.clear();

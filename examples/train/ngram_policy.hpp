@@ -22,9 +22,11 @@ class ngram_policy {
   /// Keeps views of the candidates.
   explicit ngram_policy(std::span<candidate const> candidates);
 
-  void log_probs(std::span<std::size_t const> batch, prefopt::list_log_probs<double> const& out) const;
+  /// Keeps the log-sum-exp of every row of logits for `backward`, which makes the logits themselves once more: so
+  /// memory is a number a byte of text.
+  void log_probs(std::span<std::size_t const> batch, prefopt::list_log_probs<double> const& out);
 
-  /// Adds to the gradient for the next `update`.
+  /// Of the batch that log_probs had last. Adds to the gradient for the next `update`.
   void backward(std::span<std::size_t const> batch, prefopt::list_gradients<double> const& gradients);
 
   /// One step of AdaGrad (Duchi, Hazan and Singer 2011).
@@ -37,26 +39,28 @@ class ngram_policy {
   std::vector<std::span<float>> state();
 
  private:
-  static constexpr Eigen::Index symbols = 256;
+  static constexpr std::size_t alphabet = 256, rows_at_once = 128;
   static constexpr int hash_bits = 13;
   static constexpr std::array<std::size_t, 5> context_bytes{0, 1, 2, 3, 5};
-  using distribution = Eigen::Array<float, symbols, 1>;
-  using table = Eigen::Array<float, symbols, Eigen::Dynamic>;
+  using table = Eigen::Array<float, alphabet, Eigen::Dynamic>;
   using contexts = std::array<Eigen::Index, context_bytes.size()>;
 
-  template <class Visit>
-  static void for_each_symbol(candidate const& text, Visit visit);
   static contexts contexts_of(std::uint64_t text_before);
+  static std::size_t symbols_of(candidate const& text) { return text.completion.size() + 1; }
 
-  /// The logits less the largest of them.
-  distribution logits(contexts const& at) const;
-  double log_prob(candidate const& text) const;
-  void add_gradient(candidate const& text, float d);
-  Eigen::Index gradient_column(Eigen::Index row);
+  /// The symbols of a completion, the end mark the last, and their contexts to symbols_ and contexts_.
+  void read(candidate const& text);
+  template <class Use>
+  void for_each_chunk(candidate const& text, Use use);
+  void add_gradient(Eigen::Index row, Eigen::Index logits_column);
 
   std::span<candidate const> candidates_;
-  table weights_;                              ///< one column of logits for each row of the hash table
-  table squares_;                              ///< AdaGrad's sums of squared gradients
-  table gradient_;                             ///< of the columns that the present batch touches
+  table weights_;   ///< one column of logits for each row of the hash table
+  table squares_;   ///< AdaGrad's sums of squared gradients
+  table gradient_;  ///< of the columns that the present batch touches
+  table logits_;    ///< a column, which is the library's row, for each symbol of a chunk
+  std::vector<contexts> contexts_;
+  std::vector<std::int32_t> symbols_;
+  std::vector<double> log_sum_exp_;
   std::vector<Eigen::Index> touched_, place_;  ///< which those are; where each is in `gradient_`, or -1
 };

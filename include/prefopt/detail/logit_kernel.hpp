@@ -183,11 +183,17 @@ PREFOPT_NOINLINE row_result<T> read_row(U const* row, std::size_t size, std::siz
     }
   }
   double const t = static_cast<double>(label_logit) - static_cast<double>(reference), power = std::exp(t);
-  // Where the label has most of the probability, log(1 + x) keeps what is left of it.
-  double const all = sums.powers + power, rest = std::log1p(sums.powers / power);
-  bool const most = sums.powers < power;
-  result.softmax = {reference, most ? t + rest : std::log(all)};
-  result.log_prob = most ? 0 - rest : t - result.softmax.log_sum;
+  double const all = sums.powers + power;
+  result.softmax.reference = reference;
+  if (sums.powers < power) {
+    // The label has most of the probability: log(1 + x) keeps what is left of it.
+    double const rest = std::log1p(sums.powers / power);
+    result.softmax.log_sum = t + rest;
+    result.log_prob = 0 - rest;
+  } else {
+    result.softmax.log_sum = std::log(all);
+    result.log_prob = t - result.softmax.log_sum;
+  }
   if constexpr (Statistics) {
     double const weighted = sums.weighted + (power > 0 ? t * power : 0);
     result.entropy = result.softmax.log_sum - weighted / all;

@@ -1,0 +1,151 @@
+#!/bin/bash
+# Tests of the programs here: test_bench.sh CASE BUILD_DIR/bench SCRATCH
+# The cases are the functions below; 77 where what is tested has not been built.
+set -u
+
+case_name=$1 programs=$2 scratch=$3/$1
+rm -rf "$scratch"
+mkdir -p "$scratch"
+cd "$scratch" || exit 1
+
+failures=0
+fail() {
+  echo "FAILED: $*"
+  failures=$((failures + 1))
+}
+
+# measures PROGRAM PATTERN COUNTER...: some cases are measured, and all have these counters.
+measures() {
+  local program=$1 pattern=$2 cases counter
+  shift 2
+  "$programs/$program" --benchmark_filter="$pattern" --benchmark_min_time=0.001 --benchmark_format=json >out 2>err ||
+    fail "$program $pattern: exit status $?: $(cat err)"
+  cases=$(grep -c '"run_name"' out)
+  ((cases > 0)) || fail "$program $pattern: no such case"
+  for counter in "$@"; do
+    (($(grep -cE "\"$counter\": [0-9.e+-]+,?$" out) == cases)) || fail "$program $pattern: not a $counter in every case"
+  done
+}
+
+families() {
+  measures prefopt_bench '^pair/dpo/f32/64$' pairs_per_second of_limit
+  measures prefopt_bench '^list/plackett_luce/f32/K:4/1024$' candidates_per_second of_limit of_dpo_pair
+  measures prefopt_bench '^token_logprobs/f.*/in_cache$' logits_per_second of_limit log_prob_ulp log_prob_ulp_one_hot
+  measures prefopt_bench '^token_logprobs/backward/.*/in_cache$' logits_per_second of_limit
+  measures prefopt_bench '^token_logprobs/.*/in_cache/threads:2$' logits_per_second of_limit of_one_thread
+  measures prefopt_bench '^linear/.*/tokens:64/' logits_per_second of_products extra_MiB all_logits_MiB
+}
+
+torch_families() {
+  [[ -x $programs/prefopt_bench_torch ]] || exit 77
+  measures prefopt_bench_torch '^pair/dpo/f32/64$' pairs_per_second
+  measures prefopt_bench_torch '^token_logprobs/.*/in_cache$' logits_per_second log_prob_ulp
+}
+
+# Log-probs are as exact as the library promises: 2 ULP, and of the rows here 2 + |log(1 - p)| < 12 at most.
+accuracy() {
+  measures prefopt_bench '^token_logprobs/f.*/in_cache$' log_prob_ulp
+  awk '/"log_prob_ulp": / { gsub(",", ""); if (!($2 <= 12)) { print "FAILED: " $0; bad = 1 } } END { exit bad }' out ||
+    fail "a log-prob is off"
+}
+
+# stand_in NAME RATE...: a benchmark program in build/bench that has one case, logs its runs and gives one rate after
+# the other.
+stand_in() {
+  local name=$1 case=$2
+  shift 2
+  mkdir -p build/bench
+  printf '%s\n' "$@" >"rates_$name"
+  cat >"build/bench/$name" <<END
+#!/bin/bash
+if [[ \$1 == --benchmark_list_tests ]]; then echo "$case"; exit; fi
+echo $name >>"$scratch/order"
+read -r rate <"$scratch/rates_$name"
+sed -i 1d "$scratch/rates_$name"
+echo '{"context": {"date": "2001-02-03T04:05:06", "compiler": "C", "instruction_set": "I", "torch": "T"},
+  "benchmarks": [{"name": "$case", "logits_per_second": '\$rate', "of_limit": 0.5, "log_prob_ulp": 0.75}]}'
+END
+  chmod +x "build/bench/$name"
+}
+
+compare() {
+  "$programs/compare" "$@" >out 2>err </dev/null
+  status=$?
+}
+
+# refuses MESSAGE ARGUMENTS...: exit status 2, this line on standard error, nothing on standard output.
+refuses() {
+  local message=$1
+  shift
+  compare "$@"
+  ((status == 2)) || fail "compare $*: exit status $status, expected 2"
+  [[ -s out ]] && fail "compare $*: wrote to standard output"
+  [[ $(cat err) == "compare: $message" ]] || fail "compare $*: got \"$(cat err)\", expected \"compare: $message\""
+}
+
+compare_table() {
+  stand_in prefopt_bench token_logprobs/forward_backward_inplace/f32/V:9 4e9 9e9 6e9
+  stand_in prefopt_bench_torch token_logprobs/forward_backward/f32/V:9 8e9 1e9 2e9
+  compare build --repetitions 3
+  ((status == 0)) || fail "exit status $status: $(cat err)"
+  [[ $(tr '\n' ' ' <order) == "prefopt_bench prefopt_bench_torch prefopt_bench prefopt_bench_torch prefopt_bench prefopt_bench_torch " ]] ||
+    fail "not in turns: $(cat order)"
+  # Medians of 4 9 6, of 8 1 2, and of the ratios 0.5 9 3.
+  grep -qE '^token_logprobs/forward_backward_inplace/f32/V:9 +logits +6.00 G +0.50 +2.00 G +3.00 +0.50 .. 9.00 +0.75 +0.75 *$' out ||
+    fail "the table is: $(cat out)"
+  grep -q 'torch is faster in no case' out || fail "does not say that no case is lost"
+  grep -q '2001-02-03' out || fail "does not tell the date"
+  stand_in prefopt_bench token_logprobs/forward/f32/V:9 1e9
+  stand_in prefopt_bench_torch token_logprobs/forward/f32/V:9 4e9
+  compare build --repetitions 1
+  grep -q 'torch is faster in 1 of 1' out || fail "hides a case that is lost"
+}
+
+compare_picture() {
+  command -v gnuplot >/dev/null || exit 77
+  local ending
+  for ending in svg png; do
+    stand_in prefopt_bench token_logprobs/forward/f32/V:9 4e9
+    stand_in prefopt_bench_torch token_logprobs/forward/f32/V:9 1e9
+    compare build --repetitions 1 --picture picture.$ending
+    ((status == 0)) || fail "exit status $status: $(cat err)"
+    [[ -s picture.$ending ]] || fail "no picture.$ending"
+    [[ -e picture.$ending.part ]] && fail "leaves an unfinished picture"
+  done
+  grep -q prefopt picture.svg || fail "the picture does not name prefopt"
+}
+
+compare_help() {
+  compare --help
+  ((status == 0)) || fail "--help: exit status $status"
+  local text
+  for text in BUILD_DIR --picture --repetitions --seconds --only ATEN_CPU_CAPABILITY Examples; do
+    grep -qF -- "$text" out || fail "--help does not mention $text"
+  done
+}
+
+compare_bad_input() {
+  refuses "BUILD_DIR: not given, see --help"
+  refuses "nowhere/bench/prefopt_bench: there is no such program: build it first, see README" nowhere
+  stand_in prefopt_bench pair/dpo/f32/64 1 1
+  refuses "build/bench/prefopt_bench_torch: there is no such program: it is built where CMake finds Torch (Debian: libtorch-dev)" build
+  stand_in prefopt_bench_torch pair/dpo/f32/65 1
+  refuses "the two programs have no case in common" build
+  stand_in prefopt_bench_torch pair/dpo/f32/64 1
+  refuses "--only: no case's name contains 'list'" build --only list
+  refuses "--repetitions: got '0', expected a whole number from 1 to 1000" build --repetitions 0
+  refuses "--seconds: got 'long', expected a number > 0, at most 3600" build --seconds long
+  refuses "--picture: got 'a.jpg', expected a name that ends in .svg or .png" build --picture a.jpg
+  refuses "--picture: 'no/folder' is not a folder" build --picture no/folder/a.svg
+  refuses "--pictures: unknown option, see --help" build --pictures
+  printf '#!/bin/sh\n[ "$1" = --benchmark_list_tests ] && echo pair/dpo/f32/64 && exit\nexit 3\n' >build/bench/prefopt_bench
+  compare build --repetitions 1
+  ((status == 2)) && [[ ! -s out ]] && grep -q 'exit status 3' err || fail "a program that fails: status $status, $(cat err)"
+  PATH=$scratch/build "$programs/compare" build --picture a.svg >out 2>err </dev/null
+  status=$?
+  ((status == 2)) && [[ $(cat err) == "compare: --picture: gnuplot is not installed (Debian: gnuplot-nox)" ]] ||
+    fail "without gnuplot: status $status, $(cat err)"
+}
+
+"$case_name"
+((failures == 0))

@@ -1,0 +1,63 @@
+#!/bin/bash
+# Tests of prefopt_logits: test_prefopt_logits.sh PROGRAM SCRATCH
+set -u
+
+program=$1
+mkdir -p "$2" && cd "$2" || exit 1
+
+failures=0
+fail() {
+  echo "FAILED: $*"
+  failures=$((failures + 1))
+}
+
+# The same table, but for rounding, whether or not the logits exist whole; and something is learnt.
+for options in "" "--seed 2" "--loss simpo --beta 2" "--loss ipo"; do
+  # shellcheck disable=SC2086
+  "$program" --epochs 3 $options >chunks 2>err || fail "$options: $(cat err)"
+  # shellcheck disable=SC2086
+  "$program" --epochs 3 $options --full-logits >whole 2>err || fail "$options, --full-logits: $(cat err)"
+  (($(wc -l <chunks) == 5)) || fail "$options: $(wc -l <chunks) lines, expected 5"
+  paste chunks whole | awk '
+    function differ(a, b) { return a - b > 0.01 * (1 + a) || b - a > 0.01 * (1 + a) }
+    NR > 2 && (differ($2, $6) || differ($3, $7) || $4 - $8 > 0.03 || $8 - $4 > 0.03) { exit 1 }' ||
+    fail "$options: two ways, two tables: $(cat chunks whole)"
+  awk 'END { exit !($4 > 0.65) }' chunks || fail "$options: nothing was learnt: $(tail -n 1 chunks)"
+done
+
+"$program" --epochs 0 >untrained || fail "--epochs 0"
+[[ $(tail -n 1 untrained) =~ ^\ +0\ +0\.6931\ +0\.500$ ]] || fail "untrained: $(tail -n 1 untrained)"
+"$program" >first && "$program" >second && cmp first second || fail "a second run gives other numbers"
+
+"$program" --help >help || fail "--help"
+for word in --loss --full-logits --seed "hidden states" Examples; do
+  grep -qF -- "$word" help || fail "the help does not tell about $word"
+done
+
+# expect_error TEXT ARGUMENTS...: exit status 2, one line on standard error that has the text, nothing on standard output.
+expect_error() {
+  local text=$1
+  shift
+  "$program" "$@" >out 2>err
+  local status=$?
+  ((status == 2)) || fail "$*: exit status $status, expected 2"
+  [[ -s out ]] && fail "$*: wrote to standard output"
+  (($(wc -l <err) == 1)) || fail "$*: $(wc -l <err) lines on standard error"
+  grep -q '^prefopt_logits: ' err && grep -qF -- "$text" err || fail "$*: got \"$(cat err)\", expected \"$text\""
+}
+expect_error "there is no loss 'dpoo'" --loss dpoo
+expect_error 'adpo is a list loss' --loss adpo
+expect_error 'learns whom to trust' --loss lcpo --base dpo
+expect_error 'dpo has no parameter "gamma"' --gamma 1
+expect_error '--epochs' --epochs -1
+expect_error '--seed' --seed -1
+expect_error '--full: unknown option' --full
+expect_error 'none.jsonl: cannot be opened' --data none.jsonl
+printf '{"chosen": "a", "rejected": "b"}\n{"chosen": "a"}\n' >data
+expect_error 'data:2: rejected: is missing' --data data
+printf '{"chosen": "a", "rejected": "b"}\n' >data
+expect_error 'data: got 1 pairs, expected 5 or more' --data data
+printf '{"responses": ["a", "b"], "rewards": [1, 0]}\n' >data
+expect_error 'data: responses: got ranked answers, expected pairs' --data data
+
+((failures == 0))
