@@ -201,10 +201,11 @@ row_softmax<T> softmax_of(double log_sum_exp) noexcept {
 ///     types      float and 16-bit logits are computed in float, double in double; sums over the vocabulary in blocks
 ///     of
 ///                512, then in double
-///     error      log_prob: 2 ULP where p(label) <= 1/2, above that 2 + |log(1 - p)| ULP; besides, absolutely, the
-///                rounding of x - highest, 2^-24 sum p |x - highest| (double: 2^-53 (sum p |x - highest| + V / 512));
-///                entropy, square_sum: 1e-6 (1 + value) in float, 1e-14 (1 + value) in double. A logit more than 87.3
-///                (double: 708.3) below the highest counts as -inf
+///     error      log_prob: 2 ULP where p(label) <= 1/2, above that 2 + |log(1 - p)| ULP; besides, absolutely, from the
+///                roundings of x - highest and of the sums, 2^-24 (sum p |x - highest| + 32 / lanes) in float and
+///                2^-53 (sum p |x - highest| + 32 / lanes + V / 512) in double. entropy, square_sum: 1e-6 (1 + value)
+///                in float, 1e-14 (1 + value) in double. A logit more than 87.3 (double: 708.3) below the highest
+///                counts as -inf
 ///     special    -inf has probability 0, and log_prob -inf where it is the label's; a row with NaN or +inf, or of -inf
 ///                alone, makes NaN of all its own outputs but log_sum_exp, which is -inf for -inf alone; magnitudes up
 ///                to the largest number are fine
@@ -226,10 +227,10 @@ void token_logprobs(row_major<U> const& logits, std::type_identity_t<column<std:
 ///     d_logits   d_log_prob (onehot(label) - softmax(logits)); may be the memory of logits (not when accumulating)
 ///     log_sum_exp  as token_logprobs gave it; a float column does, too, at a relative error of 6e-8 |log_sum_exp|
 ///     rows       with an ignored label or d_log_prob 0 have gradient 0 (under accumulate they are left alone)
-///     error      relative, at every logit but the label's: 2^-23 (2 + |x - log_sum_exp|) in float, and 2^-53
-///                |log_sum_exp| from the rounding of that; at the label 1 - p keeps its digits where p is close to 1,
-///                but for an absolute d 2^-53 |log_sum_exp|. 0 where p, or d p, is below the smallest normal number.
-///                16-bit results: rounded once more
+///     error      relative, at every logit but the label's: 2^-23 (1 + 32 / lanes + |x - log_sum_exp|) in float, and
+///                2^-53 |log_sum_exp| from the rounding of that; at the label 1 - p keeps its digits where p is close
+///                to 1, but for an absolute d 2^-53 |log_sum_exp|. 0 where p, or d p, is below the smallest normal
+///                number. 16-bit results: rounded once more
 ///     special    a row with NaN or +inf, or of -inf alone, gets NaN; -inf in another row gets 0
 ///     throws     as token_logprobs; and for d_logits that overlaps logits without being the same rows
 template <class Arch = xsimd::default_arch, class U>
