@@ -60,9 +60,9 @@ struct row_sums {
 inline constexpr std::size_t unrolled = 4;
 
 template <class T, class Arch>
-T highest_lane(xsimd::batch<T, Arch> const& x) noexcept {
+PREFOPT_INLINE T highest_lane(std::array<xsimd::batch<T, Arch>, unrolled> const& x) noexcept {
   alignas(Arch::alignment()) T lanes[xsimd::batch<T, Arch>::size];
-  x.store_aligned(lanes);
+  xsimd::max(xsimd::max(x[0], x[1]), xsimd::max(x[2], x[3])).store_aligned(lanes);
   T highest = lanes[0];
   for (T const lane : lanes) highest = lane > highest ? lane : highest;
   return highest;
@@ -87,21 +87,26 @@ PREFOPT_INLINE T highest_of(T const* values, std::size_t count) noexcept {
       highest[k] = xsimd::max(V::load_unaligned(values + i + k * V::size), highest[k]);
     });
   }
-  return highest_lane(xsimd::max(xsimd::max(highest[0], highest[1]), xsimd::max(highest[2], highest[3])));
+  return highest_lane(highest);
 }
 
-/// Adds up exp(values - reference), and the other sums if asked for; writes the powers to `kept` unless that is null.
+/// Adds up exp(values - reference), and the other sums if asked for; with Keep, writes the powers to `kept`. Gives back
+/// the largest value, as highest_of does: if that is above the reference, what has been added is meaningless.
 template <class V, bool Statistics, bool Keep, class T>
-PREFOPT_INLINE void add_powers(T const* values, std::size_t count, T reference, T* kept, void const* ahead,
-                               row_sums& sums) noexcept {
-  std::array<V, unrolled> powers, weighted, squares;
-  unroll([&](auto k) PREFOPT_INLINE_LAMBDA { powers[k] = weighted[k] = squares[k] = V(T(0)); });
+PREFOPT_INLINE T add_powers(T const* values, std::size_t count, T reference, T* kept, void const* ahead,
+                            row_sums& sums) noexcept {
+  std::array<V, unrolled> powers, weighted, squares, highest;
+  unroll([&](auto k) PREFOPT_INLINE_LAMBDA {
+    powers[k] = weighted[k] = squares[k] = V(T(0));
+    highest[k] = V(reference);
+  });
   V const lowest(math_constants<T>::exp_lowest);
   for (std::size_t i = 0; i < count; i += unrolled * V::size) {
     unroll([&](auto k) PREFOPT_INLINE_LAMBDA {
       std::size_t const at = i + k * V::size;
       fetch_logits(static_cast<char const*>(ahead) + at * sizeof(T));
-      V const t = V::load_unaligned(values + at) - V(reference);
+      V const value = V::load_unaligned(values + at), t = value - V(reference);
+      if constexpr (!Keep) highest[k] = xsimd::max(value, highest[k]);
       exp_parts<V> const parts{t, lowest};
       // Fused in every case: what else is asked for does not show in the sum.
       powers[k] = fused(parts.mantissa, parts.power, powers[k]);
@@ -123,6 +128,7 @@ PREFOPT_INLINE void add_powers(T const* values, std::size_t count, T reference, 
     sums.weighted += sum(weighted);
     sums.squares += sum(squares);
   }
+  return Keep ? reference : highest_lane(highest);
 }
 
 /// What is known of a row when it has been read.
@@ -169,14 +175,25 @@ PREFOPT_NOINLINE row_result<T> read_row(U const* row, std::size_t size, std::siz
       if (has_label) buffer[label - begin] = none;
       values = buffer;
     }
-    T const highest = highest_of<V>(values, padded);
-    if (highest > reference) {
+    auto const raise_to = [&](T highest) noexcept {
       sums.lower(static_cast<double>(highest) - static_cast<double>(reference));
       reference = highest;
-    }
+    };
     // Short blocks are padded: only a whole one is written where it stays.
     T* const target = Keep && padded == count ? kept + begin : buffer;
-    add_powers<V, Statistics, Keep>(values, padded, reference, target, row + begin, sums);
+    // What has to be kept is written over what was read: the maximum must be known before. Otherwise the block is read
+    // once, and again if it rises above all before it, which is seldom.
+    if (Keep || begin == 0) {
+      if (T const highest = highest_of<V>(values, padded); highest > reference) raise_to(highest);
+    }
+    row_sums added = sums;
+    T const highest = add_powers<V, Statistics, Keep>(values, padded, reference, target, row + begin, added);
+    if (highest > reference) {
+      raise_to(highest);
+      added = sums;
+      add_powers<V, Statistics, Keep>(values, padded, reference, target, row + begin, added);
+    }
+    sums = added;
     if constexpr (Keep) {
       if (target == buffer) std::copy_n(buffer, count, kept + begin);
       (*references)[begin / block_logits] = reference;
