@@ -73,7 +73,7 @@ TEMPLATE_TEST_CASE("a row of -inf alone has no distribution", "", float, double,
   }
 }
 
-TEMPLATE_TEST_CASE("-inf has probability 0, also at the label", "", float, double, bfloat16, float16) {
+TEMPLATE_TEST_CASE("a logit of -inf has probability 0, also at the label", "", float, double, bfloat16, float16) {
   using U = TestType;
   using T = computed<U>;
   for (std::size_t const size : {std::size_t{3}, std::size_t{64}, std::size_t{1030}}) {
