@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <limits>
 #include <oracle/bits.hpp>
+#include <oracle/same_numbers.hpp>
 #include <prefopt/logprob/token_logprobs.hpp>
 #include <vector>
 
@@ -34,20 +35,8 @@ long double exact(U x) {
   }
 }
 
-/// A NaN is the same as any NaN.
-template <class U>
-bool same_number(U x, U y) {
-  if constexpr (std::floating_point<U>) {
-    return oracle::same_bits(x, y);
-  } else {
-    return oracle::same_bits(static_cast<float>(x), static_cast<float>(y));
-  }
-}
-
-template <class U>
-bool same_numbers(std::vector<U> const& a, std::vector<U> const& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_number<U>);
-}
+using oracle::same_number;
+using oracle::same_numbers;
 
 /// The softmax of one row and what is read off it: all terms sorted, added from the smallest on, in long double.
 struct softmax_of_row {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <limits>
 #include <oracle/bits.hpp>
+#include <oracle/same_numbers.hpp>
 #include <prefopt/simd/half.hpp>
 #include <span>
 #include <vector>
@@ -41,19 +42,8 @@ inline constexpr real spacing<prefopt::bfloat16> = 0x1p-7L;
 template <>
 inline constexpr real spacing<prefopt::float16> = 0x1p-10L;
 
-template <class U>
-bool same_number(U x, U y) {
-  if constexpr (std::floating_point<U>) {
-    return oracle::same_bits(x, y);
-  } else {
-    return oracle::same_bits(static_cast<float>(x), static_cast<float>(y));
-  }
-}
-
-template <class U>
-bool same_numbers(std::vector<U> const& a, std::vector<U> const& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_number<U>);
-}
+using oracle::same_number;
+using oracle::same_numbers;
 
 /// The distribution that a row of logits makes, in long double.
 struct token_softmax {
