@@ -12,8 +12,8 @@
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
-/// A row of logits is worked through in blocks of this many: read from memory for the block's maximum, and once more
-/// from the nearest cache. Within a block sums are in lanes, between blocks in double.
+/// A row of logits is worked through in blocks of this many: what is read of one again comes from the nearest cache.
+/// Within a block sums are in lanes, between blocks in double.
 inline constexpr std::size_t block_logits = 512;
 
 /// How far ahead of the computation logits are fetched into the cache, in bytes. Measured on rows of 32,000 and 128,256
