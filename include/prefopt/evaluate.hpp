@@ -42,6 +42,20 @@ report evaluate_with(L const& loss, pair_batch<T> const& batch, pair_outputs<T> 
   }
 }
 
+template <class L, class T, class Arch>
+report evaluate_with(L const& loss, list_batch<T> const& batch, list_outputs<T> const& outputs,
+                     options const& options) {
+  if constexpr (is_erased_list_loss<L>) {
+    return loss.run(batch, outputs, options);
+  } else {
+    check_parameters(loss);
+    auto const resolved = resolve(loss);
+    using resolved_type = std::remove_const_t<decltype(resolved)>;
+    return evaluate_lists<T, Arch>(facts_of<L>(resolved), &run_list_kernel<resolved_type, T, Arch>, &resolved, batch,
+                                   outputs, options);
+  }
+}
+
 template <evaluable_pair_loss L>
 bool needs(L const& loss, columns which) {
   if constexpr (is_erased_pair_loss<L>) {
@@ -86,7 +100,8 @@ bool reads(L const& loss, columns which) {
 template <class Arch = xsimd::default_arch, evaluable_pair_loss L, detail::computed_in T>
 report evaluate(L const& loss, pair_batch<T> const& batch, std::type_identity_t<pair_outputs<T>> const& outputs = {},
                 options const& options = {}) {
-  return detail::evaluate_with<L, T, Arch>(loss, batch, outputs, options, false);
+  return detail::with_ranks(
+      options, [&](auto const& own) { return detail::evaluate_with<L, T, Arch>(loss, batch, outputs, own, false); });
 }
 
 /// A loss over groups of candidates: each group's value, the gradient by every candidate's log-prob, and the report.
@@ -102,16 +117,8 @@ report evaluate(L const& loss, pair_batch<T> const& batch, std::type_identity_t<
 template <class Arch = xsimd::default_arch, evaluable_list_loss L, detail::computed_in T>
 report evaluate(L const& loss, list_batch<T> const& batch, std::type_identity_t<list_outputs<T>> const& outputs = {},
                 options const& options = {}) {
-  if constexpr (is_erased_list_loss<L>) {
-    return loss.run(batch, outputs, options);
-  } else {
-    detail::check_parameters(loss);
-    auto const resolved = detail::resolve(loss);
-    using resolved_type = std::remove_const_t<decltype(resolved)>;
-    return detail::evaluate_lists<T, Arch>(detail::facts_of<L>(resolved),
-                                           &detail::run_list_kernel<resolved_type, T, Arch>, &resolved, batch, outputs,
-                                           options);
-  }
+  return detail::with_ranks(
+      options, [&](auto const& own) { return detail::evaluate_with<L, T, Arch>(loss, batch, outputs, own); });
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -34,19 +34,21 @@ class executor {
     requires(!std::same_as<std::remove_cvref_t<Run>, executor>)
   &&std::invocable<Run&, std::size_t, task const&> executor(Run& run) noexcept
       : run_{const_cast<void*>(static_cast<void const*>(std::addressof(run)))},
-  call_{[](void* function, std::size_t parts, task const& work) { (*static_cast<Run*>(function))(parts, work); }} {}
+  call_{[](void* function, std::size_t parts, void const* work) {
+    (*static_cast<Run*>(function))(parts, *static_cast<task const*>(work));
+  }} {}
 
   void operator()(std::size_t parts, task const& work) const {
     if (call_ == nullptr) {
       for (std::size_t i = 0; i < parts; ++i) work(i);
     } else if (parts != 0) {
-      call_(run_, parts, work);
+      call_(run_, parts, &work);
     }
   }
 
  private:
   void* run_ = nullptr;
-  void (*call_)(void*, std::size_t, task const&) = nullptr;
+  void (*call_)(void*, std::size_t, void const*) = nullptr;
 };
 
 #if defined(_OPENMP)

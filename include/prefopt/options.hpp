@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <prefopt/all_reduce.hpp>
 #include <prefopt/executor.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {
@@ -32,6 +33,11 @@ struct options {
   /// A pair with a completion of length 0.
   on_invalid empty = on_invalid::error;
   prefopt::executor executor{};
+  /// Data-parallel ranks: each evaluates its shard, which may be empty, and gets the report of the whole batch and its
+  /// own pairs' gradients of the whole batch's loss. Called once in every `evaluate`, with 16 doubles; a rank that
+  /// refuses its batch makes the call on every rank throw. The loss is computed twice, as the gradient's divisor comes
+  /// from all ranks.
+  prefopt::all_reduce all_reduce{};
 };
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -7,6 +7,7 @@
 #include <prefopt/adapter/policy.hpp>
 #include <prefopt/adapter/reference.hpp>
 #include <prefopt/adapter/step.hpp>
+#include <prefopt/all_reduce.hpp>
 #include <prefopt/batch.hpp>
 #include <prefopt/column.hpp>
 #include <prefopt/evaluate.hpp>

@@ -40,7 +40,20 @@ class list_step {
     requires(list_reference<Policy, Batch, T>)
   &&(list_reference<Reference, Batch, T>)report
       forward(L const& loss, Policy& policy, Reference& reference, Batch const& batch, list_columns<T> const& columns,
-              options options = {}) {
+              options const& options = {}) {
+    return detail::with_ranks(
+        options, [&](auto const& own) { return evaluate_batch(loss, policy, reference, batch, columns, own); });
+  }
+
+  /// Of the last step: one value a group, and one a candidate.
+  [[nodiscard]] std::span<T const> loss() const noexcept { return loss_; }
+  [[nodiscard]] std::span<T const> logp() const noexcept { return logp_; }
+  [[nodiscard]] std::span<T const> ref_logp() const noexcept { return ref_logp_; }
+
+ private:
+  template <class L, class Policy, class Reference, class Batch>
+  report evaluate_batch(L const& loss, Policy& policy, Reference& reference, Batch const& batch,
+                        list_columns<T> const& columns, prefopt::options options) {
     if (columns.offsets.empty())
       detail::fail("list_step", "offsets is empty, expected the number of groups + 1 entries");
     auto const last = columns.offsets[columns.offsets.size() - 1];
@@ -69,12 +82,6 @@ class list_step {
                     {.loss = loss_, .d_logp = d_logp_}, options);
   }
 
-  /// Of the last step: one value a group, and one a candidate.
-  [[nodiscard]] std::span<T const> loss() const noexcept { return loss_; }
-  [[nodiscard]] std::span<T const> logp() const noexcept { return logp_; }
-  [[nodiscard]] std::span<T const> ref_logp() const noexcept { return ref_logp_; }
-
- private:
   std::vector<T> logp_, ref_logp_, length_, loss_, d_logp_;
 };
 

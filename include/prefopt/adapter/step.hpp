@@ -37,7 +37,21 @@ class pair_step {
     requires(pair_reference<Policy, Batch, T>)
   &&(pair_reference<Reference, Batch, T>)report
       forward(L const& loss, Policy& policy, Reference& reference, Batch const& batch,
-              pair_columns<T> const& extra = {}, options options = {}) {
+              pair_columns<T> const& extra = {}, options const& options = {}) {
+    return detail::with_ranks(
+        options, [&](auto const& own) { return evaluate_batch(loss, policy, reference, batch, extra, own); });
+  }
+
+  /// Of the last step, one value a pair.
+  [[nodiscard]] std::span<T const> loss() const noexcept { return loss_; }
+  [[nodiscard]] std::span<T const> chosen() const noexcept { return chosen_; }
+  [[nodiscard]] std::span<T const> rejected() const noexcept { return rejected_; }
+  [[nodiscard]] std::span<T const> posterior() const noexcept { return posterior_; }
+
+ private:
+  template <class L, class Policy, class Reference, class Batch>
+  report evaluate_batch(L const& loss, Policy& policy, Reference& reference, Batch const& batch,
+                        pair_columns<T> const& extra, prefopt::options options) {
     std::size_t const n = std::size(batch);
     for (auto* column : {&chosen_, &rejected_, &d_chosen_, &d_rejected_, &loss_}) column->resize(n);
     for (auto* column : {&ref_chosen_, &ref_rejected_}) column->resize(detail::needs(loss, columns::reference) ? n : 0);
@@ -63,13 +77,6 @@ class pair_step {
                     options);
   }
 
-  /// Of the last step, one value a pair.
-  [[nodiscard]] std::span<T const> loss() const noexcept { return loss_; }
-  [[nodiscard]] std::span<T const> chosen() const noexcept { return chosen_; }
-  [[nodiscard]] std::span<T const> rejected() const noexcept { return rejected_; }
-  [[nodiscard]] std::span<T const> posterior() const noexcept { return posterior_; }
-
- private:
   template <class L>
   static bool writes_posterior(L const& loss) {
     if constexpr (is_erased_pair_loss<L>) {

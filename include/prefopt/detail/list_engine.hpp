@@ -85,43 +85,46 @@ report evaluate_lists(list_facts const& facts, list_kernel<T> kernel, void const
   }
   if (seen.tied != list_inspection::none) fail_for_tie(facts, batch, seen.tied);
 
-  // Nothing to divide by: every counted weight is 0, and so is every gradient.
-  double const denominator = options.denominator.value_or(total_weight == 0 ? 1 : total_weight);
-  list_settings<T> const settings{
-      .gradient_scale = static_cast<T>(options.reduction == reduction::mean ? 1 / denominator : 1),
-      .reward_scale = static_cast<T>(facts.reward_scale)};
-  std::array<list_sums, most_parts> of_part{};
-  auto const run_part = [&](std::size_t part) noexcept {
-    list_runner<T, Arch>{facts,
-                         kernel,
-                         loss,
-                         settings,
-                         batch,
-                         results,
-                         options,
-                         values.data() + values_at[part],
-                         places.data() + places_at[part]}
-        .run(split.begin(part), split.begin(part + 1), of_part[part]);
+  auto const run = [&](list_outputs<T> const& into, double scale) {
+    list_settings<T> const settings{.gradient_scale = static_cast<T>(scale),
+                                    .reward_scale = static_cast<T>(facts.reward_scale)};
+    std::array<list_sums, most_parts> of_part{};
+    auto const run_part = [&](std::size_t part) noexcept {
+      list_runner<T, Arch>{facts,
+                           kernel,
+                           loss,
+                           settings,
+                           batch,
+                           into,
+                           options,
+                           values.data() + values_at[part],
+                           places.data() + places_at[part]}
+          .run(split.begin(part), split.begin(part + 1), of_part[part]);
+    };
+    options.executor(split.count(), executor::task{run_part});
+    list_sums sums{};
+    for (std::size_t part = 0; part < split.count(); ++part) {
+      for (std::size_t i = 0; i < list_sum_count; ++i) sums[i] += of_part[part][i];
+    }
+    return sums;
   };
-  options.executor(split.count(), executor::task{run_part});
-  list_sums sums{};
-  for (std::size_t part = 0; part < split.count(); ++part) {
-    for (std::size_t i = 0; i < list_sum_count; ++i) sums[i] += of_part[part][i];
-  }
+  double of_all = static_cast<double>(groups);
+  list_sums const sums = sum_over_ranks(options, of_all, total_weight, results, run);
 
   double const counted = sums[counted_sum] == 0 ? 1 : sums[counted_sum];
   double const scale = facts.reward_scale;
-  return {.loss = options.reduction == reduction::sum ? sums[loss_sum] : sums[loss_sum] / denominator,
-          .accuracy = sums[ordered_sum] == 0 ? 0 : sums[right_sum] / sums[ordered_sum],
-          .margin = scale * ((sums[best_sum] - sums[others_sum]) / counted),
-          .chosen_reward = scale * (sums[best_sum] / counted),
-          .rejected_reward = scale * (sums[others_sum] / counted),
-          .best_probability = sums[probability_sum] / counted,
-          .weight = total_weight,
-          .count = static_cast<std::size_t>(sums[counted_sum]),
-          .skipped = groups - static_cast<std::size_t>(sums[counted_sum]),
-          .non_finite = static_cast<std::size_t>(sums[non_finite_sum]),
-          .empty = static_cast<std::size_t>(sums[empty_sum])};
+  return {
+      .loss = options.reduction == reduction::sum ? sums[loss_sum] : sums[loss_sum] / divisor_of(options, total_weight),
+      .accuracy = sums[ordered_sum] == 0 ? 0 : sums[right_sum] / sums[ordered_sum],
+      .margin = scale * ((sums[best_sum] - sums[others_sum]) / counted),
+      .chosen_reward = scale * (sums[best_sum] / counted),
+      .rejected_reward = scale * (sums[others_sum] / counted),
+      .best_probability = sums[probability_sum] / counted,
+      .weight = total_weight,
+      .count = static_cast<std::size_t>(sums[counted_sum]),
+      .skipped = static_cast<std::size_t>(of_all - sums[counted_sum]),
+      .non_finite = static_cast<std::size_t>(sums[non_finite_sum]),
+      .empty = static_cast<std::size_t>(sums[empty_sum])};
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI::detail

@@ -9,6 +9,7 @@
 #include <memory>
 #include <prefopt/detail/arithmetic.hpp>
 #include <prefopt/detail/pair_kernel.hpp>
+#include <prefopt/detail/ranks.hpp>
 #include <prefopt/options.hpp>
 #include <prefopt/report.hpp>
 #include <prefopt/simd/math.hpp>
@@ -317,28 +318,29 @@ report evaluate_pairs(pair_traits const& traits, pair_kernel<T> kernel, void con
     total_weight = seen.weight;
   }
 
-  // Nothing to divide by: every counted weight is 0, and so is every gradient.
-  double const denominator = options.denominator.value_or(total_weight == 0 ? 1 : total_weight);
-  pair_settings<T> const settings{
-      .gradient_scale = static_cast<T>(options.reduction == reduction::mean ? 1 / denominator : 1),
-      .reward_scale = static_cast<T>(reward_scale),
-      .accumulate = options.gradient == gradient_write::accumulate,
-      .skip_non_finite = skip_non_finite,
-      .skip_empty = skip_empty,
-      .has_empty = has_empty};
-  auto const sums = for_each_block<T, pair_sums>(
-      batch, results, settings.accumulate, options.executor,
-      [&](pair_block<T>& block, std::size_t, pair_sums& part) noexcept { kernel(loss, settings, block, part); });
+  auto const run = [&](pair_outputs<T> const& into, double scale) {
+    pair_settings<T> const settings{.gradient_scale = static_cast<T>(scale),
+                                    .reward_scale = static_cast<T>(reward_scale),
+                                    .accumulate = options.gradient == gradient_write::accumulate,
+                                    .skip_non_finite = skip_non_finite,
+                                    .skip_empty = skip_empty,
+                                    .has_empty = has_empty};
+    return for_each_block<T, pair_sums>(
+        batch, into, settings.accumulate, options.executor,
+        [&](pair_block<T>& block, std::size_t, pair_sums& part) noexcept { kernel(loss, settings, block, part); });
+  };
+  double pairs = static_cast<double>(n);
+  pair_sums const sums = sum_over_ranks(options, pairs, total_weight, results, run);
 
-  double const pairs = sums.counted == 0 ? 1 : sums.counted;
-  return {.loss = options.reduction == reduction::sum ? sums.loss : sums.loss / denominator,
-          .accuracy = sums.wins / pairs,
-          .margin = reward_scale * (sums.margin / pairs),
-          .chosen_reward = reward_scale * (sums.chosen / pairs),
-          .rejected_reward = reward_scale * (sums.rejected / pairs),
+  double const counted = sums.counted == 0 ? 1 : sums.counted;
+  return {.loss = options.reduction == reduction::sum ? sums.loss : sums.loss / divisor_of(options, total_weight),
+          .accuracy = sums.wins / counted,
+          .margin = reward_scale * (sums.margin / counted),
+          .chosen_reward = reward_scale * (sums.chosen / counted),
+          .rejected_reward = reward_scale * (sums.rejected / counted),
           .weight = sums.weight,
           .count = static_cast<std::size_t>(sums.counted),
-          .skipped = n - static_cast<std::size_t>(sums.counted),
+          .skipped = static_cast<std::size_t>(pairs - sums.counted),
           .non_finite = static_cast<std::size_t>(sums.non_finite),
           .empty = static_cast<std::size_t>(sums.empty)};
 }

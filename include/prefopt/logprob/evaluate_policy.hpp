@@ -239,7 +239,9 @@ report evaluate_policy_groups(L const& loss, P const& policy, Reference const& r
 template <evaluable_pair_loss L, sequence_policy P>
 report evaluate(L const& loss, P const& policy, policy_pairs<typename P::value_type> const& batch,
                 policy_pair_outputs<typename P::value_type> const& outputs = {}, options const& options = {}) {
-  return detail::evaluate_policy_pairs(loss, policy, detail::no_sequence_policy{}, batch, outputs, options);
+  return detail::with_ranks(options, [&](auto const& own) {
+    return detail::evaluate_policy_pairs(loss, policy, detail::no_sequence_policy{}, batch, outputs, own);
+  });
 }
 
 /// The same with the reference policy's own output, of as many sequences, instead of the column ref_log_prob.
@@ -247,7 +249,9 @@ template <evaluable_pair_loss L, sequence_policy P, sequence_policy Reference>
 report evaluate(L const& loss, P const& policy, Reference const& reference,
                 policy_pairs<typename P::value_type> const& batch,
                 policy_pair_outputs<typename P::value_type> const& outputs = {}, options const& options = {}) {
-  return detail::evaluate_policy_pairs(loss, policy, reference, batch, outputs, options);
+  return detail::with_ranks(options, [&](auto const& own) {
+    return detail::evaluate_policy_pairs(loss, policy, reference, batch, outputs, own);
+  });
 }
 
 /// The same for groups of candidates and any list loss. A candidate without a token is an error unless options.empty
@@ -255,14 +259,18 @@ report evaluate(L const& loss, P const& policy, Reference const& reference,
 template <evaluable_list_loss L, sequence_policy P>
 report evaluate(L const& loss, P const& policy, policy_groups<typename P::value_type> const& batch,
                 policy_group_outputs<typename P::value_type> const& outputs = {}, options const& options = {}) {
-  return detail::evaluate_policy_groups(loss, policy, detail::no_sequence_policy{}, batch, outputs, options);
+  return detail::with_ranks(options, [&](auto const& own) {
+    return detail::evaluate_policy_groups(loss, policy, detail::no_sequence_policy{}, batch, outputs, own);
+  });
 }
 
 template <evaluable_list_loss L, sequence_policy P, sequence_policy Reference>
 report evaluate(L const& loss, P const& policy, Reference const& reference,
                 policy_groups<typename P::value_type> const& batch,
                 policy_group_outputs<typename P::value_type> const& outputs = {}, options const& options = {}) {
-  return detail::evaluate_policy_groups(loss, policy, reference, batch, outputs, options);
+  return detail::with_ranks(options, [&](auto const& own) {
+    return detail::evaluate_policy_groups(loss, policy, reference, batch, outputs, own);
+  });
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI

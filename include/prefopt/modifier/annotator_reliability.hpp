@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <prefopt/all_reduce.hpp>
 #include <prefopt/detail/fail.hpp>
 #include <ranges>
 #include <span>
@@ -19,7 +20,7 @@ namespace prefopt::inline PREFOPT_ABI {
 ///                 rate = 1 after a whole pass is the paper's full-batch M-step (eq. 6), otherwise the moving average
 ///                 (eq. 7)
 /// An annotator without posteriors since the last update keeps its eta. eta stays within [1e-6, 1 - 1e-6].
-/// The sums of several ranks add up: all-reduce `sums()` before `update()`.
+/// The sums of several ranks add up: `update(all_reduce)` does so first.
 ///     source    arXiv:2509.24159, eq. 6 and 7, algorithm 1
 class annotator_reliability {
  public:
@@ -77,6 +78,13 @@ class annotator_reliability {
 
   /// Sum and number of the posteriors of annotator 0, of annotator 1, …
   [[nodiscard]] std::span<double> sums() noexcept { return sums_; }
+
+  /// The M-step over the posteriors of all ranks: adds up their sums first. Every rank gets the same eta.
+  template <sum_all_reduce F>
+  void update(F&& all_reduce) {
+    all_reduce(sums());
+    update();
+  }
 
   void update() noexcept {
     for (std::size_t k = 0; k < values_.size(); ++k) {
