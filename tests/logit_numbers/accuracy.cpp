@@ -2,6 +2,7 @@
 // says.
 #include <cstdio>
 #include <logits/logit_rows.hpp>
+#include <oracle/front.hpp>
 
 using namespace prefopt;
 
@@ -30,12 +31,12 @@ void measure(spread kind, std::vector<U> const& row, std::size_t label, errors& 
   softmax_of_row const right{row, label};
   T log_prob = 7, entropy = 7, square_sum = 7, highest = 7;
   double log_sum_exp = 7;
-  token_logprobs(row_major<U const>{row.data(), 1, row.size()}, {&label, 1},
-                 {.log_prob = {&log_prob, 1},
-                  .log_sum_exp = {&log_sum_exp, 1},
-                  .entropy = {&entropy, 1},
-                  .square_sum = {&square_sum, 1},
-                  .highest = {&highest, 1}});
+  front::token_logprobs(row_major<U const>{row.data(), 1, row.size()}, {&label, 1},
+                        {.log_prob = {&log_prob, 1},
+                         .log_sum_exp = {&log_sum_exp, 1},
+                         .entropy = {&entropy, 1},
+                         .square_sum = {&square_sum, 1},
+                         .highest = {&highest, 1}});
   auto const off = [](auto got, long double exactly) {
     return static_cast<double>(std::fabs(static_cast<long double>(got) - exactly));
   };

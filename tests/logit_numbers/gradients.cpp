@@ -2,6 +2,7 @@
 #include <Eigen/Core>
 #include <cstdio>
 #include <logits/logit_rows.hpp>
+#include <oracle/front.hpp>
 #include <unsupported/Eigen/AutoDiff>
 
 using namespace prefopt;
@@ -52,33 +53,34 @@ struct one_row {
   double log_sum_exp = 0;
 
   one_row(std::vector<U> const& logits, std::size_t of) : row{logits}, label{of} {
-    token_logprobs(view(), {&label, 1}, {.log_sum_exp = {&log_sum_exp, 1}});
+    front::token_logprobs(view(), {&label, 1}, {.log_sum_exp = {&log_sum_exp, 1}});
   }
   [[nodiscard]] row_major<U const> view() const { return {row.data(), 1, row.size()}; }
 
   [[nodiscard]] std::vector<U> separate(T d, gradient_write how = gradient_write::assign,
                                         std::vector<U> const& before = {}) const {
     std::vector<U> got = before.empty() ? std::vector<U>(row.size(), stored<U>(7)) : before;
-    token_logprob_gradients(view(), {&label, 1}, {&log_sum_exp, 1}, {&d, 1}, {got.data(), 1, got.size()},
-                            {.gradient = how});
+    front::token_logprob_gradients(view(), {&label, 1}, {&log_sum_exp, 1}, {&d, 1}, {got.data(), 1, got.size()},
+                                   {.gradient = how});
     return got;
   }
   [[nodiscard]] std::vector<U> separate_in_place(T d) const {
     std::vector<U> got = row;
     row_major<U> const here{got.data(), 1, got.size()};
-    token_logprob_gradients(here, {&label, 1}, {&log_sum_exp, 1}, {&d, 1}, here);
+    front::token_logprob_gradients(here, {&label, 1}, {&log_sum_exp, 1}, {&d, 1}, here);
     return got;
   }
   [[nodiscard]] std::vector<U> fused(T d, gradient_write how = gradient_write::assign,
                                      std::vector<U> const& before = {}) const {
     std::vector<U> got = before.empty() ? std::vector<U>(row.size(), stored<U>(7)) : before;
-    token_logprobs_and_gradients(view(), {&label, 1}, factor(d), {got.data(), 1, got.size()}, {}, {.gradient = how});
+    front::token_logprobs_and_gradients(view(), {&label, 1}, factor(d), {got.data(), 1, got.size()}, {},
+                                        {.gradient = how});
     return got;
   }
   [[nodiscard]] std::vector<U> fused_in_place(T d) const {
     std::vector<U> got = row;
     row_major<U> const here{got.data(), 1, got.size()};
-    token_logprobs_and_gradients(here, {&label, 1}, factor(d), here);
+    front::token_logprobs_and_gradients(here, {&label, 1}, factor(d), here);
     return got;
   }
   [[nodiscard]] static auto factor(T d) {
@@ -214,8 +216,8 @@ TEST_CASE("a float column of log_sum_exp will do, less exactly") {
   auto const saved = static_cast<float>(one_row<float>{row, label}.log_sum_exp);
   float const d = 1;
   std::vector<float> got(row.size());
-  token_logprob_gradients(row_major<float const>{row.data(), 1, row.size()}, {&label, 1}, {&saved, 1}, {&d, 1},
-                          {got.data(), 1, got.size()});
+  front::token_logprob_gradients(row_major<float const>{row.data(), 1, row.size()}, {&label, 1}, {&saved, 1}, {&d, 1},
+                                 {got.data(), 1, got.size()});
   double worst = 0;
   for (std::size_t i = 0; i < row.size(); ++i) {
     CAPTURE(i);
@@ -249,10 +251,10 @@ TEST_CASE("the gradient of a loss of log-probs is what automatic differentiation
   std::vector<double> log_prob(rows), log_sum_exp(rows), d(rows), separate(count), fused(count);
   row_major<double const> const view{logits.data(), rows, size};
   auto const slope = [](std::size_t, double at) noexcept { return -3 / (1 + std::exp(3 * at + 1)); };
-  token_logprobs(view, labels, {.log_prob = log_prob, .log_sum_exp = log_sum_exp});
+  front::token_logprobs(view, labels, {.log_prob = log_prob, .log_sum_exp = log_sum_exp});
   for (std::size_t row = 0; row < rows; ++row) d[row] = slope(row, log_prob[row]);
-  token_logprob_gradients(view, labels, log_sum_exp, d, {separate.data(), rows, size});
-  token_logprobs_and_gradients(view, labels, slope, {fused.data(), rows, size});
+  front::token_logprob_gradients(view, labels, log_sum_exp, d, {separate.data(), rows, size});
+  front::token_logprobs_and_gradients(view, labels, slope, {fused.data(), rows, size});
   for (std::size_t i = 0; i < count; ++i) {
     double const right = total.derivatives()[static_cast<Eigen::Index>(i)];
     // A few dozen operations on numbers up to 10, in a row whose gradients add up to 0.

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <prefopt/evaluate.hpp>
 #include <vector>
 
 #include "oracle/every_list_loss.hpp"
+#include "oracle/front.hpp"
 
 namespace oracle {
 
@@ -43,7 +43,8 @@ list_results<T> list_results_of(L const& loss, std::vector<candidate_list> const
   std::vector<T> d_logp(table.logp.size());
   list_results<T> r;
   r.loss.resize(groups.size());
-  evaluate(loss, table.batch(given), {.loss = r.loss, .d_logp = d_logp}, {.reduction = prefopt::reduction::none});
+  front::evaluate(loss, table.batch(given), {.loss = r.loss, .d_logp = d_logp},
+                  {.reduction = prefopt::reduction::none});
   for (std::size_t g = 0; g < groups.size(); ++g) {
     r.d_logp.emplace_back(d_logp.begin() + table.offsets[g], d_logp.begin() + table.offsets[g + 1]);
   }

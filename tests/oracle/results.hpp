@@ -1,9 +1,9 @@
 #pragma once
 
-#include <prefopt/evaluate.hpp>
 #include <vector>
 
 #include "oracle/every_loss.hpp"
+#include "oracle/front.hpp"
 
 namespace oracle {
 
@@ -49,7 +49,7 @@ results<T> results_of(L const& loss, std::vector<pair> const& pairs) {
     r.posterior.resize(pairs.size());
     outputs.posterior = r.posterior;
   }
-  evaluate(loss, table.template batch<L>(), outputs, {.reduction = prefopt::reduction::none});
+  front::evaluate(loss, table.template batch<L>(), outputs, {.reduction = prefopt::reduction::none});
   return r;
 }
 

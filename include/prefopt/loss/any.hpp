@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <prefopt/detail/foreign.hpp>
 #include <prefopt/evaluate.hpp>
 #include <prefopt/loss/list.hpp>
 #include <prefopt/loss/parameter_values.hpp>
@@ -26,10 +27,12 @@ class any_pair_loss {
   template <class L>
     requires(!std::same_as<L, any_pair_loss>)
   &&pair_loss<L> any_pair_loss(L const& loss)
-      : traits_{&detail::traits_of<L>},
+      : traits_{detail::traits_of<L>},
   float_kernel_{&detail::run_pair_kernel<detail::resolved<L>, float, xsimd::default_arch>},
   double_kernel_{&detail::run_pair_kernel<detail::resolved<L>, double, xsimd::default_arch>},
-  check_{[](void const* at) { detail::check_parameters(*static_cast<L const*>(at)); }} {
+  float_run_{&run_here<float>}, double_run_{&run_here<double>}, check_{[](void const* at) {
+    detail::check_parameters(detail::foreign<L>(at));
+  }} {
     auto const resolved = detail::resolve(loss);
     static_assert(std::is_trivially_copyable_v<L> && sizeof(L) <= sizeof given_ && sizeof resolved <= sizeof resolved_);
     std::memcpy(given_, &loss, sizeof loss);
@@ -37,35 +40,46 @@ class any_pair_loss {
     reward_scale_ = detail::reward_scale(resolved);
   }
 
-  [[nodiscard]] std::string name() const { return traits_->name(); }
-  [[nodiscard]] bool needs(columns which) const noexcept { return contains(traits_->needs, which); }
-  [[nodiscard]] bool reads(columns which) const noexcept { return contains(traits_->needs | traits_->takes, which); }
-  [[nodiscard]] bool has_posterior() const noexcept { return traits_->has_posterior; }
+  [[nodiscard]] std::string name() const { return traits_.name(); }
+  [[nodiscard]] bool needs(columns which) const noexcept { return contains(traits_.needs, which); }
+  [[nodiscard]] bool reads(columns which) const noexcept { return contains(traits_.needs | traits_.takes, which); }
+  [[nodiscard]] bool has_posterior() const noexcept { return traits_.has_posterior; }
   /// Throws std::invalid_argument for a parameter out of its range.
   void check() const { check_(given_); }
 
- private:
-  template <class L, class T, class Arch>
-  friend report detail::evaluate_with(L const&, pair_batch<T> const&, pair_outputs<T> const&, options const&, bool);
-
+  /// What `evaluate` calls: the code of the translation unit in which the loss was made.
   template <class T>
   report run(pair_batch<T> const& batch, pair_outputs<T> const& outputs, options const& options,
              bool lengths_mark_empty) const {
-    check();
-    auto const kernel = [&] {
-      if constexpr (std::same_as<T, float>) {
-        return float_kernel_;
-      } else {
-        return double_kernel_;
-      }
-    }();
-    return detail::evaluate_pairs<T, xsimd::default_arch>(*traits_, kernel, resolved_, reward_scale_, batch, outputs,
-                                                          options, lengths_mark_empty);
+    void const* const arguments[]{this, &batch, &outputs, &options, &lengths_mark_empty};
+    report seen;
+    (std::same_as<T, float> ? float_run_ : double_run_)(arguments, &seen);
+    return seen;
   }
 
-  detail::pair_traits const* traits_;
+ private:
+  template <class T>
+  static void run_here(void const* const* arguments, void* result) {
+    auto const loss = detail::foreign<any_pair_loss>(arguments[0]);
+    loss.check();
+    auto const kernel = [&] {
+      if constexpr (std::same_as<T, float>) {
+        return loss.float_kernel_;
+      } else {
+        return loss.double_kernel_;
+      }
+    }();
+    report const seen = detail::evaluate_pairs<T, xsimd::default_arch>(
+        loss.traits_, kernel, loss.resolved_, loss.reward_scale_, detail::foreign<pair_batch<T>>(arguments[1]),
+        detail::foreign<pair_outputs<T>>(arguments[2]), detail::foreign<options>(arguments[3]),
+        detail::foreign<bool>(arguments[4]));
+    std::memcpy(result, &seen, sizeof seen);
+  }
+
+  detail::pair_traits traits_;
   detail::pair_kernel<float> float_kernel_;
   detail::pair_kernel<double> double_kernel_;
+  detail::foreign_function float_run_, double_run_;
   void (*check_)(void const*);
   double reward_scale_;
   alignas(double) unsigned char given_[64], resolved_[64];

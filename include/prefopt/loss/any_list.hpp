@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <prefopt/detail/foreign.hpp>
 #include <prefopt/evaluate.hpp>
 #include <prefopt/loss/list.hpp>
 #include <prefopt/loss/parameter_values.hpp>
@@ -25,7 +26,9 @@ class any_list_loss {
   &&list_loss<L> any_list_loss(L const& loss)
       : float_kernel_{&detail::run_list_kernel<detail::resolved<L>, float, xsimd::default_arch>},
   double_kernel_{&detail::run_list_kernel<detail::resolved<L>, double, xsimd::default_arch>},
-  check_{[](void const* at) { detail::check_parameters(*static_cast<L const*>(at)); }} {
+  float_run_{&run_here<float>}, double_run_{&run_here<double>}, check_{[](void const* at) {
+    detail::check_parameters(detail::foreign<L>(at));
+  }} {
     auto const resolved = detail::resolve(loss);
     static_assert(std::is_trivially_copyable_v<L> && sizeof(L) <= sizeof given_ && sizeof resolved <= sizeof resolved_);
     std::memcpy(given_, &loss, sizeof loss);
@@ -47,21 +50,37 @@ class any_list_loss {
   /// Throws std::invalid_argument for a parameter out of its range.
   void check() const { check_(given_); }
 
-  /// What `evaluate` calls.
+  /// What `evaluate` calls: the code of the translation unit in which the loss was made.
   template <class T>
   report run(list_batch<T> const& batch, list_outputs<T> const& outputs, options const& options) const {
-    check();
-    if constexpr (std::same_as<T, float>) {
-      return detail::evaluate_lists<T, xsimd::default_arch>(facts_, float_kernel_, resolved_, batch, outputs, options);
-    } else {
-      return detail::evaluate_lists<T, xsimd::default_arch>(facts_, double_kernel_, resolved_, batch, outputs, options);
-    }
+    void const* const arguments[]{this, &batch, &outputs, &options};
+    report seen;
+    (std::same_as<T, float> ? float_run_ : double_run_)(arguments, &seen);
+    return seen;
   }
 
  private:
+  template <class T>
+  static void run_here(void const* const* arguments, void* result) {
+    auto const loss = detail::foreign<any_list_loss>(arguments[0]);
+    loss.check();
+    auto const kernel = [&] {
+      if constexpr (std::same_as<T, float>) {
+        return loss.float_kernel_;
+      } else {
+        return loss.double_kernel_;
+      }
+    }();
+    report const seen = detail::evaluate_lists<T, xsimd::default_arch>(
+        loss.facts_, kernel, loss.resolved_, detail::foreign<list_batch<T>>(arguments[1]),
+        detail::foreign<list_outputs<T>>(arguments[2]), detail::foreign<options>(arguments[3]));
+    std::memcpy(result, &seen, sizeof seen);
+  }
+
   detail::list_facts facts_;
   detail::list_kernel<float> float_kernel_;
   detail::list_kernel<double> double_kernel_;
+  detail::foreign_function float_run_, double_run_;
   void (*check_)(void const*);
   alignas(double) unsigned char given_[64], resolved_[64];
 };

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdlib>
+#include <prefopt/detail/fail.hpp>
+#include <prefopt/detail/kernel_choice.hpp>
+#include <prefopt/detail/kernel_table.hpp>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace prefopt::inline PREFOPT_ABI::detail {
+
+[[noreturn]] inline void fail_kernels(std::string what, bool only_here) {
+  char const* separator = "";
+  for (auto const* choice = PREFOPT_KERNELS::choices; choice->name != nullptr; ++choice) {
+    if (only_here && !choice->runs_here()) continue;
+    what.append(separator).append(choice->name);
+    separator = ", ";
+  }
+  fail("kernels", what);
+}
+
+inline kernel_table choose_kernels() {
+  char const* const forced = std::getenv("PREFOPT_ISA");
+  for (auto const* choice = PREFOPT_KERNELS::choices; choice->name != nullptr; ++choice) {
+    if (forced != nullptr && std::string_view{forced} != choice->name) continue;
+    if (!choice->runs_here()) {
+      if (forced != nullptr) {
+        fail_kernels("PREFOPT_ISA is \"" + std::string{forced} + "\", which this CPU does not have, expected one of ",
+                     true);
+      }
+      continue;
+    }
+    auto const table = foreign<kernel_table>(choice->table());
+    if (table.layout != kernel_layout()) {
+      fail("kernels", "the kernels for " + std::string{choice->name} +
+                          " were compiled with other options than their caller, which change the "
+                          "layout of types");
+    }
+    return table;
+  }
+  if (forced != nullptr) fail_kernels("PREFOPT_ISA is \"" + std::string{forced} + "\", expected one of ", true);
+  fail_kernels("this CPU has none of the instruction sets that are compiled: ", false);
+}
+
+inline kernel_table const& kernels_in_use() {
+  static kernel_table const chosen = choose_kernels();
+  return chosen;
+}
+
+/// The entry for X in a row of the table.
+template <class X, class List>
+constexpr std::size_t kernel_place() {
+  static_assert(
+      place_in<X, List>::found,
+      "prefopt: kernels are compiled for the losses of the list and one modifier over each, for token batches "
+      "and for logit and token policies");
+  return place_in<X, List>::value;
+}
+
+template <class Result, class... Arguments>
+Result call_kernel(foreign_function function, Arguments const*... arguments) {
+  void const* const all[]{arguments...};
+  std::array<std::byte, sizeof(Result)> result;
+  function(all, result.data());
+  return std::bit_cast<Result>(result);
+}
+
+template <class... Arguments>
+void call_kernel_for_outputs(foreign_function function, Arguments const*... arguments) {
+  void const* const all[]{arguments...};
+  function(all, nullptr);
+}
+
+template <class L>
+constexpr std::size_t pair_place = kernel_place<L, kernel_pair_losses>();
+template <class L>
+constexpr std::size_t list_place = kernel_place<L, kernel_list_losses>();
+template <class U>
+constexpr std::size_t logit_place = kernel_place<std::remove_const_t<U>, kernel_logits>();
+template <class Tokens>
+constexpr std::size_t token_place = kernel_place<Tokens, kernel_tokens>();
+template <class P>
+constexpr std::size_t policy_place = kernel_place<P, kernel_policies>();
+
+}  // namespace prefopt::inline PREFOPT_ABI::detail

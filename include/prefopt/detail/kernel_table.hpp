@@ -1,0 +1,181 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <prefopt/detail/foreign.hpp>
+#include <prefopt/logprob/evaluate.hpp>
+#include <prefopt/logprob/evaluate_policy.hpp>
+#include <prefopt/logprob/logit_policy.hpp>
+#include <prefopt/logprob/token_policy.hpp>
+#include <prefopt/loss/any.hpp>
+#include <prefopt/loss/any_list.hpp>
+#include <prefopt/loss/list.hpp>
+#include <prefopt/simd/half.hpp>
+#include <string_view>
+#include <type_traits>
+
+namespace prefopt::inline PREFOPT_ABI::detail {
+
+template <class... Lists>
+struct joined_lists;
+template <class... A, class... B, class... Rest>
+struct joined_lists<loss_list<A...>, loss_list<B...>, Rest...> {
+  using type = typename joined_lists<loss_list<A..., B...>, Rest...>::type;
+};
+template <class... A>
+struct joined_lists<loss_list<A...>> {
+  using type = loss_list<A...>;
+};
+
+template <class>
+struct with_modifiers;
+template <class... L>
+struct with_modifiers<loss_list<L...>> {
+  using type = typename joined_lists<loss_list<L...>, typename modifiers_of<L>::type...>::type;
+};
+
+/// What kernels are compiled for, in an order that is the same for every instruction set.
+using kernel_pair_losses = with_modifiers<pair_losses>::type;
+using kernel_list_losses = list_losses;
+using kernel_logits = loss_list<float, double, bfloat16, float16>;
+using kernel_tokens = loss_list<dense_tokens<float>, dense_tokens<double>, packed_tokens<float>, packed_tokens<double>>;
+using kernel_policies =
+    loss_list<logit_policy<float>, logit_policy<double>, logit_policy<bfloat16>, logit_policy<float16>,
+              token_policy<dense_tokens<float>>, token_policy<dense_tokens<double>>, token_policy<packed_tokens<float>>,
+              token_policy<packed_tokens<double>>>;
+
+template <class X, class List>
+struct place_in;
+template <class X, class... Xs>
+struct place_in<X, loss_list<Xs...>> {
+  static constexpr std::size_t count = sizeof...(Xs);
+  static constexpr std::size_t value = [] {
+    std::size_t place = 0;
+    (void)((std::same_as<X, Xs> || (++place, false)) || ...);
+    return place;
+  }();
+  static constexpr bool found = value < count;
+};
+
+/// A callable of another translation unit.
+template <class T>
+struct foreign_gradient {
+  void const* function;
+  double (*call)(void const*, std::size_t row, T log_prob) noexcept;
+
+  double operator()(std::size_t row, T log_prob) const noexcept { return call(function, row, log_prob); }
+};
+
+/// The entry points compiled for one instruction set. Plain pointers only: the table looks alike to every translation
+/// unit.
+struct kernel_table {
+  char const* name;
+  std::uint64_t layout;  ///< of everything that crosses
+  /// (loss) -> any_pair_loss, any_list_loss
+  foreign_function make_pair_loss[place_in<void, kernel_pair_losses>::count];
+  foreign_function make_list_loss[place_in<void, kernel_list_losses>::count];
+  /// (name, values, base), (name, values) -> the same
+  foreign_function make_pair_loss_by_name, make_list_loss_by_name;
+  /// (logits, labels, outputs, options)
+  foreign_function token_logprobs[place_in<void, kernel_logits>::count];
+  /// (logits, labels, log_sum_exp, d_log_prob, d_logits, options)
+  foreign_function token_logprob_gradients[place_in<void, kernel_logits>::count];
+  /// (logits, labels, foreign_gradient, d_logits, outputs, options)
+  foreign_function token_logprobs_and_gradients[place_in<void, kernel_logits>::count];
+  /// (any_pair_loss, batch, outputs, options) -> report
+  foreign_function token_pairs[place_in<void, kernel_tokens>::count];
+  /// (any loss, policy, reference or null, batch, outputs, options) -> report
+  foreign_function policy_pairs[place_in<void, kernel_policies>::count];
+  foreign_function policy_groups[place_in<void, kernel_policies>::count];
+};
+
+/// Differs where a type that crosses has another size.
+constexpr std::uint64_t kernel_layout() noexcept {
+  std::uint64_t hash = 14695981039346656037U;
+  for (std::size_t const size :
+       {sizeof(any_pair_loss), sizeof(any_list_loss), sizeof(pair_batch<float>), sizeof(pair_outputs<float>),
+        sizeof(list_batch<float>), sizeof(list_outputs<float>), sizeof(options), sizeof(report),
+        sizeof(row_major<float>), sizeof(token_logprob_outputs<float>), sizeof(token_options),
+        sizeof(logit_policy<float>), sizeof(token_policy<dense_tokens<float>>),
+        sizeof(token_policy<packed_tokens<float>>), sizeof(policy_pairs<float>), sizeof(policy_pair_outputs<float>),
+        sizeof(policy_groups<float>), sizeof(policy_group_outputs<float>), sizeof(kernel_table)}) {
+    hash = (hash ^ size) * 1099511628211U;
+  }
+  return hash;
+}
+
+template <class Result>
+void give(void* result, Result const& value) noexcept {
+  static_assert(std::is_trivially_copyable_v<Result>);
+  std::memcpy(result, &value, sizeof value);
+}
+
+template <class P, class L, template <class> class Batch, template <class> class Outputs>
+void evaluate_foreign_policy(void const* const* a, void* result) {
+  using T = typename P::value_type;
+  auto const loss = foreign<L>(a[0]);
+  auto const policy = foreign<P>(a[1]);
+  auto const batch = foreign<Batch<T>>(a[3]);
+  auto const outputs = foreign<Outputs<T>>(a[4]);
+  auto const how = foreign<options>(a[5]);
+  give(result, a[2] == nullptr ? evaluate(loss, policy, batch, outputs, how)
+                               : evaluate(loss, policy, foreign<P>(a[2]), batch, outputs, how));
+}
+
+/// The table of the instruction set that this is compiled for.
+inline kernel_table make_kernel_table(char const* name) {
+  kernel_table table{};
+  table.name = name;
+  table.layout = kernel_layout();
+  std::size_t i = 0;
+  kernel_pair_losses::for_each([&]<class L> {
+    table.make_pair_loss[i++] = [](void const* const* a, void* made) { give(made, any_pair_loss{foreign<L>(a[0])}); };
+  });
+  i = 0;
+  kernel_list_losses::for_each([&]<class L> {
+    table.make_list_loss[i++] = [](void const* const* a, void* made) { give(made, any_list_loss{foreign<L>(a[0])}); };
+  });
+  i = 0;
+  kernel_logits::for_each([&]<class U> {
+    using T = computed_of<U>;
+    table.token_logprobs[i] = [](void const* const* a, void*) {
+      token_logprobs(foreign<row_major<U const>>(a[0]), foreign<column<std::int64_t>>(a[1]),
+                     foreign<token_logprob_outputs<T>>(a[2]), foreign<token_options>(a[3]));
+    };
+    table.token_logprob_gradients[i] = [](void const* const* a, void*) {
+      token_logprob_gradients(foreign<row_major<U const>>(a[0]), foreign<column<std::int64_t>>(a[1]),
+                              foreign<column<double>>(a[2]), foreign<column<T>>(a[3]), foreign<row_major<U>>(a[4]),
+                              foreign<token_options>(a[5]));
+    };
+    table.token_logprobs_and_gradients[i++] = [](void const* const* a, void*) {
+      token_logprobs_and_gradients(foreign<row_major<U const>>(a[0]), foreign<column<std::int64_t>>(a[1]),
+                                   foreign<foreign_gradient<T>>(a[2]), foreign<row_major<U>>(a[3]),
+                                   foreign<token_logprob_outputs<T>>(a[4]), foreign<token_options>(a[5]));
+    };
+  });
+  table.make_pair_loss_by_name = [](void const* const* a, void* made) {
+    give(made, make_pair_loss(*static_cast<std::string_view const*>(a[0]), *static_cast<parameter_values const*>(a[1]),
+                              *static_cast<std::string_view const*>(a[2])));
+  };
+  table.make_list_loss_by_name = [](void const* const* a, void* made) {
+    give(made,
+         make_list_loss(*static_cast<std::string_view const*>(a[0]), *static_cast<parameter_values const*>(a[1])));
+  };
+  i = 0;
+  kernel_tokens::for_each([&]<class Tokens> {
+    table.token_pairs[i++] = [](void const* const* a, void* result) {
+      give(result, evaluate(foreign<any_pair_loss>(a[0]), foreign<token_pair_batch<Tokens>>(a[1]),
+                            foreign<token_pair_outputs<Tokens>>(a[2]), foreign<options>(a[3])));
+    };
+  });
+  i = 0;
+  kernel_policies::for_each([&]<class P> {
+    table.policy_pairs[i] = &evaluate_foreign_policy<P, any_pair_loss, policy_pairs, policy_pair_outputs>;
+    table.policy_groups[i++] = &evaluate_foreign_policy<P, any_list_loss, policy_groups, policy_group_outputs>;
+  });
+  return table;
+}
+
+}  // namespace prefopt::inline PREFOPT_ABI::detail
