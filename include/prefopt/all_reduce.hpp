@@ -2,8 +2,7 @@
 
 #include <concepts>
 #include <cstddef>
-#include <memory>
-#include <prefopt/detail/abi.hpp>
+#include <prefopt/detail/callable.hpp>
 #include <span>
 #include <type_traits>
 
@@ -21,9 +20,9 @@ class all_reduce {
   template <class F>
     requires(!std::same_as<std::remove_cvref_t<F>, all_reduce>)
   &&sum_all_reduce<F> all_reduce(F& sum) noexcept
-      : sum_{const_cast<void*>(static_cast<void const*>(std::addressof(sum)))},
+      : sum_{detail::address_of(sum)},
   call_{[](void* function, double* values, std::size_t count) {
-    (*static_cast<F*>(function))(std::span<double>{values, count});
+    detail::callable_at<F>(function)(std::span<double>{values, count});
   }} {}
 
   void operator()(std::span<double> values) const {

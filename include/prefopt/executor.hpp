@@ -2,8 +2,7 @@
 
 #include <concepts>
 #include <cstddef>
-#include <memory>
-#include <prefopt/detail/abi.hpp>
+#include <prefopt/detail/callable.hpp>
 #include <type_traits>
 
 namespace prefopt::inline PREFOPT_ABI {
@@ -33,9 +32,9 @@ class executor {
   template <class Run>
     requires(!std::same_as<std::remove_cvref_t<Run>, executor>)
   &&std::invocable<Run&, std::size_t, task const&> executor(Run& run) noexcept
-      : run_{const_cast<void*>(static_cast<void const*>(std::addressof(run)))},
+      : run_{detail::address_of(run)},
   call_{[](void* function, std::size_t parts, void const* work) {
-    (*static_cast<Run*>(function))(parts, *static_cast<task const*>(work));
+    detail::callable_at<Run>(function)(parts, *static_cast<task const*>(work));
   }} {}
 
   void operator()(std::size_t parts, task const& work) const {

@@ -151,7 +151,7 @@ PREFOPT_INLINE void add_metrics(candidate_group<V, T, Spread> const& group, list
       group.size() > 1 ? V(totals[2] * V(static_cast<T>(1 / static_cast<double>(group.size() - 1)))) : best;
   sums.add(best_sum, kept(best));
   sums.add(others_sum, kept(others));
-  sums.add(probability_sum, kept(V(math::exp(V((best - top.value) * scale)) / totals[0])));
+  sums.add(probability_sum, kept(math::divide(math::exp(V((best - top.value) * scale)), totals[0])));
   if constexpr (!Spread) {
     auto const pairs = ranked_pairs_of(group, tile);
     sums.add(ordered_sum, kept(pairs[0]));

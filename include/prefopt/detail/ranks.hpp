@@ -67,8 +67,12 @@ auto with_ranks(options const& given, Body const& body) {
     try {
       return body(own);
     } catch (...) {
-      std::array<double, rank_values> values{1};
-      if (!told) given.all_reduce(values);
+      // What the caller gets to know is the error that came first.
+      try {
+        std::array<double, rank_values> values{1};
+        if (!told) given.all_reduce(values);
+      } catch (...) {
+      }
       throw;
     }
   }

@@ -28,7 +28,7 @@ PREFOPT_INLINE softmax_parts<typename Group::lane_type> softmax(Group const& gro
     return V(math::select(c.number() == top.number, math::constant<V>(0), e));
   });
   V const one = math::constant<V>(1);
-  return {top, rest, V(one / (one + rest))};
+  return {top, rest, math::divide(one, V(one + rest))};
 }
 
 /// Cross-entropy between a target q and p = softmax(scale * score): sum_i q_i (log sum e^z - z_i).
@@ -56,7 +56,7 @@ PREFOPT_INLINE typename Group::lane_type cross_entropy(Group const& group, typen
                             math::select(is_top, zero, q)};
   });
   V const rest = sums[0], below = sums[1], other_targets = sums[2];
-  V const p_scale = mass / (one + rest);
+  V const p_scale = math::divide(mass, V(one + rest));
   // The highest one's p and q may both be next to the mass; what they lack is not.
   V const top_gradient = other_targets - rest * p_scale;
   group.for_each([&](auto const& c) PREFOPT_INLINE_LAMBDA {

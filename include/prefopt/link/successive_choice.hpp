@@ -52,7 +52,7 @@ PREFOPT_INLINE typename Group::lane_type successive_choice(Group const& group, d
     V const x = c.template kept<gap>(), e = c.template kept<decay>(), behind = c.gradient();
     auto const leads = x > zero;
     V const own = math::select(leads, one, e);
-    V const inverse = one / (behind + own);
+    V const inverse = math::divide(one, V(behind + own));
     // Chosen at this stage, or not: the second is not 1 minus the first.
     c.template keep<gap>(V(own * inverse));
     c.template keep<decay>(V(behind * inverse));

@@ -55,7 +55,7 @@ struct adpo {
     V const lowered =
         math::constant<V>(tau) - math::constant<V>(tau * adapt / std::log(static_cast<double>(size))) * entropy;
     V const least = math::constant<V>(tau_min);
-    return V(math::constant<V>(1) / math::select(lowered < least, least, lowered));
+    return math::divide(math::constant<V>(1), math::select(lowered < least, least, lowered));
   }
 
   template <class Group>
@@ -78,7 +78,7 @@ struct adpo {
     V const zero = math::constant<V>(0), one = math::constant<V>(1);
     auto const reward = [](auto const& c) PREFOPT_INLINE_LAMBDA { return c.reward(); };
     V scale = math::constant<V>(1 / beta_reward);
-    if (standardize && group.size() > 1) scale = scale / (deviation(group) + math::constant<V>(1e-8));
+    if (standardize && group.size() > 1) scale = math::divide(scale, V(deviation(group) + math::constant<V>(1e-8)));
     auto const top = group.highest(reward);
     bool const wants_entropy = kl || adapt != 0;
     std::array<V, 2> const sums = group.sum([&](auto const& c) PREFOPT_INLINE_LAMBDA {
@@ -88,7 +88,7 @@ struct adpo {
       V const other = math::select(c.number() == top.number, zero, e);
       return std::array<V, 2>{other, wants_entropy ? V(math::select(other == zero, zero, V(other * below))) : zero};
     });
-    V const q_scale = one / (one + sums[0]);
+    V const q_scale = math::divide(one, V(one + sums[0]));
     V const entropy = wants_entropy ? V(math::log1p_unbounded(sums[0]) + sums[1] * q_scale) : zero;
     V const value = cross_entropy(group, inverse_tau(entropy, group.size()), q_scale, one);
     return kl ? V(value - entropy) : value;

@@ -30,7 +30,7 @@ struct adpo_kde {
   PREFOPT_INLINE auto operator()(Group const& group) const noexcept -> typename Group::lane_type {
     using V = typename Group::lane_type;
     double const size = static_cast<double>(group.size());
-    V const inverse_bandwidth = math::constant<V>(1) / bandwidth(group);
+    V const inverse_bandwidth = math::divide(math::constant<V>(1), bandwidth(group));
     for (std::size_t i = 0; i < group.size(); ++i) {
       V const reward = group.at(i).reward();
       V const below = group.sum([&](auto const& c) PREFOPT_INLINE_LAMBDA {
@@ -40,7 +40,7 @@ struct adpo_kde {
       V const f = below * math::constant<V>(1 / size);
       V const clamped = math::select(f < low, low, V(math::select(f > high, high, f)));
       group.at(i).template keep<1>(
-          V(math::log(V(clamped / (math::constant<V>(1) - clamped))) * math::constant<V>(1 / beta_reward)));
+          V(math::log(math::divide(clamped, V(math::constant<V>(1) - clamped))) * math::constant<V>(1 / beta_reward)));
     }
     auto const target = softmax<0>(group, [](auto const& c) PREFOPT_INLINE_LAMBDA { return c.template kept<1>(); });
     return cross_entropy(group, math::constant<V>(1 / tau), target.inverse_total, math::constant<V>(1));

@@ -30,8 +30,9 @@ class any_pair_loss {
       : traits_{detail::traits_of<L>},
   float_kernel_{&detail::run_pair_kernel<detail::resolved<L>, float, xsimd::default_arch>},
   double_kernel_{&detail::run_pair_kernel<detail::resolved<L>, double, xsimd::default_arch>},
-  float_run_{&run_here<float>}, double_run_{&run_here<double>}, check_{[](void const* at) {
-    detail::check_parameters(detail::foreign<L>(at));
+  float_run_{&run_here<float>}, double_run_{&run_here<double>},
+  check_{[](void const* at) { detail::check_parameters(detail::foreign<L>(at)); }}, values_{[](void const* at) {
+    return detail::values_of(detail::foreign<L>(at));
   }} {
     auto const resolved = detail::resolve(loss);
     static_assert(std::is_trivially_copyable_v<L> && sizeof(L) <= sizeof given_ && sizeof resolved <= sizeof resolved_);
@@ -44,6 +45,8 @@ class any_pair_loss {
   [[nodiscard]] bool needs(columns which) const noexcept { return contains(traits_.needs, which); }
   [[nodiscard]] bool reads(columns which) const noexcept { return contains(traits_.needs | traits_.takes, which); }
   [[nodiscard]] bool has_posterior() const noexcept { return traits_.has_posterior; }
+  /// Its parameters and then those of its base, in order.
+  [[nodiscard]] parameter_values parameters() const { return values_(given_); }
   /// Throws std::invalid_argument for a parameter out of its range.
   void check() const { check_(given_); }
 
@@ -81,6 +84,7 @@ class any_pair_loss {
   detail::pair_kernel<double> double_kernel_;
   detail::foreign_function float_run_, double_run_;
   void (*check_)(void const*);
+  parameter_values (*values_)(void const*);
   double reward_scale_;
   alignas(double) unsigned char given_[64], resolved_[64];
 };

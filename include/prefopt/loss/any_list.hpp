@@ -26,8 +26,9 @@ class any_list_loss {
   &&list_loss<L> any_list_loss(L const& loss)
       : float_kernel_{&detail::run_list_kernel<detail::resolved<L>, float, xsimd::default_arch>},
   double_kernel_{&detail::run_list_kernel<detail::resolved<L>, double, xsimd::default_arch>},
-  float_run_{&run_here<float>}, double_run_{&run_here<double>}, check_{[](void const* at) {
-    detail::check_parameters(detail::foreign<L>(at));
+  float_run_{&run_here<float>}, double_run_{&run_here<double>},
+  check_{[](void const* at) { detail::check_parameters(detail::foreign<L>(at)); }}, values_{[](void const* at) {
+    return detail::values_of(detail::foreign<L>(at));
   }} {
     auto const resolved = detail::resolve(loss);
     static_assert(std::is_trivially_copyable_v<L> && sizeof(L) <= sizeof given_ && sizeof resolved <= sizeof resolved_);
@@ -47,6 +48,8 @@ class any_list_loss {
   [[nodiscard]] double highest_reward() const noexcept { return facts_.highest_reward; }
   /// A group is an n x n matrix, row by row.
   [[nodiscard]] bool is_square() const noexcept { return facts_.is_square; }
+  /// Its parameters and then those of its base, in order.
+  [[nodiscard]] parameter_values parameters() const { return values_(given_); }
   /// Throws std::invalid_argument for a parameter out of its range.
   void check() const { check_(given_); }
 
@@ -82,6 +85,7 @@ class any_list_loss {
   detail::list_kernel<double> double_kernel_;
   detail::foreign_function float_run_, double_run_;
   void (*check_)(void const*);
+  parameter_values (*values_)(void const*);
   alignas(double) unsigned char given_[64], resolved_[64];
 };
 

@@ -37,6 +37,20 @@ std::vector<parameter_card> parameter_cards() {
   return cards;
 }
 
+/// The loss's parameters and then its base's, in order.
+template <class L>
+parameter_values values_of(L const& loss) {
+  parameter_values values;
+  if constexpr (requires { L::parameters(); }) {
+    std::apply([&](auto const&... p) { (values.emplace_back(p.name, static_cast<double>(loss.*p.member)), ...); },
+               L::parameters());
+  }
+  if constexpr (requires { loss.base; }) {
+    for (auto& value : values_of(loss.base)) values.push_back(std::move(value));
+  }
+  return values;
+}
+
 template <class L, class M>
 void set_parameter_to(L& loss, parameter<L, M> const& p, double value) {
   // A number other than 0 and 1 must not become true.

@@ -63,7 +63,7 @@ struct plackett_luce {
     double const size = static_cast<double>(group.size()), count = static_cast<double>(stages);
     group.from_last(0, [&]<class S>(S const& behind, auto const& c) PREFOPT_INLINE_LAMBDA {
       S const sum = behind + c.score();
-      S const own = c.score(), difference = own - sum / (math::constant<S>(size) - c.number());
+      S const own = c.score(), difference = own - math::divide(sum, S(math::constant<S>(size) - c.number()));
       // A score of -inf is +inf in its stage's own term; here it would be the difference of two infinities.
       S const of_infinite = math::select(own == own, math::constant<S>(0), own);
       c.template keep<0>(S(math::select(difference == difference, difference, of_infinite)));

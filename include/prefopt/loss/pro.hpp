@@ -85,7 +85,7 @@ struct pro {
     if (eps_compat) {
       rest = rest + math::select(top.number < zero, zero, math::exp(V(floor - top.value)));
     }
-    V const inverse_total = one / (one + rest);
+    V const inverse_total = math::divide(one, V(one + rest));
     group.for_each([&](auto const& c) PREFOPT_INLINE_LAMBDA {
       V const p = c.template kept<0>() * inverse_total;
       // Where the first leads, p - 1 is what is left of the others.

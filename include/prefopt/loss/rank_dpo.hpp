@@ -31,8 +31,8 @@ struct rank_dpo {
     group.for_each([&](auto const& c) PREFOPT_INLINE_LAMBDA {
       c.set_gradient(zero);
       V const power = math::exp(V(-math::abs(V(c.reward() * math::constant<V>(0.69314718055994531)))));
-      c.template keep<0>(V(math::select(c.reward() > zero, V(one / power), power)));
-      c.template keep<1>(V(one / math::log(V(c.number() + math::constant<V>(2)))));
+      c.template keep<0>(V(math::select(c.reward() > zero, math::divide(one, power), power)));
+      c.template keep<1>(math::divide(one, math::log(V(c.number() + math::constant<V>(2)))));
     });
     V value = zero;
     for (std::size_t i = 0; i + 1 < group.size(); ++i) {

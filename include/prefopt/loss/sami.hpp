@@ -68,7 +68,7 @@ struct sami {
       V const number = math::constant<V>(static_cast<double>(i));
       V const sum = line.sum([&](auto const& c) PREFOPT_INLINE_LAMBDA {
         auto const column = line.same_in(state, c);
-        V const rest = column.template kept<2>(), inverse = one / (one + rest);
+        V const rest = column.template kept<2>(), inverse = math::divide(one, V(one + rest));
         auto const leads = column.template kept<1>() == number;
         V const p = c.template kept<3>() * inverse;
         V const own = math::select(leads, V(-rest * inverse), V(p - one));

@@ -58,10 +58,11 @@ struct lcpo {
     V const agrees = eta * at.sigmoid, errs = doubt * at.sigmoid_negated, total = agrees + errs;
     // total is 0 only where sigma has underflowed against eta = 0 or 1: the posterior is then eta itself.
     auto const certain = total == zero;
-    V const w = math::select(certain, eta, V(agrees / total)), other = math::select(certain, doubt, V(errs / total));
+    V const w = math::select(certain, eta, math::divide(agrees, total)),
+            other = math::select(certain, doubt, math::divide(errs, total));
     // sigma(G) - w without its cancellation: p (1 - p)(1 - 2 eta) / total.
-    V const slope =
-        math::select(certain, V(at.sigmoid - eta), V(at.sigmoid * (at.sigmoid_negated * (doubt - eta) / total)));
+    V const slope = math::select(certain, V(at.sigmoid - eta),
+                                 V(at.sigmoid * (at.sigmoid_negated * math::divide(V(doubt - eta), total))));
     V const value = math::select(w == zero, zero, V(w * at.softplus_negated)) +
                     math::select(other == zero, zero, V(other * at.softplus));
     return {value, slope, w};

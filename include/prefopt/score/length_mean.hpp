@@ -13,7 +13,7 @@ struct length_mean {
   PREFOPT_INLINE scored<V> operator()(completion<V> const& c) const noexcept {
     V const zero = math::constant<V>(0), one = math::constant<V>(1);
     auto const empty = c.length == zero;
-    V const per_token = one / math::select(empty, one, c.length);
+    V const per_token = math::divide(one, math::select(empty, one, c.length));
     return {math::select(empty, zero, V(c.log_prob * per_token)), math::select(empty, zero, per_token)};
   }
 };

@@ -80,7 +80,41 @@ PREFOPT_INLINE V fused_negated(V const& a, V const& b, V const& c) noexcept {
     }
   }
 #endif
+#if defined(__aarch64__)
+  // xsimd's is generic, and not fused by every compiler.
+  if constexpr (std::is_base_of_v<xsimd::neon64, typename V::arch_type>) {
+    if constexpr (std::same_as<typename V::value_type, float>) {
+      return vfmsq_f32(c, a, b);
+    } else {
+      return vfmsq_f64(c, a, b);
+    }
+  }
+#endif
   return xsimd::fnma(a, b, c);
+}
+
+/// a / b, rounded once. xsimd's operator is an approximation for float on 64-bit Arm.
+template <batch V>
+PREFOPT_INLINE V quotient(V const& a, V const& b) noexcept {
+#if defined(__aarch64__)
+  if constexpr (std::is_base_of_v<xsimd::neon64, typename V::arch_type> &&
+                std::same_as<typename V::value_type, float>) {
+    return vdivq_f32(a, b);
+  }
+#endif
+  return a / b;
+}
+
+/// The square root, likewise.
+template <batch V>
+PREFOPT_INLINE V square_root(V const& x) noexcept {
+#if defined(__aarch64__)
+  if constexpr (std::is_base_of_v<xsimd::neon64, typename V::arch_type> &&
+                std::same_as<typename V::value_type, float>) {
+    return vsqrtq_f32(x);
+  }
+#endif
+  return xsimd::sqrt(x);
 }
 
 }  // namespace detail
@@ -136,13 +170,25 @@ inline constexpr struct {
   template <lane V>
   PREFOPT_INLINE V operator()(V const& x) const noexcept {
     if constexpr (detail::batch<V>) {
-      return xsimd::sqrt(x);
+      return detail::square_root(x);
     } else {
       using std::sqrt;
       return sqrt(x);
     }
   }
 } sqrt{};
+
+/// a / b, rounded once; the lanes' own operator is not everywhere.
+inline constexpr struct {
+  template <lane V>
+  PREFOPT_INLINE constexpr V operator()(V const& a, V const& b) const noexcept {
+    if constexpr (detail::batch<V>) {
+      return detail::quotient(a, b);
+    } else {
+      return V(a / b);
+    }
+  }
+} divide{};
 
 /// a * b + c, fused where the lanes are fused.
 inline constexpr struct {

@@ -64,7 +64,7 @@ PREFOPT_INLINE V polynomial(V const& x, std::array<T, N> const& c) noexcept {
 template <batch V>
 PREFOPT_INLINE V log1p_of_fraction(V const& x, V const& m) noexcept {
   using T = typename V::value_type;
-  V const s = m / (V(T(2)) + m);
+  V const s = detail::quotient(m, V(V(T(2)) + m));
   V const z = s * s;
   V const q = polynomial(z, math_constants<T>::atanh_tail);
   return fused_negated(s, fused_negated(z + z, q, m), x);
@@ -242,7 +242,7 @@ inline constexpr struct {
     V const zero = constant<V>(0), one = constant<V>(1);
     V const e = math::exp(V(-math::abs(x)));
     V const l = math::log1p(e);
-    V const near = one / (one + e);
+    V const near = math::divide(one, V(one + e));
     V const far = e * near;
     auto const positive = x > zero;
     return {math::positive_part(x) + l, math::positive_part(V(-x)) + l, math::select(positive, near, far),
