@@ -17,7 +17,8 @@ template <class U, class T>
 concept column_value = (std::same_as<U, T>) || (std::integral<U>) ||
                        ((std::floating_point<U>)&&(std::floating_point<T>)&&(std::numeric_limits<U>::digits <
                                                                              std::numeric_limits<T>::digits)) ||
-                       (std::is_class_v<U> && sizeof(U) == 2 && requires(U const value) { static_cast<float>(value); });
+                       (std::floating_point<T> && std::is_class_v<U> && sizeof(U) == 2 &&
+                        requires(U const value) { static_cast<float>(value); });
 
 /// A one-dimensional vector with an inner stride, by shape: Eigen's Map, Ref, Block, Array and Matrix vectors.
 template <class V>
@@ -27,6 +28,32 @@ concept strided_vector = requires(V& vector) {
   vector.size();
   vector.innerStride();
 };
+
+/// std::mdspan and what has its shape: a handle, extents and strides that say where every element lies.
+template <class M>
+concept mdspan_like = requires(std::remove_cvref_t<M> const& view) {
+  *view.data_handle();
+  view.extent(0);
+  view.stride(0);
+  std::remove_cvref_t<M>::rank();
+};
+
+/// The elements are the numbers in memory: no accessor changes them, and the layout has strides.
+template <mdspan_like M>
+constexpr bool mdspan_is_plain() {
+  using view = std::remove_cvref_t<M>;
+  using handle = std::remove_cvref_t<decltype(std::declval<view const&>().data_handle())>;
+  if constexpr (requires { typename view::reference; }) {
+    if (!std::is_same_v<typename view::reference, decltype(*std::declval<handle>())>) return false;
+  }
+  if constexpr (requires { view::is_always_strided(); }) {
+    if (!view::is_always_strided()) return false;
+  }
+  return std::is_pointer_v<handle>;
+}
+
+template <class M, std::size_t Rank>
+concept strided_mdspan = mdspan_like<M> && mdspan_is_plain<M>() &&(std::remove_cvref_t<M>::rank() == Rank);
 
 /// Owns its elements. An Eigen::Ref<const X> may, too, when it had to copy: it is not trivially destructible.
 template <class V>
@@ -39,6 +66,10 @@ template <class R>
 concept viewable_vector = strided_vector<R> &&
     (std::is_lvalue_reference_v<R> || (!owning_vector<R> && std::is_trivially_destructible_v<std::remove_cvref_t<R>>));
 
+template <class M, std::size_t Rank>
+concept viewable_mdspan = strided_mdspan<M, Rank> &&
+    (std::is_lvalue_reference_v<M> || std::is_trivially_destructible_v<std::remove_cvref_t<M>>);
+
 template <class R>
 concept viewable_range = !viewable_vector<R> && !strided_vector<R> && std::ranges::contiguous_range<R> &&
                          std::ranges::sized_range<R> && std::ranges::borrowed_range<R>;
@@ -46,13 +77,43 @@ concept viewable_range = !viewable_vector<R> && !strided_vector<R> && std::range
 template <class R>
 using element_of = std::remove_cvref_t<decltype(*std::declval<R&>().data())>;
 
+template <class M>
+using mdspan_pointer = std::remove_cvref_t<decltype(std::declval<std::remove_cvref_t<M> const&>().data_handle())>;
+
+template <class M>
+using mdspan_element = std::remove_cv_t<std::remove_pointer_t<mdspan_pointer<M>>>;
+
+template <class M>
+constexpr std::size_t mdspan_extent(M const& view, unsigned dimension) noexcept {
+  return static_cast<std::size_t>(view.extent(static_cast<decltype(M::rank())>(dimension)));
+}
+
+template <class M>
+constexpr std::ptrdiff_t mdspan_stride(M const& view, unsigned dimension) noexcept {
+  return static_cast<std::ptrdiff_t>(view.stride(static_cast<decltype(M::rank())>(dimension)));
+}
+
+/// The element whose indices are 0. A layout of one's own, a reversed one say, may put it elsewhere than at the handle.
+template <class M>
+constexpr auto mdspan_first(M const& view) noexcept {
+  auto const first = view.data_handle();
+  if constexpr (M::rank() == 1 && requires { view.mapping()(0); }) {
+    return mdspan_extent(view, 0) == 0 ? first : first + static_cast<std::ptrdiff_t>(view.mapping()(0));
+  } else if constexpr (M::rank() == 2 && requires { view.mapping()(0, 0); }) {
+    bool const empty = mdspan_extent(view, 0) == 0 || mdspan_extent(view, 1) == 0;
+    return empty ? first : first + static_cast<std::ptrdiff_t>(view.mapping()(0, 0));
+  } else {
+    return first;
+  }
+}
+
 }  // namespace detail
 
 /// A read-only view of one column of a batch: contiguous or strided numbers that are, or convert to, T.
-/// Made implicitly from whatever is contiguous (vector, array, span), from Eigen vectors and maps, or from
-/// {pointer, size, stride}; the stride counts elements, may be negative, and 0 repeats one value.
-/// Contiguous T is read where it lies; anything else is packed block by block, never whole.
-/// A column of size 0 counts as not given.
+/// Made implicitly from whatever is contiguous (vector, array, span), from Eigen vectors and maps, from what is like a
+/// std::mdspan of one dimension, or from {pointer, size, stride}; the stride counts elements, may be negative, and 0
+/// repeats one value. Contiguous T is read where it lies; anything else is packed block by block, never whole. A column
+/// of size 0 counts as not given.
 template <class T>
 class column {
  public:
@@ -73,6 +134,11 @@ class column {
   constexpr column(V&& vector) noexcept
       : column{vector.data(), static_cast<std::size_t>(vector.size()),
                static_cast<std::ptrdiff_t>(vector.innerStride())} {}
+
+  template <detail::viewable_mdspan<1> M>
+    requires(detail::column_value<detail::mdspan_element<M>, T>)
+  constexpr column(M&& view) noexcept
+      : column{detail::mdspan_first(view), detail::mdspan_extent(view, 0), detail::mdspan_stride(view, 0)} {}
 
   [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
   [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
@@ -134,6 +200,11 @@ class output {
   constexpr output(V&& vector) noexcept
       : output{vector.data(), static_cast<std::size_t>(vector.size()),
                static_cast<std::ptrdiff_t>(vector.innerStride())} {}
+
+  template <detail::viewable_mdspan<1> M>
+    requires(std::convertible_to<detail::mdspan_pointer<M>, T*>)
+  constexpr output(M&& view) noexcept
+      : output{detail::mdspan_first(view), detail::mdspan_extent(view, 0), detail::mdspan_stride(view, 0)} {}
 
   [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
   [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }

@@ -23,7 +23,8 @@ concept viewable_matrix = strided_matrix<M> &&
 }  // namespace detail
 
 /// A read-only view of rows of numbers that are, or convert to, T, with any strides (in elements): each row is a
-/// column. Made implicitly from Eigen's dense types of either storage order, or from {pointer, rows, columns, strides}.
+/// column. Made implicitly from Eigen's dense types of either storage order, from what is like a std::mdspan of two
+/// dimensions, or from {pointer, rows, columns, strides}.
 template <class T>
 class matrix {
  public:
@@ -51,6 +52,12 @@ class matrix {
   constexpr matrix(M&& dense) noexcept
       : matrix{dense.data(), static_cast<std::size_t>(dense.rows()), static_cast<std::size_t>(dense.cols()),
                static_cast<std::ptrdiff_t>(dense.rowStride()), static_cast<std::ptrdiff_t>(dense.colStride())} {}
+
+  template <detail::viewable_mdspan<2> M>
+    requires(detail::column_value<detail::mdspan_element<M>, T>)
+  constexpr matrix(M&& view) noexcept
+      : matrix{detail::mdspan_first(view), detail::mdspan_extent(view, 0), detail::mdspan_extent(view, 1),
+               detail::mdspan_stride(view, 0), detail::mdspan_stride(view, 1)} {}
 
   [[nodiscard]] constexpr std::size_t rows() const noexcept { return rows_; }
   [[nodiscard]] constexpr std::size_t columns() const noexcept { return columns_; }
@@ -86,6 +93,12 @@ class output_matrix {
   constexpr output_matrix(M&& dense) noexcept
       : output_matrix{dense.data(), static_cast<std::size_t>(dense.rows()), static_cast<std::size_t>(dense.cols()),
                       static_cast<std::ptrdiff_t>(dense.rowStride()), static_cast<std::ptrdiff_t>(dense.colStride())} {}
+
+  template <detail::viewable_mdspan<2> M>
+    requires(std::convertible_to<detail::mdspan_pointer<M>, T*>)
+  constexpr output_matrix(M&& view) noexcept
+      : output_matrix{detail::mdspan_first(view), detail::mdspan_extent(view, 0), detail::mdspan_extent(view, 1),
+                      detail::mdspan_stride(view, 0), detail::mdspan_stride(view, 1)} {}
 
   [[nodiscard]] constexpr std::size_t rows() const noexcept { return rows_; }
   [[nodiscard]] constexpr std::size_t columns() const noexcept { return columns_; }

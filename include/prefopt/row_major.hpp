@@ -12,8 +12,8 @@ namespace prefopt::inline PREFOPT_ABI {
 
 /// A view of rows of numbers, each row contiguous, the rows any stride apart (in elements): logits [tokens,
 /// vocabulary], hidden states [tokens, width], weights [vocabulary, width]. U is float, double or a 16-bit type
-/// (bfloat16, float16, or a host's own), const if it is only read. Made from {pointer, rows, columns[, row stride]} or
-/// from Eigen's row-major types.
+/// (bfloat16, float16, or a host's own), const if it is only read. Made from {pointer, rows, columns[, row stride]},
+/// from Eigen's row-major types or from what is like a std::mdspan of two dimensions.
 template <class U>
   requires(detail::stored_number<std::remove_const_t<U>>)
 class row_major {
@@ -35,6 +35,14 @@ class row_major {
       : row_major{dense.data(), static_cast<std::size_t>(dense.rows()), static_cast<std::size_t>(dense.cols()),
                   static_cast<std::ptrdiff_t>(dense.rowStride())} {
     column_stride_ = static_cast<std::ptrdiff_t>(dense.colStride());
+  }
+
+  template <detail::viewable_mdspan<2> M>
+    requires(std::convertible_to<detail::mdspan_pointer<M>, U*>)
+  constexpr row_major(M&& view) noexcept
+      : row_major{detail::mdspan_first(view), detail::mdspan_extent(view, 0), detail::mdspan_extent(view, 1),
+                  detail::mdspan_stride(view, 0)} {
+    column_stride_ = detail::mdspan_stride(view, 1);
   }
 
   /// Read-only of writable.
@@ -69,6 +77,9 @@ class row_major {
 
 template <detail::viewable_matrix M>
 row_major(M&&) -> row_major<std::remove_pointer_t<decltype(std::declval<M&>().data())>>;
+
+template <detail::viewable_mdspan<2> M>
+row_major(M&&) -> row_major<std::remove_pointer_t<detail::mdspan_pointer<M>>>;
 
 namespace detail {
 

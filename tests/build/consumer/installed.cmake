@@ -1,8 +1,6 @@
 # Installs into a path with spaces, moves the prefix, and uses it from a project that knows nothing else.
 include("${CMAKE_CURRENT_LIST_DIR}/run.cmake")
-run("${CMAKE_COMMAND}" -S "${PREFOPT}" -B "${WORK}/library" ${tools} -DPREFOPT_BUILD_TESTS=OFF
-    -DPREFOPT_BUILD_BENCHMARKS=OFF -DPREFOPT_BUILD_EXAMPLES=OFF)
-run("${CMAKE_COMMAND}" --install "${WORK}/library" --prefix "${WORK}/first place")
+install_into("${WORK}/first place")
 file(RENAME "${WORK}/first place" "${WORK}/second place")
 set(source "${CMAKE_CURRENT_LIST_DIR}/installed")
 set(common "${CMAKE_COMMAND}" -S "${source}" ${tools} "-DCMAKE_PREFIX_PATH=${WORK}/second place" "-DEXPECTED=${VERSION}")
@@ -20,8 +18,16 @@ endif()
 foreach(wanted 99 1.0 0.0.1 "${VERSION}.99")
   must_fail("prefopt" ${common} -B "${WORK}/refused ${wanted}" "-DWANTED=${wanted}")
 endforeach()
+
+# Components: the hosts of the adapters.
+set(hosts "${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}/components" ${tools} "-DCMAKE_PREFIX_PATH=${WORK}/second place")
+run(${hosts} -B "${WORK}/hosts")
+run("${CMAKE_COMMAND}" --build "${WORK}/hosts")
+must_fail("prefopt has no component \"nowhere\"" ${hosts} -B "${WORK}/unknown host" -DREQUIRED=nowhere)
+must_fail("mpi needs mpi, which is not installed" ${hosts} -B "${WORK}/absent host" -DREQUIRED=mpi -DCMAKE_DISABLE_FIND_PACKAGE_MPI=ON)
+
 # Nothing of the source tree or of the first place is written into the package.
-file(GLOB_RECURSE installed "${WORK}/second place/*.cmake")
+file(GLOB_RECURSE installed "${WORK}/second place/*.cmake" "${WORK}/second place/*.pc")
 foreach(file ${installed})
   file(READ "${file}" text)
   foreach(path "${PREFOPT}" "${WORK}/first place")

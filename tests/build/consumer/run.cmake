@@ -27,5 +27,12 @@ if(NOT header_version STREQUAL VERSION)
   message(FATAL_ERROR "version.hpp says ${header_version}, the project ${VERSION}")
 endif()
 
+# install_into(PREFIX): the library, configured in WORK, as a user installs it.
+function(install_into prefix)
+  run("${CMAKE_COMMAND}" -S "${PREFOPT}" -B "${WORK}/library" ${tools} -DPREFOPT_BUILD_TESTS=OFF
+      -DPREFOPT_BUILD_BENCHMARKS=OFF -DPREFOPT_BUILD_EXAMPLES=OFF)
+  run("${CMAKE_COMMAND}" --install "${WORK}/library" --prefix "${prefix}")
+endfunction()
+
 set(tools "-G${GENERATOR}" "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_MAKE_PROGRAM=${MAKE}")
 file(REMOVE_RECURSE "${WORK}")

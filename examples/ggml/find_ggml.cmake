@@ -1,0 +1,17 @@
+# Finds the ggml installed in GGML_DIR, for the example and for the adapter's test: target ggml::ggml, or nothing and a
+# message. Its releases do not agree on a package version that find_package could compare: 0.9.1 has none there.
+set(GGML_DIR "" CACHE PATH "Prefix of an installed ggml, 0.9 or later: builds the ggml example and its adapter's test")
+if(NOT GGML_DIR)
+  message(STATUS "prefopt: no -DGGML_DIR=, ggml is not tested")
+  return()
+endif()
+find_package(ggml CONFIG QUIET PATHS "${GGML_DIR}" NO_DEFAULT_PATH)
+if(NOT TARGET ggml::ggml)
+  message(FATAL_ERROR "prefopt: no ggml-config.cmake in GGML_DIR, ${GGML_DIR}: expected the prefix that ggml was installed to")
+endif()
+if(NOT GGML_VERSION)
+  set(GGML_VERSION "${ggml_VERSION}")
+endif()
+if(GGML_VERSION VERSION_LESS 0.9)
+  message(FATAL_ERROR "prefopt: the ggml in ${GGML_DIR} is version ${GGML_VERSION}, expected 0.9 or later")
+endif()

@@ -1,0 +1,316 @@
+// A small language model in ggml's own operations, trained by preferences: by DPO on sequence log-probs that the graph
+// computes, and by SimPO on its logits, from which prefopt makes the log-probs.
+
+#include <ggml-cpp.h>
+#include <ggml-cpu.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <optional>
+#include <prefopt/adapter/ggml.hpp>
+#include <prefopt/logprob/evaluate_policy.hpp>
+#include <prefopt/logprob/logit_policy.hpp>
+#include <prefopt/loss/dpo.hpp>
+#include <prefopt/loss/simpo.hpp>
+#include <random>
+#include <span>
+#include <stdexcept>
+#include <vector>
+
+#include "../common/token_task.hpp"
+
+namespace {
+
+constexpr std::size_t vocabulary = token_task::vocabulary, width = 16, predicted = token_task::length - 1;
+
+std::int64_t extent(std::size_t size) { return static_cast<std::int64_t>(size); }
+
+ggml_context_ptr make_context(std::size_t bytes) {
+  return ggml_context_ptr{ggml_init({.mem_size = bytes, .mem_buffer = nullptr, .no_alloc = true})};
+}
+
+template <class T>
+void upload(ggml_tensor* tensor, std::vector<T> const& values) {
+  ggml_backend_tensor_set(tensor, values.data(), 0, values.size() * sizeof(T));
+}
+
+/// Each token predicts the next: token -> embedding -> SiLU -> logits.
+class language_model {
+ public:
+  language_model() {
+    embedding = ggml_new_tensor_2d(context_.get(), GGML_TYPE_F32, extent(width), extent(vocabulary));
+    head = ggml_new_tensor_2d(context_.get(), GGML_TYPE_F32, extent(width), extent(vocabulary));
+    for (auto* parameter : {embedding, head}) ggml_set_param(parameter);
+    buffer_.reset(ggml_backend_alloc_ctx_tensors(context_.get(), backend.get()));
+    ggml_backend_cpu_set_n_threads(backend.get(), 1);
+    std::minstd_rand random{7};
+    for (auto* parameter : {embedding, head}) {
+      std::vector<float> values(width * vocabulary);
+      for (auto& value : values) value = 1e-3F * static_cast<float>(random() % 1000) - 0.5F;
+      upload(parameter, values);
+    }
+  }
+
+  ggml_tensor* logits(ggml_context* context, ggml_tensor* tokens) const {
+    return ggml_mul_mat(context, head, ggml_silu(context, ggml_get_rows(context, embedding, tokens)));
+  }
+
+  ggml_backend_ptr backend{ggml_backend_cpu_init()};
+  ggml_tensor *embedding = nullptr, *head = nullptr;
+
+ private:
+  ggml_context_ptr context_ = make_context(4 * ggml_tensor_overhead());
+  ggml_backend_buffer_ptr buffer_;
+};
+
+/// What a graph ends in and prefopt begins with.
+enum class level { log_probs, logits };
+
+/// The graphs of one set of pairs: all chosen sequences, then all rejected ones.
+class pair_graphs {
+ public:
+  pair_graphs(language_model& model, level ends_in, std::span<token_task::pair const> pairs)
+      : pairs_{pairs.size()}, model_{model} {
+    auto* const context = context_.get();
+    std::int64_t const rows = extent(2 * pairs_ * predicted);
+    auto* const tokens = ggml_new_tensor_1d(context, GGML_TYPE_I32, rows);
+    auto* const one_hot = ggml_new_tensor_2d(context, GGML_TYPE_F32, extent(vocabulary), rows);
+    x_ = model.logits(context, tokens);
+    if (ends_in == level::log_probs) {
+      auto* const probability = ggml_sum_rows(context, ggml_mul(context, ggml_soft_max(context, x_), one_hot));
+      auto* const by_sequence =
+          ggml_reshape_2d(context, ggml_log(context, probability), extent(predicted), extent(2 * pairs_));
+      x_ = ggml_sum_rows(context, by_sequence);
+    }
+    ggml_build_forward_expand(forward_, x_);
+
+    auto const surrogate = prefopt::ggml_surrogate(context, x_);
+    d_x_ = surrogate.gradient;
+    ggml_set_loss(surrogate.loss);
+    ggml_build_forward_expand(backward_, surrogate.loss);
+    ggml_build_backward_expand(context, backward_, nullptr);
+
+    adamw_ = ggml_new_tensor_1d(context, GGML_TYPE_F32, 7);
+    for (auto* parameter : {model.embedding, model.head}) {
+      auto* const m = ggml_dup_tensor(context, parameter);
+      auto* const v = ggml_dup_tensor(context, parameter);
+      ggml_build_forward_expand(update_, ggml_opt_step_adamw(context, parameter, gradient_of(parameter), m, v, adamw_));
+    }
+    buffer_.reset(ggml_backend_alloc_ctx_tensors(context, model.backend.get()));
+    ggml_backend_buffer_clear(buffer_.get(), 0);
+    ggml_graph_reset(backward_);
+    fill(tokens, one_hot, pairs);
+  }
+
+  void compute_forward() { compute(forward_); }
+  void compute_backward() { compute(backward_); }
+
+  /// The backward pass and a step of ggml's AdamW.
+  void compute_update(float rate) {
+    ++steps_;
+    float const beta1 = 0.9F, beta2 = 0.999F;
+    auto const corrected = [&](float beta) { return 1 / (1 - std::pow(beta, static_cast<float>(steps_))); };
+    upload(adamw_, std::vector{rate, beta1, beta2, 1e-8F, 0.0F, corrected(beta1), corrected(beta2)});
+    compute(update_);
+  }
+
+  [[nodiscard]] ggml_tensor const* x() const { return x_; }
+  [[nodiscard]] ggml_tensor* d_x() const { return d_x_; }
+  [[nodiscard]] ggml_tensor* gradient_of(ggml_tensor const* parameter) const {
+    return ggml_graph_get_grad(backward_, parameter);
+  }
+  [[nodiscard]] std::size_t pairs() const { return pairs_; }
+  [[nodiscard]] std::vector<std::int64_t> const& labels() const { return labels_; }
+
+ private:
+  void fill(ggml_tensor* tokens, ggml_tensor* one_hot, std::span<token_task::pair const> pairs) {
+    std::vector<std::int32_t> inputs;
+    for (auto const side : {&token_task::pair::chosen, &token_task::pair::rejected}) {
+      for (auto const& pair : pairs) {
+        auto const& sequence = pair.*side;
+        inputs.insert(inputs.end(), sequence.begin(), sequence.end() - 1);
+        labels_.insert(labels_.end(), sequence.begin() + 1, sequence.end());
+      }
+    }
+    std::vector<float> marks(labels_.size() * vocabulary);
+    for (std::size_t row = 0; row < labels_.size(); ++row) {
+      marks[row * vocabulary + static_cast<std::size_t>(labels_[row])] = 1;
+    }
+    upload(tokens, inputs);
+    upload(one_hot, marks);
+  }
+
+  void compute(ggml_cgraph* graph) {
+    if (ggml_backend_graph_compute(model_.backend.get(), graph) != GGML_STATUS_SUCCESS) {
+      throw std::runtime_error("ggml could not compute the graph");
+    }
+  }
+
+  static constexpr std::size_t nodes = 128;
+
+  std::size_t pairs_, steps_ = 0;
+  language_model& model_;
+  std::vector<std::int64_t> labels_;
+  ggml_context_ptr context_ =
+      make_context(4 * nodes * ggml_tensor_overhead() + 3 * ggml_graph_overhead_custom(nodes, true));
+  ggml_backend_buffer_ptr buffer_;
+  ggml_tensor *x_ = nullptr, *d_x_ = nullptr, *adamw_ = nullptr;
+  ggml_cgraph* forward_ = ggml_new_graph_custom(context_.get(), nodes, false);
+  ggml_cgraph* backward_ = ggml_new_graph_custom(context_.get(), nodes, true);
+  ggml_cgraph* update_ = ggml_new_graph_custom(context_.get(), nodes, false);
+};
+
+using optional_gradient = std::optional<prefopt::ggml_gradient<ggml_tensor>>;
+
+/// DPO on sequence log-probs; the reference is the model as it was when this was made.
+class dpo_on_log_probs {
+ public:
+  static constexpr level reads = level::log_probs;
+
+  explicit dpo_on_log_probs(pair_graphs& graphs) {
+    graphs.compute_forward();
+    prefopt::ggml_numbers const seen{graphs.x()};
+    for (std::size_t i = 0; i < 2 * graphs.pairs(); ++i) reference_.push_back(seen.values()[i]);
+  }
+
+  prefopt::report operator()(pair_graphs const& graphs, optional_gradient& d) const {
+    std::size_t const n = graphs.pairs();
+    prefopt::ggml_numbers const seen{graphs.x()};
+    prefopt::pair_outputs<float> outputs;
+    if (d) outputs = {.d_chosen = d->values(0, n), .d_rejected = d->values(n, n)};
+    return prefopt::evaluate(prefopt::dpo{.beta = 0.5},
+                             prefopt::pair_batch<float>{.chosen = seen.values(0, n),
+                                                        .rejected = seen.values(n, n),
+                                                        .ref_chosen = std::span{reference_}.first(n),
+                                                        .ref_rejected = std::span{reference_}.last(n)},
+                             outputs);
+  }
+
+ private:
+  std::vector<float> reference_;
+};
+
+/// SimPO on logits: log-probs, lengths and the way back through the softmax are prefopt's.
+class simpo_on_logits {
+ public:
+  static constexpr level reads = level::logits;
+
+  explicit simpo_on_logits(pair_graphs&) {}
+
+  prefopt::report operator()(pair_graphs const& graphs, optional_gradient& d) const {
+    prefopt::ggml_numbers const seen{graphs.x()};
+    prefopt::logit_policy<float> policy{.logits = seen.rows(),
+                                        .tokens = {.labels = graphs.labels(), .tokens_per_sequence = predicted}};
+    if (d) policy.d_logits = d->rows();
+    return prefopt::evaluate(prefopt::simpo{.beta = 2, .gamma = 0.5}, policy, prefopt::policy_pairs<float>{});
+  }
+};
+
+template <class Objective>
+prefopt::report report_of(Objective const& objective, pair_graphs& graphs) {
+  graphs.compute_forward();
+  optional_gradient none;
+  return objective(graphs, none);
+}
+
+/// Loss and gradient, into the leaf that the backward pass begins with.
+template <class Objective>
+prefopt::report differentiate(Objective const& objective, pair_graphs& graphs) {
+  graphs.compute_forward();
+  optional_gradient d;
+  d.emplace(graphs.d_x());
+  auto const seen = objective(graphs, d);
+  d->store();
+  return seen;
+}
+
+/// Central differences in every parameter of a few pairs' loss, extrapolated from two steps, against ggml's gradient.
+template <class Objective>
+bool gradient_agrees(char const* name, std::span<token_task::pair const> pairs) {
+  language_model model;
+  pair_graphs graphs{model, Objective::reads, pairs};
+  Objective const objective{graphs};
+  // One step away from the reference, where DPO's pairs differ in their slope.
+  differentiate(objective, graphs);
+  graphs.compute_update(0.1F);
+  differentiate(objective, graphs);
+  graphs.compute_backward();
+
+  // A sequence's log-prob is the sum of 11 of about -ln 16. Rounded to a unit in the last place, it moves the loss by
+  // no more than that, for slopes below 1. What the extrapolation changes bounds what it leaves.
+  double const step = 1.0 / 16, noise = std::ldexp(predicted * std::log(16.0), -23);
+  double largest = 0, allowed = 0, highest = 0;
+  bool agrees = true;
+  for (auto* parameter : {model.embedding, model.head}) {
+    prefopt::ggml_numbers const d{graphs.gradient_of(parameter)};
+    for (std::size_t i = 0; i < width * vocabulary; ++i) {
+      float value = 0;
+      ggml_backend_tensor_get(parameter, &value, i * sizeof value, sizeof value);
+      auto const loss_at = [&](float moved) {
+        ggml_backend_tensor_set(parameter, &moved, i * sizeof moved, sizeof moved);
+        return report_of(objective, graphs).loss;
+      };
+      auto const slope = [&](double h) {
+        auto const above = static_cast<float>(value + h), below = static_cast<float>(value - h);
+        return (loss_at(above) - loss_at(below)) / (static_cast<double>(above) - static_cast<double>(below));
+      };
+      double const near = slope(step), far = slope(2 * step), extrapolated = near + (near - far) / 3;
+      loss_at(value);
+      auto const got = static_cast<double>(d.values()[i]);
+      double const difference = std::abs(extrapolated - got);
+      double const tolerance = std::abs(near - far) / 3 + noise / step;
+      highest = std::max(highest, std::abs(got));
+      largest = std::max(largest, difference);
+      allowed = std::max(allowed, tolerance);
+      agrees = agrees && difference <= tolerance;
+    }
+  }
+  std::printf("%s: gradient up to %.1e, finite differences differ by up to %.1e (allowed %.1e)%s\n", name, highest,
+              largest, allowed, agrees ? "" : ": WRONG");
+  return agrees;
+}
+
+template <class Objective>
+bool learns(char const* name, token_task const& task) {
+  language_model model;
+  pair_graphs train{model, Objective::reads, task.train}, held_out{model, Objective::reads, task.held_out};
+  Objective const objective{train}, held_out_objective{held_out};
+  double const loss_before = report_of(objective, train).loss;
+  double const accuracy_before = report_of(held_out_objective, held_out).accuracy;
+  for (int step = 0; step < 100; ++step) {
+    differentiate(objective, train);
+    train.compute_update(0.03F);
+  }
+  double const loss_after = report_of(objective, train).loss;
+  double const accuracy_after = report_of(held_out_objective, held_out).accuracy;
+  std::printf("%s: loss %.4f -> %.4f, held-out accuracy %.3f -> %.3f\n", name, loss_before, loss_after, accuracy_before,
+              accuracy_after);
+  return accuracy_after >= 0.8;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  if (count > 1) {
+    std::printf(
+        "usage: %s\nTrains a small language model in ggml by DPO and by SimPO, and checks their gradients.\n"
+        "Exit status 1 if it does not learn or a gradient is wrong.\n",
+        arguments[0]);
+    return std::strcmp(arguments[1], "--help") == 0 ? 0 : 2;
+  }
+  try {
+    token_task const task;
+    auto const few = std::span{task.train}.first(16);
+    bool right = gradient_agrees<dpo_on_log_probs>("DPO", few);
+    right = gradient_agrees<simpo_on_logits>("SimPO", few) && right;
+    right = learns<dpo_on_log_probs>("DPO", task) && right;
+    right = learns<simpo_on_logits>("SimPO", task) && right;
+    return right ? 0 : 1;
+  } catch (std::exception const& error) {
+    std::fprintf(stderr, "train_ggml: %s\n", error.what());
+    return 2;
+  }
+}

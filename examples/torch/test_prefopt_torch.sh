@@ -1,0 +1,125 @@
+#!/bin/bash
+# Tests of prefopt_torch: test_prefopt_torch.sh CASE PROGRAM SCRATCH DATA
+# The cases are the functions below.
+set -u
+
+case_name=$1 program=$2 scratch=$3/$1 data=$4
+rm -rf "$scratch"
+mkdir -p "$scratch"
+cd "$scratch" || exit 1
+
+failures=0
+fail() {
+  echo "FAILED: $*"
+  failures=$((failures + 1))
+}
+
+train() {
+  "$program" "$@" >out 2>err </dev/null
+  status=$?
+}
+
+# expect_learning ARGUMENTS...: at least 0.8 of the held-out pairs are ranked right in the end, and before the first step
+# torch's autograd, of log-probs and of the loss, says what prefopt says.
+expect_learning() {
+  train "$@"
+  ((status == 0)) || fail "$*: exit status $status: $(cat err)"
+  tail -n 1 out | grep -qE '^loss [0-9.]+ -> [0-9.]+, held-out accuracy [01]\.[0-9]{3} -> [01]\.[0-9]{3}$' ||
+    fail "$*: last line $(tail -n 1 out)"
+  awk 'END { exit !($NF >= 0.8 && $NF > $(NF - 2)) }' out || fail "$*: nothing was learnt: $(tail -n 1 out)"
+  grep -q "^prefopt and torch's autograd differ by .* in log-probs, .* in gradients$" err || fail "$*: $(cat err)"
+  tail -n 1 out
+  grep autograd err
+}
+
+# expect_error TEXT ARGUMENTS...: exit status 2, one line on standard error that has the text, nothing on standard output.
+expect_error() {
+  local text=$1
+  shift
+  train "$@"
+  ((status == 2)) || fail "$*: exit status $status, expected 2"
+  [[ -s out ]] && fail "$*: wrote to standard output"
+  (($(wc -l <err) == 1)) || fail "$*: $(wc -l <err) lines on standard error"
+  grep -q '^prefopt_torch: ' err && grep -qF -- "$text" err || fail "$*: got \"$(cat err)\", expected \"$text\""
+}
+
+help() {
+  train --help
+  ((status == 0)) || fail "exit status $status"
+  for word in --loss --reference --sft-epochs --seed autograd Examples; do
+    grep -qF -- "$word" out || fail "the help does not tell about $word"
+  done
+}
+
+dpo() {
+  expect_learning
+  [[ $(sed -n 2p out) =~ ^\ +0\ +0\.6931\ +0\.500$ ]] || fail "the reference against itself: $(sed -n 2p out)"
+  mv out first
+  train
+  cmp -s out first || fail "a second run gives other numbers"
+}
+
+simpo() { expect_learning --loss simpo --beta 2 --gamma 0.5; }
+
+adpo() { expect_learning --loss adpo; }
+
+other_losses() {
+  for loss in ipo cpo "smoothed --base dpo" pro; do
+    # shellcheck disable=SC2086
+    train --loss $loss --epochs 1
+    ((status == 0)) || fail "$loss: exit status $status: $(cat err)"
+    grep -q "^prefopt and torch's autograd behind the loss differ by " err || fail "$loss: $(cat err)"
+    # Sums of log-probs without a reference rank by length first.
+    [[ $loss == cpo ]] || awk 'END { exit !($NF > 0.6) }' out || fail "$loss: nothing was learnt: $(tail -n 1 out)"
+  done
+  # Pairs are groups of two.
+  train --loss adpo --data "$data/preferences.jsonl" --epochs 1
+  ((status == 0)) || fail "adpo of pairs: $(cat err)"
+}
+
+# Kept log-probs give the same run; those of another model, or damaged, are refused.
+reference() {
+  train --epochs 1
+  mv out computed
+  train --epochs 1 --reference kept
+  ((status == 0)) || fail "exit status $status: $(cat err)"
+  grep -q "are kept in kept$" err || fail "$(cat err)"
+  cmp -s out computed || fail "keeping the reference changes the numbers"
+  train --epochs 1 --reference kept
+  grep -q "are those in kept$" err || fail "$(cat err)"
+  cmp -s out computed || fail "a kept reference gives other numbers"
+  "$program" --seed 2 --reference kept >out 2>err
+  status=$?
+  ((status == 2)) || fail "--seed 2: exit status $status, expected 2"
+  [[ -s out ]] && fail "--seed 2: wrote to standard output"
+  grep -q "kept: was computed from data with the checksum" err || fail "--seed 2: $(cat err)"
+  printf 'damage' >>kept
+  "$program" --reference kept >out 2>err
+  status=$?
+  ((status == 2)) || fail "damaged: exit status $status, expected 2"
+}
+
+bad_options() {
+  expect_error "there is no loss 'dpoo'" --loss dpoo
+  expect_error 'learns whom to trust' --loss lcpo --base dpo
+  expect_error 'takes every response under as many prompts' --loss sami
+  expect_error 'dpo has no parameter "gamma"' --gamma 1
+  expect_error '--epochs' --epochs -1
+  expect_error '--batch' --batch 0
+  expect_error '--learning-rate' --learning-rate 0
+  expect_error '--seed' --seed -1
+  expect_error '--full: unknown option' --full
+}
+
+bad_data() {
+  expect_error 'none.jsonl: cannot be opened' --data none.jsonl
+  printf '{"chosen": "a", "rejected": "b"}\n{"chosen": "a"}\n' >data
+  expect_error 'data:2: rejected: is missing' --data data
+  printf '{"chosen": "a", "rejected": "b"}\n' >data
+  expect_error 'data: got 1 pairs, expected 5 or more' --data data
+  expect_error 'responses: got ranked answers, expected pairs' --data "$data/ranked.jsonl"
+  expect_error 'expects different rewards' --loss plackett_luce
+}
+
+"$case_name"
+((failures == 0))

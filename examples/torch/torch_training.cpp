@@ -1,0 +1,210 @@
+#include "torch_training.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <numeric>
+#include <prefopt/adapter/reference_file.hpp>
+#include <random>
+#include <span>
+#include <stdexcept>
+#include <vector>
+
+#include "byte_model.hpp"
+#include "preference_loss.hpp"
+#include "progress.hpp"
+
+namespace {
+
+constexpr double allowed_difference = 1e-6;
+
+using index_list = std::vector<std::size_t>;
+using index_view = std::span<std::size_t const>;
+
+/// Sums over batches.
+struct mean_loss {
+  double sum = 0, weight = 0;
+  void add(double loss, double of_weight) {
+    sum += loss * of_weight;
+    weight += of_weight;
+  }
+  [[nodiscard]] double value() const { return weight > 0 ? sum / weight : 0; }
+};
+
+class trainer {
+ public:
+  trainer(torch_settings const& wanted, loss_choice const& choice, preference_set const& data)
+      : settings_{wanted},
+        choice_{choice},
+        loss_{loss_of(choice), data},
+        texts_{data},
+        random_{wanted.seed},
+        model_{made_from(wanted.seed)},
+        optimizer_{model_.parameters(), wanted.learning_rate} {
+    index_list order(data.records.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::shuffle(order, random_);
+    auto const held_out = static_cast<std::ptrdiff_t>(order.size() / 5);
+    held_out_.assign(order.begin(), order.begin() + held_out);
+    training_.assign(order.begin() + held_out, order.end());
+  }
+
+  std::string run() {
+    show_.line(description(choice_) + ": " + std::to_string(training_.size()) + " " + loss_.data.noun() +
+               " to train on, " + std::to_string(held_out_.size()) + " held out");
+    for (std::uint64_t epoch = 1; epoch <= settings_.sft_epochs; ++epoch) learn_best(epoch);
+    if (reads(loss_.loss, prefopt::columns::reference)) make_reference();
+    compare_with_autograd();
+
+    std::string table = "epoch  training loss  held-out loss  held-out accuracy\n";
+    auto const row = [&](std::uint64_t epoch, std::string const& training, prefopt::report const& seen) {
+      char line[128];
+      std::snprintf(line, sizeof line, "%5llu  %13s  %13.4f  %17.3f\n", static_cast<unsigned long long>(epoch),
+                    training.c_str(), seen.loss, seen.accuracy);
+      table += line;
+    };
+    prefopt::report const before = on_held_out();
+    row(0, "", before);
+    prefopt::report after = before;
+    for (std::uint64_t epoch = 1; epoch <= settings_.epochs; ++epoch) {
+      mean_loss seen;
+      for_each_batch("epoch " + std::to_string(epoch), [&](index_view records) {
+        record_columns const columns{loss_.data, texts_, records};
+        auto const judged = loss_(columns, log_probs(columns.candidates), reference_);
+        step(judged.loss);
+        seen.add(judged.report.loss, judged.report.weight);
+      });
+      after = on_held_out();
+      char training[32];
+      std::snprintf(training, sizeof training, "%.4f", seen.value());
+      row(epoch, training, after);
+    }
+    show_.clear();
+    char last[128];
+    std::snprintf(last, sizeof last, "\nloss %.4f -> %.4f, held-out accuracy %.3f -> %.3f\n", before.loss, after.loss,
+                  before.accuracy, after.accuracy);
+    return table + last;
+  }
+
+ private:
+  static byte_model made_from(std::uint64_t seed) {
+    torch::manual_seed(seed);
+    return {};
+  }
+
+  /// Calls f(records) for the training records, a batch after the other, in a new order.
+  template <class F>
+  void for_each_batch(std::string const& what, F const& f) {
+    std::ranges::shuffle(training_, random_);
+    for (std::size_t begin = 0; begin < training_.size(); begin += settings_.batch) {
+      show_.show(what, begin, training_.size());
+      f(index_view{training_}.subspan(begin, std::min(settings_.batch, training_.size() - begin)));
+    }
+  }
+
+  byte_batch read(at::Tensor const& candidates) const {
+    std::vector<candidate> chosen;
+    auto const* const index = candidates.data_ptr<std::int64_t>();
+    for (std::int64_t i = 0; i < candidates.size(0); ++i) {
+      chosen.push_back(texts_.all()[static_cast<std::size_t>(index[i])]);
+    }
+    return read_texts(chosen);
+  }
+
+  prefopt::torch_sequences log_probs(at::Tensor const& candidates) {
+    auto const [bytes, labels] = read(candidates);
+    return prefopt::torch_log_probs({.logits = model_.logits(bytes), .labels = labels});
+  }
+
+  /// Of any number of candidates, without gradients.
+  prefopt::torch_sequences log_probs_in_parts(at::Tensor const& candidates) {
+    torch::NoGradGuard const no_gradient;
+    std::vector<at::Tensor> log_prob{torch::empty({0})}, length{torch::empty({0})};
+    for (at::Tensor const& part : candidates.split(32)) {
+      auto const seen = log_probs(part);
+      log_prob.push_back(seen.log_prob);
+      length.push_back(seen.length);
+    }
+    return {torch::cat(log_prob), torch::cat(length)};
+  }
+
+  void step(at::Tensor const& loss) {
+    optimizer_.zero_grad();
+    loss.backward();
+    optimizer_.step();
+  }
+
+  /// Minimizes -log p a byte of each record's best answer.
+  void learn_best(std::uint64_t epoch) {
+    for_each_batch("sft epoch " + std::to_string(epoch), [&](index_view records) {
+      std::vector<std::int64_t> best;
+      for (std::size_t const i : records) {
+        auto const& rewards = loss_.data.records[i].rewards;
+        best.push_back(texts_.offsets()[i] + (std::ranges::max_element(rewards) - rewards.begin()));
+      }
+      auto const [log_prob, length] = log_probs(torch::tensor(best, at::kLong));
+      step(-log_prob.sum() / length.sum());
+    });
+  }
+
+  /// Of every candidate under the model as it is now.
+  void make_reference() {
+    prefopt::data_checksum checksum;
+    checksum.add(settings_.sft_name);
+    for (auto const& [prompt, completion] : texts_.all()) checksum.add(prompt).add(completion);
+    std::string const& path = settings_.reference;
+    if (!path.empty() && std::filesystem::exists(path)) {
+      prefopt::list_reference_file<float> const file{path, checksum};
+      auto const values = file.logp();
+      reference_ = torch::tensor(at::ArrayRef<float>{values.data(), values.size()});
+      show_.line("the reference's log-probs are those in " + path);
+      return;
+    }
+    auto const all = static_cast<std::int64_t>(texts_.all().size());
+    show_.show("reference", 0, 1);
+    reference_ = log_probs_in_parts(torch::arange(all)).log_prob;
+    if (path.empty()) return;
+    prefopt::write_list_reference_file<float>(path, {reference_.data_ptr<float>(), static_cast<std::size_t>(all)},
+                                              texts_.offsets(), checksum);
+    show_.line("the reference's log-probs are kept in " + path);
+  }
+
+  void compare_with_autograd() {
+    record_columns const columns{loss_.data, texts_,
+                                 index_view{training_}.first(std::min(settings_.batch, training_.size()))};
+    auto const [bytes, labels] = read(columns.candidates);
+    auto const [log_prob, gradient, knows_formula] =
+        difference_from_autograd(loss_, choice_, columns, model_.logits(bytes), labels, reference_);
+    char text[160];
+    std::snprintf(text, sizeof text, "prefopt and torch's autograd%s differ by %.1e in log-probs, %.1e in gradients",
+                  knows_formula ? "" : " behind the loss", log_prob, gradient);
+    if (!(log_prob <= allowed_difference && gradient <= allowed_difference)) throw std::runtime_error{text};
+    show_.line(text);
+  }
+
+  prefopt::report on_held_out() {
+    show_.show("held out", 0, 1);
+    torch::NoGradGuard const no_gradient;
+    record_columns const columns{loss_.data, texts_, held_out_};
+    return loss_(columns, log_probs_in_parts(columns.candidates), reference_).report;
+  }
+
+  torch_settings settings_;
+  loss_choice choice_;
+  preference_loss loss_;
+  candidate_list texts_;
+  std::mt19937_64 random_;
+  byte_model model_;
+  torch::optim::Adam optimizer_;
+  index_list training_, held_out_;
+  at::Tensor reference_;
+  progress show_;
+};
+
+}  // namespace
+
+std::string train(torch_settings const& settings, loss_choice const& choice, preference_set const& data) {
+  // The matrices are too small for more, and so the numbers do not depend on the machine.
+  at::set_num_threads(1);
+  return trainer{settings, choice, data}.run();
+}

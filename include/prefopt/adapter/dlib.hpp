@@ -1,0 +1,310 @@
+#pragma once
+
+#include <dlib/dnn.h>
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <istream>
+#include <optional>
+#include <ostream>
+#include <prefopt/evaluate.hpp>
+#include <prefopt/loss/parameter_values.hpp>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace prefopt::inline PREFOPT_ABI {
+
+/// What dlib calls the label of a sample: the columns of a pair_batch that go with it, each given for all or for none
+/// of a mini-batch. Two samples are a pair, the chosen one first. What is the pair's is given with the chosen one.
+struct dlib_label {
+  std::optional<float> reference{};    ///< log-prob under the reference policy
+  std::optional<float> length{};       ///< tokens in the completion
+  std::optional<float> weight{};       ///< the pair's
+  std::optional<float> margin{};       ///< the pair's
+  std::optional<float> label{};        ///< the pair's
+  std::optional<float> reliability{};  ///< the pair's
+};
+
+namespace detail {
+
+/// Calls f(parameter, loss that has it) for each parameter of the loss and then of its base.
+template <class L, class F>
+void for_each_parameter(L& loss, F const& f) {
+  if constexpr (requires { L::parameters(); }) {
+    std::apply([&](auto const&... p) { (f(p, loss), ...); }, L::parameters());
+  }
+  if constexpr (requires { loss.base; }) for_each_parameter(loss.base, f);
+}
+
+template <evaluable_pair_loss L>
+parameter_values parameters_of(L const& loss) {
+  if constexpr (is_erased_pair_loss<L>) {
+    return loss.parameters();
+  } else {
+    return values_of(loss);
+  }
+}
+
+template <evaluable_pair_loss L>
+std::string name_of_loss(L const& loss) {
+  if constexpr (is_erased_pair_loss<L>) {
+    return std::string{loss.name()};
+  } else {
+    return name_of<L>();
+  }
+}
+
+/// A member of dlib_label: a value for each sample, or one for each pair.
+struct dlib_column {
+  std::string_view name;
+  std::optional<float> dlib_label::*member;
+  bool is_of_pair;
+};
+
+inline constexpr std::array<dlib_column, 6> dlib_columns{{{"reference", &dlib_label::reference, false},
+                                                          {"length", &dlib_label::length, false},
+                                                          {"weight", &dlib_label::weight, true},
+                                                          {"margin", &dlib_label::margin, true},
+                                                          {"label", &dlib_label::label, true},
+                                                          {"reliability", &dlib_label::reliability, true}}};
+
+}  // namespace detail
+
+/// A pair loss as the loss layer of a dlib network with one output a sample: the sequence's log-prob, or its reward.
+///     dlib::add_loss_layer<prefopt::dlib_pair_loss<prefopt::bradley_terry>, dlib::fc<1, dlib::input<...>>>
+/// Samples 2i and 2i + 1 of a mini-batch are the chosen and the rejected one of pair i: keep mini-batches even, and do
+/// not shuffle samples but pairs. The network computes in float, and so does the loss.
+///     reads      the network's output where it lies, and the labels
+///     writes     the gradient of the reduced loss by the output, as dlib expects it, and returns that loss
+///     throws     std::invalid_argument, before anything is written: an odd number of samples; an output that is not
+///                1 x 1 x 1 a sample; a column in some labels only; and what `evaluate` refuses. Out of the thread
+///                of dlib::dnn_trainer it comes by one of the next calls, not always by the very next
+template <evaluable_pair_loss L>
+class dlib_pair_loss {
+ public:
+  using training_label_type = dlib_label;
+  using output_label_type = float;
+
+  dlib_pair_loss() requires std::default_initializable<L>
+  = default;
+  // Not explicit: dlib makes a layer of what a network's constructor is given.
+  dlib_pair_loss(L const& loss, prefopt::options const& options = {})  // NOLINT
+      : loss_{loss}, options_{options} {}
+
+  [[nodiscard]] L const& loss() const noexcept { return loss_; }
+  [[nodiscard]] prefopt::options const& options() const noexcept { return options_; }
+
+  /// Of the last mini-batch: accuracy, margin, rewards and the rest of what dlib has no place for.
+  [[nodiscard]] prefopt::report const& report() const noexcept { return report_; }
+
+  /// Each sample's output.
+  template <class Subnet, class OutputIterator>
+  void to_label(dlib::tensor const& input, Subnet const& subnet, OutputIterator labels) const {
+    auto const& scores = subnet.get_output();
+    check_output(input, subnet, scores);
+    std::copy_n(scores.host(), scores.num_samples(), labels);
+  }
+
+  template <class LabelIterator, class Subnet>
+  double compute_loss_value_and_gradient(dlib::tensor const& input, LabelIterator labels, Subnet& subnet) const {
+    dlib::tensor const& scores = subnet.get_output();
+    check_output(input, subnet, scores);
+    auto const samples = static_cast<std::size_t>(scores.num_samples());
+    if (samples % 2 != 0) {
+      fail("the mini-batch has " + detail::text(samples) + (samples == 1 ? " sample" : " samples") +
+           ", expected an even number: chosen and rejected in turn");
+    }
+    label_columns const columns{labels, samples};
+    dlib::tensor& gradient = subnet.get_gradient_input();
+    std::size_t const pairs = samples / 2;
+    float const* const score = scores.host();
+    float* const d_score = gradient.host();
+    report_ = evaluate(loss_,
+                       pair_batch<float>{.chosen = {score, pairs, 2},
+                                         .rejected = {score + 1, pairs, 2},
+                                         .ref_chosen = columns.of_chosen(&dlib_label::reference),
+                                         .ref_rejected = columns.of_rejected(&dlib_label::reference),
+                                         .chosen_length = columns.of_chosen(&dlib_label::length),
+                                         .rejected_length = columns.of_rejected(&dlib_label::length),
+                                         .weight = columns.of_pairs(&dlib_label::weight),
+                                         .margin = columns.of_pairs(&dlib_label::margin),
+                                         .label = columns.of_pairs(&dlib_label::label),
+                                         .reliability = columns.of_pairs(&dlib_label::reliability)},
+                       {.d_chosen = {d_score, pairs, 2}, .d_rejected = {d_score + 1, pairs, 2}}, options_);
+    return report_.loss;
+  }
+
+  /// The loss's name and parameters; not the options, which belong to a run.
+  friend void serialize(dlib_pair_loss const& item, std::ostream& out) {
+    if constexpr (!is_erased_pair_loss<L> && !std::is_empty_v<L>) {
+      static_assert(
+          requires { L::parameters(); } || requires(L loss) { loss.base; },
+          "prefopt: a loss with data members names them in parameters(), so that a network can be saved with it");
+    }
+    dlib::serialize(std::string{version}, out);
+    dlib::serialize(detail::name_of_loss(item.loss_), out);
+    auto const values = detail::parameters_of(item.loss_);
+    dlib::serialize(static_cast<unsigned long>(values.size()), out);
+    for (auto const& [name, value] : values) {
+      dlib::serialize(name, out);
+      dlib::serialize(value, out);
+    }
+  }
+
+  /// Takes the parameters over. Throws dlib::serialization_error, and leaves the layer as it was, for another loss,
+  /// other parameters than it has, and one out of its range. A loss chosen at run time takes nothing over: its
+  /// parameters must be the written ones.
+  friend void deserialize(dlib_pair_loss& item, std::istream& in) {
+    std::string text;
+    dlib::deserialize(text, in);
+    if (text != version) refuse("the file holds the layer \"" + text + "\", expected \"" + std::string{version} + '"');
+    std::string const expected = detail::name_of_loss(item.loss_);
+    dlib::deserialize(text, in);
+    if (text != expected) refuse("the file holds the loss " + text + ", expected " + expected);
+    unsigned long count = 0;
+    dlib::deserialize(count, in);
+    auto const own = detail::parameters_of(item.loss_);
+    if (count != own.size()) {
+      refuse("the file holds " + detail::text(std::size_t{count}) + " parameters of " + expected + ", expected " +
+             detail::text(own.size()));
+    }
+    parameter_values read(own.size());
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      dlib::deserialize(read[i].first, in);
+      dlib::deserialize(read[i].second, in);
+      if (read[i].first != own[i].first) {
+        refuse("the file holds the parameter " + read[i].first + " of " + expected + ", expected " + own[i].first);
+      }
+    }
+    item.take(read, own);
+  }
+
+  friend std::ostream& operator<<(std::ostream& out, dlib_pair_loss const& item) {
+    out << "prefopt\t (" << detail::name_of_loss(item.loss_);
+    for (auto const& [name, value] : detail::parameters_of(item.loss_)) out << ", " << name << '=' << value;
+    return out << ')';
+  }
+
+  friend void to_xml(dlib_pair_loss const& item, std::ostream& out) {
+    out << "<prefopt_pair_loss name='";
+    for (char const c : detail::name_of_loss(item.loss_)) {
+      if (c == '<') {
+        out << "&lt;";
+      } else if (c == '>') {
+        out << "&gt;";
+      } else {
+        out << c;
+      }
+    }
+    out << "'>\n";
+    for (auto const& [name, value] : detail::parameters_of(item.loss_)) {
+      out << "<parameter name='" << name << "' value='" << detail::text(value) << "'/>\n";
+    }
+    out << "</prefopt_pair_loss>\n";
+  }
+
+ private:
+  static constexpr std::string_view version = "prefopt_pair_loss_1";
+
+  [[noreturn]] static void fail(std::string const& what) { detail::fail("dlib_pair_loss", what); }
+  [[noreturn]] static void refuse(std::string const& what) {
+    throw dlib::serialization_error("prefopt::dlib_pair_loss: " + what);
+  }
+
+  /// The labels' values, a column after the other, for the samples of a mini-batch.
+  class label_columns {
+   public:
+    template <class LabelIterator>
+    label_columns(LabelIterator label, std::size_t samples) {
+      for (std::size_t sample = 0; sample < samples; ++sample, ++label) {
+        dlib_label const& given = *label;
+        for (std::size_t c = 0; c < detail::dlib_columns.size(); ++c) {
+          auto const& [name, member, is_of_pair] = detail::dlib_columns[c];
+          std::optional<float> const& value = given.*member;
+          if (is_of_pair && sample % 2 != 0) {
+            if (value) refuse_of_rejected(name, sample);
+            continue;
+          }
+          if (sample != 0 && value.has_value() == values_[c].empty()) refuse_mixed(name, sample, value.has_value());
+          if (value) values_[c].push_back(*value);
+        }
+      }
+    }
+
+    [[nodiscard]] column<float> of_chosen(std::optional<float> dlib_label::*member) const noexcept {
+      auto const& values = values_of(member);
+      return {values.data(), values.size() / 2, 2};
+    }
+    [[nodiscard]] column<float> of_rejected(std::optional<float> dlib_label::*member) const noexcept {
+      auto const& values = values_of(member);
+      return values.empty() ? column<float>{} : column<float>{values.data() + 1, values.size() / 2, 2};
+    }
+    [[nodiscard]] column<float> of_pairs(std::optional<float> dlib_label::*member) const noexcept {
+      return values_of(member);
+    }
+
+   private:
+    [[nodiscard]] std::vector<float> const& values_of(std::optional<float> dlib_label::*member) const noexcept {
+      std::size_t c = 0;
+      while (detail::dlib_columns[c].member != member) ++c;
+      return values_[c];
+    }
+    [[noreturn]] static void refuse_mixed(std::string_view name, std::size_t sample, bool given) {
+      fail("the label of sample " + detail::text(sample) + (given ? " has a" : " has no") + " value for " +
+           std::string{name} + (given ? ", those before have none" : ", those before have one"));
+    }
+    [[noreturn]] static void refuse_of_rejected(std::string_view name, std::size_t sample) {
+      fail("the label of sample " + detail::text(sample) + ", a rejected one, has a value for " + std::string{name} +
+           ", which is the pair's and expected with the chosen one");
+    }
+
+    std::array<std::vector<float>, detail::dlib_columns.size()> values_;
+  };
+
+  template <class Subnet>
+  static void check_output(dlib::tensor const& input, Subnet const& subnet, dlib::tensor const& output) {
+    if (output.k() != 1 || output.nr() != 1 || output.nc() != 1) {
+      fail("the network's output is " + std::to_string(output.k()) + " x " + std::to_string(output.nr()) + " x " +
+           std::to_string(output.nc()) + " a sample, expected 1 x 1 x 1");
+    }
+    if (subnet.sample_expansion_factor() != 1 || input.num_samples() != output.num_samples()) {
+      fail("the network makes " + std::to_string(output.num_samples()) + " outputs of " +
+           std::to_string(input.num_samples()) + " inputs, expected one of each");
+    }
+  }
+
+  void take(parameter_values const& read, parameter_values const& own) {
+    if constexpr (is_erased_pair_loss<L>) {
+      for (std::size_t i = 0; i < own.size(); ++i) {
+        if (read[i].second != own[i].second) {
+          refuse("the file holds " + read[i].first + '=' + detail::text(read[i].second) + ", the layer's loss has " +
+                 detail::text(own[i].second));
+        }
+      }
+    } else {
+      L loss = loss_;
+      std::size_t i = 0;
+      detail::for_each_parameter(loss, [&](auto const& p, auto& owner) {
+        double const value = read[i++].second;
+        if (!p.valid.contains(value)) {
+          refuse("the file holds " + std::string{p.name} + '=' + detail::text(value) + ", expected a number " +
+                 p.valid.text());
+        }
+        owner.*p.member = static_cast<std::remove_cvref_t<decltype(owner.*p.member)>>(value);
+      });
+      loss_ = loss;
+    }
+  }
+
+  L loss_;
+  prefopt::options options_;
+  mutable prefopt::report report_;
+};
+
+}  // namespace prefopt::inline PREFOPT_ABI

@@ -1,0 +1,16 @@
+# The Conan recipe, with Conan's functions replaced, and its test package built with the package's headers.
+include("${CMAKE_CURRENT_LIST_DIR}/run.cmake")
+run("${PYTHON}" "${CMAKE_CURRENT_LIST_DIR}/conan/run_recipe.py" "${PREFOPT}/cmake/conan/conanfile.py" "${WORK}")
+string(STRIP "${output}" found)
+if(NOT found STREQUAL VERSION)
+  message(FATAL_ERROR "the recipe's version is ${found}, expected ${VERSION}")
+endif()
+file(WRITE "${WORK}/generated/prefopt-config.cmake" "
+add_library(prefopt::prefopt INTERFACE IMPORTED)
+target_include_directories(prefopt::prefopt INTERFACE \"${WORK}/package/include\")
+target_compile_options(prefopt::prefopt INTERFACE -idirafter \"${XSIMD}\")
+include(\"${WORK}/package/cmake/add_kernels.cmake\")
+")
+run("${CMAKE_COMMAND}" -S "${PREFOPT}/cmake/conan/test_package" -B "${WORK}/build" ${tools} "-Dprefopt_DIR=${WORK}/generated")
+run("${CMAKE_COMMAND}" --build "${WORK}/build")
+run("${WORK}/build/test_package")
