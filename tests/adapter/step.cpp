@@ -209,13 +209,23 @@ TEST_CASE("a stored reference gives whole batches in order and indexed ones by i
   CHECK(refusal([&] {
           stored.log_probs(three{}, pair_log_probs<double>{a, b, {}, {}});
         }) == "prefopt::stored_reference: the batch has 2 pairs, stored are 3");
-  std::vector<int> const beyond{0, 3}, negative{-1, 0};
+  std::vector<int> const beyond{0, 3}, negative{-1, 0}, too_many{0, 1, 2};
+  a = b = {7, 7};
+  CHECK(refusal([&] {
+          stored.log_probs(too_many, pair_log_probs<double>{a, b, {}, {}});
+        }) == "prefopt::stored_reference: the batch has 2 pairs, stored are 3");
+  CHECK(refusal([&] {
+          stored.log_probs(indices, pair_log_probs<double>{a, std::span{b}.first(1), {}, {}});
+        }) == "prefopt::stored_reference: the batch has 1 pairs, stored are 2");
   CHECK(refusal([&] {
           stored.log_probs(beyond, pair_log_probs<double>{a, b, {}, {}});
         }) == "prefopt::stored_reference: index 3 of the batch, expected one below 3");
   CHECK(refusal([&] {
           stored.log_probs(negative, pair_log_probs<double>{a, b, {}, {}});
         }) == "prefopt::stored_reference: index -1 of the batch, expected one below 3");
+  // None of the refused wrote anything, not even the indices before the one that was bad.
+  CHECK(a == std::vector<double>{7, 7});
+  CHECK(b == a);
   CHECK(refusal([&] {
           static_cast<void>(stored_reference<double>{column<double>{chosen}, column<double>{chosen.data(), 2}});
         }) == "prefopt::stored_reference: rejected has 2 elements, chosen has 3");

@@ -412,6 +412,17 @@ TEST_CASE("follow_average averages the parameters at every update, in double") {
   moving_reference anchor{start, follow_average{.decay = 0.75}};
   anchor.update(target);
   CHECK(anchor.policy().numbers == std::vector<std::vector<float>>{{1.25F}, {2.5F, 3.5F}});
+  // Parameters that are not those of the anchor: nothing moves.
+  pair_of_floats const fewer{{{2.0F}}}, shorter{{{2.0F}, {4.0F}}}, moved{{{2.0F, 4.0F}, {5.0F}}};
+  auto const before = anchor.policy().numbers;
+  CHECK(refusal([&] { anchor.update(fewer); }) ==
+        "prefopt::follow_average: the policy has 1 parameters in 1 parts, the anchor 3 parameters in 2 parts, expected "
+        "parts of the same sizes");
+  CHECK(refusal([&] { anchor.update(shorter); }) ==
+        "prefopt::follow_average: the policy has 2 parameters in 2 parts, the anchor 3 parameters in 2 parts, expected "
+        "parts of the same sizes");
+  CHECK(refusal([&] { anchor.update(moved); }).find("expected parts of the same sizes") != std::string::npos);
+  CHECK(anchor.policy().numbers == before);
   for (double const bad : {1.0, -0.5, 2.0, not_a_number<double>, infinity<double>}) {
     CHECK(refused_schedule(follow_average{.decay = bad}) ==
           "prefopt::follow_average: decay is " + detail::text(bad) + ", expected a number in [0, 1)");

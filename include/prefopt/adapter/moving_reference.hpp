@@ -10,6 +10,7 @@
 #include <prefopt/detail/fail.hpp>
 #include <ranges>
 #include <type_traits>
+#include <vector>
 
 namespace prefopt::inline PREFOPT_ABI {
 
@@ -40,7 +41,9 @@ concept has_parameters = requires(Policy& policy) {
 };
 
 /// An anchor that follows the policy: a copy of it, moved by a schedule. Call `update` once after every step of the
-/// optimizer. Throws std::invalid_argument for a schedule out of its range.
+/// optimizer. Copying and assigning the policy must copy its weights; where it is a handle (a torch module, a pointer),
+/// wrap it in a type that does. Throws std::invalid_argument for a schedule out of its range, and for parameters that
+/// the policy and the anchor do not have alike, with the anchor unchanged.
 template <class Policy, class Schedule>
 class moving_reference {
  public:
@@ -103,14 +106,33 @@ class moving_reference {
   void average(Policy const& policy) {
     auto&& into = anchor_.parameters();
     auto&& from = policy.parameters();
+    auto const sizes = [](auto&& parts) {
+      std::vector<std::ptrdiff_t> all;
+      for (auto&& part : parts) all.push_back(std::ranges::distance(part));
+      return all;
+    };
+    auto const anchors = sizes(into), policys = sizes(from);
+    if (anchors != policys) {
+      auto const count = [](auto const& all) {
+        return detail::text(static_cast<std::size_t>(std::accumulate(all.begin(), all.end(), std::ptrdiff_t{}))) +
+               " parameters in " + detail::text(all.size()) + " parts";
+      };
+      detail::fail("follow_average", "the policy has " + count(policys) + ", the anchor " + count(anchors) +
+                                         ", expected parts of the same sizes");
+    }
     auto source = std::ranges::begin(from);
     for (auto&& part : into) {
-      auto value = std::ranges::begin(*source++);
+      auto&& read = *source;
+      auto value = std::ranges::begin(read);
       for (auto& x : part) {
         using number = std::remove_cvref_t<decltype(x)>;
+        static_assert(std::floating_point<number>,
+                      "16 bits would round a slow average away: keep its parameters as float");
         x = static_cast<number>(schedule_.decay * static_cast<double>(x) +
-                                (1 - schedule_.decay) * static_cast<double>(*value++));
+                                (1 - schedule_.decay) * static_cast<double>(*value));
+        ++value;
       }
+      ++source;
     }
   }
 

@@ -8,6 +8,8 @@
 #include <prefopt/column.hpp>
 #include <prefopt/detail/fail.hpp>
 #include <ranges>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace prefopt::inline PREFOPT_ABI {
@@ -41,7 +43,8 @@ class self_reference {
   Policy* policy_;
 };
 
-/// A policy that is no longer trained: a copy, or a reference wrapper's target.
+/// A policy that is no longer trained. Keeps a copy, so a policy that is a handle (a torch module, a pointer) has to be
+/// copied with its weights first: a copied handle would follow the policy and make every log-ratio 0.
 template <class Policy>
 class frozen_reference {
  public:
@@ -61,41 +64,54 @@ class frozen_reference {
 template <class Policy>
 frozen_reference(Policy) -> frozen_reference<Policy>;
 
+namespace detail {
+
+/// Of what is stored: indices that a batch names, or, for a batch that is no range of integers, all in order. Visits
+/// them with use(index); refuses an index that is out of bounds.
+template <class Batch, class Use>
+void for_each_stored(std::string_view where, Batch const& batch, std::size_t stored, Use const& use) {
+  if constexpr (requires { requires std::integral<std::ranges::range_value_t<Batch>>; }) {
+    static_assert(std::ranges::forward_range<Batch const>, "indices are checked before they are used");
+    for (auto const index : batch) {
+      if (std::cmp_less(index, 0) || std::cmp_greater_equal(index, stored)) {
+        fail(where, "index " + std::to_string(index) + " of the batch, expected one below " + text(stored));
+      }
+      use(static_cast<std::size_t>(index));
+    }
+  } else {
+    for (std::size_t index = 0; index < stored; ++index) use(index);
+  }
+}
+
+}  // namespace detail
+
 /// Log-probs computed beforehand, of pairs. A batch that is a range of integers names the stored pairs by index; any
 /// other batch is all of them in order. Throws std::invalid_argument for an index out of bounds or a batch of another
-/// size.
+/// size, before anything is written.
 template <class T>
 class stored_reference {
  public:
   stored_reference(column<T> chosen, column<T> rejected) : chosen_{chosen}, rejected_{rejected} {
     if (chosen.size() != rejected.size()) {
-      detail::fail("stored_reference", "rejected has " + detail::text(rejected.size()) + " elements, chosen has " +
-                                           detail::text(chosen.size()));
+      detail::fail("stored_reference",
+                   "rejected has " + detail::elements(rejected.size()) + ", chosen has " + detail::text(chosen.size()));
     }
   }
 
   template <class Batch>
   void log_probs(Batch const& batch, pair_log_probs<T> const& out) const {
-    if constexpr (requires { requires std::integral<std::ranges::range_value_t<Batch>>; }) {
-      std::size_t i = 0;
-      for (auto const index : batch) {
-        if (std::cmp_less(index, 0) || std::cmp_greater_equal(index, chosen_.size())) {
-          detail::fail("stored_reference", "index " + std::to_string(index) + " of the batch, expected one below " +
-                                               detail::text(chosen_.size()));
-        }
-        out.chosen[i] = chosen_[static_cast<std::size_t>(index)];
-        out.rejected[i++] = rejected_[static_cast<std::size_t>(index)];
-      }
-    } else {
-      if (out.chosen.size() != chosen_.size()) {
-        detail::fail("stored_reference", "the batch has " + detail::text(out.chosen.size()) + " pairs, stored are " +
-                                             detail::text(chosen_.size()));
-      }
-      for (std::size_t i = 0; i < chosen_.size(); ++i) {
-        out.chosen[i] = chosen_[i];
-        out.rejected[i] = rejected_[i];
-      }
+    std::size_t pairs = 0;
+    detail::for_each_stored("stored_reference", batch, chosen_.size(), [&](std::size_t) { ++pairs; });
+    for (std::size_t const wanted : {out.chosen.size(), out.rejected.size()}) {
+      if (wanted == pairs) continue;
+      detail::fail("stored_reference",
+                   "the batch has " + detail::text(wanted) + " pairs, stored are " + detail::text(pairs));
     }
+    std::size_t at = 0;
+    detail::for_each_stored("stored_reference", batch, chosen_.size(), [&](std::size_t index) {
+      out.chosen[at] = chosen_[index];
+      out.rejected[at++] = rejected_[index];
+    });
   }
 
  private:
@@ -104,7 +120,8 @@ class stored_reference {
 
 /// Log-probs computed beforehand, of groups: the old log-probs of on-policy training, or a fixed anchor's. A batch that
 /// is a range of integers names the stored groups by index; any other batch is all of them in order. Throws
-/// std::invalid_argument for offsets that do not fit, an index out of bounds or a batch of another size.
+/// std::invalid_argument for offsets that do not fit, an index out of bounds or a batch of another size, before
+/// anything is written.
 template <class T>
 class stored_list_reference {
  public:
@@ -120,32 +137,25 @@ class stored_list_reference {
 
   template <class Batch>
   void log_probs(Batch const& batch, list_log_probs<T> const& out) const {
-    std::size_t filled = 0;
-    auto const put = [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i, ++filled) {
-        if (filled < out.logp.size()) out.logp[filled] = logp_[i];
-      }
-    };
-    if constexpr (requires { requires std::integral<std::ranges::range_value_t<Batch>>; }) {
-      for (auto const group : batch) {
-        if (std::cmp_less(group, 0) || std::cmp_greater_equal(group, groups())) {
-          detail::fail("stored_list_reference", "index " + std::to_string(group) +
-                                                    " of the batch, expected one below " + detail::text(groups()));
-        }
-        auto const index = static_cast<std::size_t>(group);
-        put(static_cast<std::size_t>(offsets_[index]), static_cast<std::size_t>(offsets_[index + 1]));
-      }
-    } else {
-      put(0, logp_.size());
-    }
-    if (filled != out.logp.size()) {
+    std::size_t candidates = 0;
+    for_each_candidate(batch, [&](std::size_t) { ++candidates; });
+    if (candidates != out.logp.size()) {
       detail::fail("stored_list_reference", "the batch has " + detail::text(out.logp.size()) +
-                                                " candidates, its groups have stored " + detail::text(filled));
+                                                " candidates, its groups have stored " + detail::text(candidates));
     }
+    std::size_t at = 0;
+    for_each_candidate(batch, [&](std::size_t candidate) { out.logp[at++] = logp_[candidate]; });
   }
 
  private:
-  [[nodiscard]] std::size_t groups() const noexcept { return offsets_.empty() ? 0 : offsets_.size() - 1; }
+  template <class Batch, class Use>
+  void for_each_candidate(Batch const& batch, Use const& use) const {
+    std::size_t const groups = offsets_.empty() ? 0 : offsets_.size() - 1;
+    detail::for_each_stored("stored_list_reference", batch, groups, [&](std::size_t group) {
+      auto const end = static_cast<std::size_t>(offsets_[group + 1]);
+      for (auto candidate = static_cast<std::size_t>(offsets_[group]); candidate < end; ++candidate) use(candidate);
+    });
+  }
 
   column<T> logp_;
   column<std::int64_t> offsets_;
