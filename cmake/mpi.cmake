@@ -1,7 +1,7 @@
 # MPI where it is found, and how its programs run in a test. Sets prefopt_mpi_libraries to the names that
 # prefopt_mpi_target and prefopt_mpi_test take: `mpi`, the one that find_package finds, and `mpich`, where Debian's
 # MPICH is installed beside it.
-include_guard(GLOBAL)
+include_guard()
 
 set(MPI_CXX_SKIP_MPICXX TRUE)  # MPI's own C++ bindings left the standard long ago, and warn
 find_package(MPI QUIET COMPONENTS CXX)

@@ -111,13 +111,13 @@ class moving_reference {
       for (auto&& part : parts) all.push_back(std::ranges::distance(part));
       return all;
     };
-    auto const anchors = sizes(into), policys = sizes(from);
-    if (anchors != policys) {
+    auto const anchor_sizes = sizes(into), policy_sizes = sizes(from);
+    if (anchor_sizes != policy_sizes) {
       auto const count = [](auto const& all) {
         return detail::text(static_cast<std::size_t>(std::accumulate(all.begin(), all.end(), std::ptrdiff_t{}))) +
                " parameters in " + detail::text(all.size()) + " parts";
       };
-      detail::fail("follow_average", "the policy has " + count(policys) + ", the anchor " + count(anchors) +
+      detail::fail("follow_average", "the policy has " + count(policy_sizes) + ", the anchor " + count(anchor_sizes) +
                                          ", expected parts of the same sizes");
     }
     auto source = std::ranges::begin(from);
