@@ -7,6 +7,6 @@ function finish() { if (fragment) print "}" > file; close(file) }
 /^```/ { ready = 0; other = !other; next }
 inside && fragment == -1 {
   fragment = ($0 !~ /^#include/)
-  if (fragment) print "#include \"fragment.hpp\"\nvoid fragment_" n "() {\nusing namespace host;" > file
+  if (fragment) print "#include \"fragment.hpp\"\nvoid fragment_" n "();\nvoid fragment_" n "() {\nusing namespace host;" > file
 }
 inside { print > file }

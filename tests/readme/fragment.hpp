@@ -41,19 +41,3 @@ struct host_policy {
 inline host_policy my_policy;
 
 }  // namespace host
-
-void fragment_1();
-void fragment_2();
-void fragment_3();
-void fragment_4();
-void fragment_5();
-void fragment_6();
-void fragment_7();
-void fragment_8();
-void fragment_9();
-void fragment_10();
-void fragment_11();
-void fragment_12();
-void fragment_13();
-void fragment_14();
-void fragment_15();

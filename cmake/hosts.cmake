@@ -1,0 +1,88 @@
+# The trainers that tests and examples call the library from. Each that is found is a target to link, host::NAME; for each
+# that is not, a line says what it takes. MPI has a file of its own.
+include_guard()
+
+function(prefopt_add_host name)
+  cmake_parse_arguments(host "" "" "INCLUDES;LIBRARIES;OPTIONS" ${ARGN})
+  add_library(host::${name} INTERFACE IMPORTED GLOBAL)
+  set_target_properties(host::${name} PROPERTIES
+    INTERFACE_INCLUDE_DIRECTORIES "${host_INCLUDES}"
+    INTERFACE_LINK_LIBRARIES "${host_LIBRARIES}"
+    INTERFACE_COMPILE_OPTIONS "${host_OPTIONS}")
+endfunction()
+
+function(prefopt_host_is_absent name reason)
+  message(STATUS "prefopt: what calls ${name} is left out: ${reason}")
+endfunction()
+
+# A host that is a folder of sources, named by a cache variable, in which there is a certain file.
+function(prefopt_find_host_sources name variable file)
+  set(${variable} "" CACHE PATH "A checkout of ${name}: builds and tests its example")
+  if(NOT ${variable})
+    prefopt_host_is_absent(${name} "-D${variable}= names a checkout")
+  elseif(NOT EXISTS "${${variable}}/${file}")
+    message(FATAL_ERROR "prefopt: no ${file} in ${variable}, ${${variable}}: expected a checkout of ${name}")
+  endif()
+endfunction()
+
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 15)
+  prefopt_host_is_absent(torch "Clang ${CMAKE_CXX_COMPILER_VERSION} does not compile its headers in C++20")
+else()
+  find_package(Torch QUIET)
+  if(Torch_FOUND)
+    separate_arguments(options UNIX_COMMAND "${TORCH_CXX_FLAGS}")
+    prefopt_add_host(torch INCLUDES ${TORCH_INCLUDE_DIRS} LIBRARIES ${TORCH_LIBRARIES} OPTIONS ${options})
+  else()
+    prefopt_host_is_absent(torch "it is not found (Debian: libtorch-dev)")
+  endif()
+endif()
+
+# dlib's own CMake package names libraries that need not be installed: pkg-config knows what to link.
+find_package(PkgConfig QUIET)
+if(PkgConfig_FOUND)
+  pkg_check_modules(PREFOPT_DLIB QUIET IMPORTED_TARGET GLOBAL dlib-1)
+endif()
+if(TARGET PkgConfig::PREFOPT_DLIB)
+  prefopt_add_host(dlib LIBRARIES PkgConfig::PREFOPT_DLIB)
+else()
+  prefopt_host_is_absent(dlib "it is not found (Debian: libdlib-dev)")
+endif()
+
+# The releases of ggml do not agree on a package version that find_package could compare: 0.9.1 has none there.
+set(GGML_DIR "" CACHE PATH "Prefix of an installed ggml, 0.9 or later: builds and tests its example and its adapter")
+if(GGML_DIR)
+  find_package(ggml CONFIG QUIET PATHS "${GGML_DIR}" NO_DEFAULT_PATH)
+  if(NOT TARGET ggml::ggml)
+    message(FATAL_ERROR "prefopt: no ggml-config.cmake in GGML_DIR, ${GGML_DIR}: expected the prefix that ggml was installed to")
+  endif()
+  if(NOT GGML_VERSION)
+    set(GGML_VERSION "${ggml_VERSION}")
+  endif()
+  if(GGML_VERSION VERSION_LESS 0.9)
+    message(FATAL_ERROR "prefopt: the ggml in ${GGML_DIR} is version ${GGML_VERSION}, expected 0.9 or later")
+  endif()
+  prefopt_add_host(ggml LIBRARIES ggml::ggml)
+else()
+  prefopt_host_is_absent(ggml "-DGGML_DIR= names the prefix it is installed to")
+endif()
+
+find_package(Armadillo QUIET)
+set(PREFOPT_ENSMALLEN_DIR "" CACHE PATH "A checkout or prefix of ensmallen, where it is not installed: builds and tests its example")
+find_path(PREFOPT_ENSMALLEN_INCLUDE ensmallen.hpp HINTS "${PREFOPT_ENSMALLEN_DIR}/include")
+mark_as_advanced(PREFOPT_ENSMALLEN_INCLUDE)
+if(ARMADILLO_FOUND AND PREFOPT_ENSMALLEN_INCLUDE)
+  prefopt_add_host(ensmallen INCLUDES ${PREFOPT_ENSMALLEN_INCLUDE} ${ARMADILLO_INCLUDE_DIRS} LIBRARIES ${ARMADILLO_LIBRARIES})
+elseif(ARMADILLO_FOUND)
+  prefopt_host_is_absent(ensmallen "-DPREFOPT_ENSMALLEN_DIR= names a checkout")
+else()
+  prefopt_host_is_absent(ensmallen "Armadillo is not found (Debian: libarmadillo-dev)")
+endif()
+
+prefopt_find_host_sources(RLtools PREFOPT_RLTOOLS_DIR include/rl_tools/rl_tools.h)
+if(PREFOPT_RLTOOLS_DIR)
+  prefopt_add_host(rltools INCLUDES "${PREFOPT_RLTOOLS_DIR}/include")
+endif()
+prefopt_find_host_sources(llm.c PREFOPT_LLMC_DIR train_gpt2.c)
+if(PREFOPT_LLMC_DIR)
+  prefopt_add_host(llmc INCLUDES "${PREFOPT_LLMC_DIR}")
+endif()
