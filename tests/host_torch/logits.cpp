@@ -260,6 +260,36 @@ TEST_CASE("torch: an executor runs both passes") {
   CHECK(parts > forward);
 }
 
+TEST_CASE("torch: of an error the other ranks are told, once and before the loss is added up") {
+  std::vector<double> told;
+  auto const other_ranks = [&](std::span<double> values) { told.push_back(values[0]); };
+  prefopt::options const options{.all_reduce = other_ranks};
+  at::Tensor const logits = torch::randn({4, 3, 5}), labels = torch::randint(0, 5, {4, 3}, at::kLong);
+  at::Tensor const values = torch::randn({4}), offsets = torch::tensor({0, 4}, at::kLong);
+  at::Tensor const matrix = torch::randn({2, 2});
+  prefopt::torch_pairs const pairs{.chosen = values, .rejected = values};
+  prefopt::torch_groups const groups{.logp = values, .reward = values, .offsets = offsets};
+  auto wrong_pairs = pairs;
+  wrong_pairs.weight = matrix;
+  auto wrong_groups = groups;
+  wrong_groups.reward = matrix;
+
+  torch_evaluate(prefopt::cpo{}, pairs, options);
+  torch_evaluate(prefopt::adpo{}, groups, options);
+  torch_evaluate(prefopt::cpo{}, {.logits = logits, .labels = labels}, prefopt::torch_policy_pairs{}, options);
+  torch_evaluate(prefopt::adpo{}, {.logits = logits, .labels = labels},
+                 prefopt::torch_policy_groups{.offsets = offsets, .reward = values}, options);
+  CHECK(told == std::vector<double>(4, 0.0));
+  told.clear();
+  CHECK_THROWS(torch_evaluate(prefopt::cpo{}, wrong_pairs, options));
+  CHECK_THROWS(torch_evaluate(prefopt::adpo{}, wrong_groups, options));
+  CHECK_THROWS(
+      torch_evaluate(prefopt::cpo{}, {.logits = logits, .labels = matrix}, prefopt::torch_policy_pairs{}, options));
+  CHECK_THROWS(torch_evaluate(prefopt::adpo{}, {.logits = logits, .labels = labels},
+                              prefopt::torch_policy_groups{.offsets = offsets, .reward = matrix}, options));
+  CHECK(told == std::vector<double>(4, 1.0));
+}
+
 TEST_CASE("torch: what cannot be logits, labels or pairs of sequences is refused") {
   torch::manual_seed(8);
   torch_logits const given{.logits = random_logits(at::kFloat), .labels = random_labels()};
@@ -325,6 +355,6 @@ TEST_CASE("torch: what cannot be logits, labels or pairs of sequences is refused
   prefopt::torch_policy_groups const groups{
       .offsets = integers({0, 6}), .ref_log_prob = reference, .reward = torch::arange(6)};
   CHECK(refusal([&] { torch_evaluate(prefopt::adpo{}, empty, groups); }) ==
-        "prefopt::torch_evaluate: sequence 2 has no token, which options.empty = error forbids");
+        "prefopt::evaluate: sequence 2 has no token, which options.empty = error forbids");
   CHECK(torch_evaluate(prefopt::adpo{}, empty, groups, {.empty = prefopt::on_invalid::propagate}).report.count == 1);
 }

@@ -7,6 +7,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <prefopt/detail/ranks.hpp>
 #include <prefopt/evaluate.hpp>
 #include <prefopt/logprob/evaluate_policy.hpp>
 #include <prefopt/logprob/logit_policy.hpp>
@@ -518,36 +519,9 @@ inline at::Tensor index_tensor(std::vector<std::size_t> const& indices) {
   return all;
 }
 
-}  // namespace detail
-
-/// A pair loss over log-probs.
-template <evaluable_pair_loss L>
-torch_loss torch_evaluate(L const& loss, torch_pairs const& pairs, options const& options = {}) {
-  return detail::torch_evaluate_pairs(loss, pairs, options, false);
-}
-
-/// A list loss over log-probs.
-template <evaluable_list_loss L>
-torch_loss torch_evaluate(L const& loss, torch_groups const& groups, options const& options = {}) {
-  return detail::torch_evaluate_groups(loss, groups, options);
-}
-
-/// The log-probs of sequences from logits, with their gradient: row i predicts labels[i], so a model whose row t
-/// predicts token t + 1 leaves out its last row and the first label. Rows with an ignored label are not read.
-///     computed   in float64 for float64 logits, otherwise in float32; the gradient has the type of the logits
-///     memory     25 bytes a row are kept for backward beside the logits themselves; then the gradient by these
-///     executor   is used in backward, too, and what it refers to has to live until then
-inline torch_sequences torch_log_probs(torch_logits const& logits, executor const& run = {}) {
-  constexpr char const* where = "torch_log_probs";
-  detail::torch_rows const rows{where, logits};
-  return detail::log_probs_of_any(rows, logits.logits, run);
-}
-
-/// A pair loss over logits, by torch_log_probs. The reference of a frozen policy is its torch_log_probs(...).log_prob.
-template <evaluable_pair_loss L>
-torch_loss torch_evaluate(L const& loss, torch_logits const& logits, torch_policy_pairs const& pairs,
-                          options const& options = {}) {
-  using namespace detail;
+template <class L>
+torch_loss torch_evaluate_logits(L const& loss, torch_logits const& logits, torch_policy_pairs const& pairs,
+                                 options const& options) {
   check_torch_options(options);
   torch_rows const rows{torch_evaluate_name, logits};
   check_sequence_reference(loss, pairs.ref_log_prob, rows);
@@ -575,23 +549,20 @@ torch_loss torch_evaluate(L const& loss, torch_logits const& logits, torch_polic
   return result;
 }
 
-/// A list loss over logits, by torch_log_probs. A candidate without a token is an error unless options.empty is
-/// propagate, or skip and the loss reads lengths.
-template <evaluable_list_loss L>
-torch_loss torch_evaluate(L const& loss, torch_logits const& logits, torch_policy_groups const& groups,
-                          options const& options = {}) {
-  using namespace detail;
+template <class L>
+torch_loss torch_evaluate_logits(L const& loss, torch_logits const& logits, torch_policy_groups const& groups,
+                                 options const& options) {
   check_torch_options(options);
   torch_rows const rows{torch_evaluate_name, logits};
   check_sequence_reference(loss, groups.ref_log_prob, rows);
   auto const [log_prob, length] = log_probs_of_any(rows, logits.logits, options.executor);
   bool const measured = needs(loss, columns::length) || (groups.per_token && reads(loss, columns::length));
-  if (!measured && options.empty != on_invalid::propagate && (length == 0).any().item<bool>()) {
-    auto const sequence = (length == 0).to(at::kLong).argmax().item<std::int64_t>();
-    fail(torch_evaluate_name,
-         "sequence " + std::to_string(sequence) + " has no token, which options.empty = " +
-             (options.empty == on_invalid::error ? "error forbids"
-                                                 : "skip can leave out only where the loss reads lengths"));
+  if (!measured) {
+    if (length.scalar_type() == at::kDouble) {
+      check_no_sequence_is_empty(view<double>(length), options.empty);
+    } else {
+      check_no_sequence_is_empty(view<float>(length), options.empty);
+    }
   }
   torch_loss result = torch_evaluate_groups(loss,
                                             {.logp = log_prob,
@@ -605,6 +576,49 @@ torch_loss torch_evaluate(L const& loss, torch_logits const& logits, torch_polic
   result.log_prob = log_prob;
   result.length = length;
   return result;
+}
+
+}  // namespace detail
+
+/// A pair loss over log-probs.
+template <evaluable_pair_loss L>
+torch_loss torch_evaluate(L const& loss, torch_pairs const& pairs, options const& options = {}) {
+  return detail::with_ranks(options,
+                            [&](auto const& own) { return detail::torch_evaluate_pairs(loss, pairs, own, false); });
+}
+
+/// A list loss over log-probs.
+template <evaluable_list_loss L>
+torch_loss torch_evaluate(L const& loss, torch_groups const& groups, options const& options = {}) {
+  return detail::with_ranks(options, [&](auto const& own) { return detail::torch_evaluate_groups(loss, groups, own); });
+}
+
+/// The log-probs of sequences from logits, with their gradient: row i predicts labels[i], so a model whose row t
+/// predicts token t + 1 leaves out its last row and the first label. Rows with an ignored label are not read.
+///     computed   in float64 for float64 logits, otherwise in float32; the gradient has the type of the logits
+///     memory     25 bytes a row are kept for backward beside the logits themselves; then the gradient by these
+///     executor   is used in backward, too, and what it refers to has to live until then
+inline torch_sequences torch_log_probs(torch_logits const& logits, executor const& run = {}) {
+  constexpr char const* where = "torch_log_probs";
+  detail::torch_rows const rows{where, logits};
+  return detail::log_probs_of_any(rows, logits.logits, run);
+}
+
+/// A pair loss over logits, by torch_log_probs. The reference of a frozen policy is its torch_log_probs(...).log_prob.
+template <evaluable_pair_loss L>
+torch_loss torch_evaluate(L const& loss, torch_logits const& logits, torch_policy_pairs const& pairs,
+                          options const& options = {}) {
+  return detail::with_ranks(options,
+                            [&](auto const& own) { return detail::torch_evaluate_logits(loss, logits, pairs, own); });
+}
+
+/// A list loss over logits, by torch_log_probs. A candidate without a token is an error unless options.empty is
+/// propagate, or skip and the loss reads lengths.
+template <evaluable_list_loss L>
+torch_loss torch_evaluate(L const& loss, torch_logits const& logits, torch_policy_groups const& groups,
+                          options const& options = {}) {
+  return detail::with_ranks(options,
+                            [&](auto const& own) { return detail::torch_evaluate_logits(loss, logits, groups, own); });
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -189,6 +189,18 @@ report evaluate_policy_pairs(L const& loss, P const& policy, Reference const& re
   return seen;
 }
 
+/// For groups of a loss that does not get the lengths, and so cannot leave out a candidate without a token.
+template <class T>
+void check_no_sequence_is_empty(column<T> const& length, on_invalid empty) {
+  if (empty == on_invalid::propagate) return;
+  for (std::size_t i = 0; i < length.size(); ++i) {
+    if (length[i] != T(0)) continue;
+    fail_evaluate(
+        "sequence " + text(i) + " has no token, which options.empty = " +
+        (empty == on_invalid::error ? "error forbids" : "skip can leave out only where the loss reads lengths"));
+  }
+}
+
 template <class L, class P, class Reference, class T>
 report evaluate_policy_groups(L const& loss, P const& policy, Reference const& reference, policy_groups<T> const& batch,
                               policy_group_outputs<T> const& outputs, options const& options) {
@@ -202,14 +214,7 @@ report evaluate_policy_groups(L const& loss, P const& policy, Reference const& r
   auto const values =
       read_sequences(loss, policy, kept, reference, batch.ref_log_prob, outputs.log_prob, outputs.length, options);
   bool const measured = needs(loss, columns::length) || (batch.per_token && reads(loss, columns::length));
-  if (!measured && options.empty != on_invalid::propagate) {
-    for (std::size_t i = 0; i < values.length.size(); ++i) {
-      if (values.length[i] != T(0)) continue;
-      fail_evaluate("sequence " + text(i) + " has no token, which options.empty = " +
-                    (options.empty == on_invalid::error ? "error forbids"
-                                                        : "skip can leave out only where the loss reads lengths"));
-    }
-  }
+  if (!measured) check_no_sequence_is_empty(column<T>{values.length}, options.empty);
   std::vector<T> d_log_prob(values.log_prob.size());
   auto group_options = options;
   group_options.gradient = gradient_write::assign;
