@@ -1,7 +1,5 @@
 #include "checkpoint.hpp"
 
-#include <zlib.h>
-
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -10,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "checksum.hpp"
 #include "input_error.hpp"
 #include "replace_file.hpp"
 
@@ -19,10 +18,6 @@
 namespace {
 
 constexpr std::string_view first_line = "prefopt_train checkpoint 2\n";
-
-std::uint32_t checksum_of(std::string_view content) {
-  return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<Bytef const*>(content.data()), content.size()));
-}
 
 class writer {
  public:

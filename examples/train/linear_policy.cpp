@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "exact_sum.hpp"
+
 namespace {
 
 constexpr int hash_bits = 18;
@@ -59,7 +61,7 @@ linear_policy::linear_policy(std::span<candidate const> candidates)
     : features_{count_words(candidates)},
       weights_{Eigen::VectorXf::Zero(Eigen::Index{1} << hash_bits)},
       squares_{weights_},
-      gradient_{weights_} {}
+      gradient_{Eigen::VectorXd::Zero(weights_.size())} {}
 
 void linear_policy::log_probs(std::span<std::size_t const> batch, prefopt::list_log_probs<double> const& out) const {
   for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -69,15 +71,22 @@ void linear_policy::log_probs(std::span<std::size_t const> batch, prefopt::list_
 
 void linear_policy::backward(std::span<std::size_t const> batch, prefopt::list_gradients<double> const& gradients) {
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    auto const row = features_.row(static_cast<Eigen::Index>(batch[i]));
-    gradient_ += static_cast<float>(gradients.logp[i]) * row.transpose();
+    using features = Eigen::SparseMatrix<float, Eigen::RowMajor>;
+    for (features::InnerIterator word{features_, static_cast<Eigen::Index>(batch[i])}; word; ++word) {
+      gradient_[word.col()] += rounded_for_sum(gradients.logp[i] * static_cast<double>(word.value()));
+    }
   }
 }
 
+void linear_policy::add_up(ranks const& all) {
+  all.sum({gradient_.data(), static_cast<std::size_t>(gradient_.size())});
+}
+
 void linear_policy::update(double rate) {
-  squares_ += gradient_.cwiseAbs2();
+  auto const gradient = gradient_.array().cast<float>();
+  squares_.array() += gradient.square();
   constexpr float tiny = 1e-12f;  // keeps 0 / 0 out where there never was a gradient
-  weights_.array() -= static_cast<float>(rate) * gradient_.array() / (squares_.array().sqrt() + tiny);
+  weights_.array() -= static_cast<float>(rate) * gradient / (squares_.array().sqrt() + tiny);
   gradient_.setZero();
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "candidate_list.hpp"
+#include "ranks.hpp"
 
 /// A reward model: the reward of a completion is linear in the counts of its words and pairs of neighbouring words,
 /// scaled to norm 1. A hash gives each of them its weight and sign (Weinberger et al. 2009), so there is no dictionary.
@@ -24,6 +25,9 @@ class linear_policy {
   /// Adds to the gradient for the next `update`.
   void backward(std::span<std::size_t const> batch, prefopt::list_gradients<double> const& gradients);
 
+  /// Makes the gradient the sum over all ranks' gradients.
+  void add_up(ranks const& all);
+
   /// One step of AdaGrad (Duchi, Hazan and Singer 2011).
   void update(double rate);
 
@@ -32,5 +36,6 @@ class linear_policy {
 
  private:
   Eigen::SparseMatrix<float, Eigen::RowMajor> features_;  ///< one row a candidate
-  Eigen::VectorXf weights_, squares_, gradient_;
+  Eigen::VectorXf weights_, squares_;
+  Eigen::VectorXd gradient_;
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <prefopt/logprob/token_logprobs.hpp>
 
+#include "exact_sum.hpp"
+
 namespace {
 
 /// Does not occur in UTF-8.
@@ -93,17 +95,16 @@ void ngram_policy::log_probs(std::span<std::size_t const> batch, prefopt::list_l
   }
 }
 
-void ngram_policy::add_gradient(Eigen::Index row, Eigen::Index logits_column) {
-  auto const d_logits = logits_.col(logits_column);
+void ngram_policy::add_gradient(Eigen::Index row) {
   Eigen::Index& place = place_[static_cast<std::size_t>(row)];
   if (place >= 0) {
-    gradient_.col(place) += d_logits;
+    gradient_.col(place) += d_logits_;
     return;
   }
   place = static_cast<Eigen::Index>(touched_.size());
   touched_.push_back(row);
-  if (place == gradient_.cols()) gradient_.conservativeResize(Eigen::NoChange, 2 * place);
-  gradient_.col(place) = d_logits;
+  if (place == gradient_.cols()) gradient_.conservativeResize(Eigen::NoChange, 2 * place + 1);
+  gradient_.col(place) = d_logits_;
 }
 
 void ngram_policy::backward(std::span<std::size_t const> batch, prefopt::list_gradients<double> const& gradients) {
@@ -118,12 +119,36 @@ void ngram_policy::backward(std::span<std::size_t const> batch, prefopt::list_gr
         prefopt::token_logprob_gradients(logits, symbols, log_sum_exp.subspan(done, rows), {&d, rows, 0}, logits);
         done += rows;
         for (std::size_t row = 0; row < rows; ++row) {
-          for (Eigen::Index const context : chunk[row]) add_gradient(context, static_cast<Eigen::Index>(row));
+          d_logits_ = rounded_for_sum(logits_.col(static_cast<Eigen::Index>(row)).cast<double>());
+          for (Eigen::Index const context : chunk[row]) add_gradient(context);
         }
       });
     }
     log_sum_exp = log_sum_exp.subspan(symbols_of(text));
   }
+}
+
+void ngram_policy::add_up(ranks const& all) {
+  if (all.count == 1) return;
+  std::vector<double> ranks_that_touch(place_.size());
+  for (Eigen::Index const row : touched_) ranks_that_touch[static_cast<std::size_t>(row)] = 1;
+  all.sum(ranks_that_touch);
+  touched_.clear();
+  for (std::size_t row = 0; row < place_.size(); ++row) {
+    if (ranks_that_touch[row] > 0) touched_.push_back(static_cast<Eigen::Index>(row));
+  }
+  column_sums sums{alphabet, static_cast<Eigen::Index>(touched_.size())};
+  for (Eigen::Index to = 0; to < sums.cols(); ++to) {
+    Eigen::Index& place = place_[static_cast<std::size_t>(touched_[static_cast<std::size_t>(to)])];
+    if (place >= 0) {
+      sums.col(to) = gradient_.col(place);
+    } else {
+      sums.col(to).setZero();
+    }
+    place = to;
+  }
+  all.sum({sums.data(), static_cast<std::size_t>(sums.size())});
+  gradient_.swap(sums);
 }
 
 void ngram_policy::update(double rate) {
@@ -134,7 +159,7 @@ void ngram_policy::update(double rate) {
       fetch(weights_.col(touched_[place + 1]));
       fetch(squares_.col(touched_[place + 1]));
     }
-    auto const gradient = gradient_.col(static_cast<Eigen::Index>(place));
+    Eigen::Array<float, alphabet, 1> const gradient = gradient_.col(static_cast<Eigen::Index>(place)).cast<float>();
     squares_.col(row) += gradient.square();
     weights_.col(row) -= static_cast<float>(rate) * gradient * (squares_.col(row) + tiny).rsqrt();
     place_[static_cast<std::size_t>(row)] = -1;

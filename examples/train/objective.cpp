@@ -13,11 +13,12 @@ constexpr prefopt::on_invalid not_finite = prefopt::on_invalid::error;
 
 }  // namespace
 
-objective::objective(any_loss loss, prefopt::pairing pairing, preference_set const& data)
+objective::objective(any_loss loss, prefopt::pairing pairing, preference_set const& data, ranks const& all)
     : loss_{std::move(loss)},
       pairing_{pairing},
       data_{data},
       takes_target_{takes_target(data, loss_)},
+      ranks_{all},
       reliability_{data.annotators.size()} {}
 
 /// The columns of the groups that come from the data.
@@ -37,6 +38,12 @@ std::size_t objective::count_gathered_pairs() const {
   prefopt::list_batch<double> const groups{
       .logp = reward_, .reward = takes_target_ ? target_ : reward_, .offsets = offsets_};
   return prefopt::group_pairs<double>{groups, is_of_lists() ? prefopt::pairing::every : pairing_}.size();
+}
+
+double objective::total(std::size_t of_rank) const {
+  auto count = static_cast<double>(of_rank);
+  ranks_.sum({&count, 1});
+  return count;
 }
 
 std::size_t objective::count_pairs(index_view records) {
@@ -61,8 +68,8 @@ objective::evaluation objective::evaluate(prefopt::any_list_loss const& loss, in
   }
   prefopt::report const seen =
       prefopt::evaluate(loss, groups, {.d_logp = d_logp_},
-                        {.denominator = static_cast<double>(records.size()), .non_finite = not_finite});
-  return {seen, count_gathered_pairs()};
+                        {.denominator = total(records.size()), .non_finite = not_finite, .all_reduce = ranks_.sum});
+  return {seen, static_cast<std::size_t>(total(count_gathered_pairs()))};
 }
 
 objective::evaluation objective::evaluate(prefopt::any_pair_loss const& loss, index_view records,
@@ -71,7 +78,9 @@ objective::evaluation objective::evaluate(prefopt::any_pair_loss const& loss, in
   prefopt::group_pairs<double> const pairs{groups, pairing_};
   std::ranges::fill(d_logp_, 0);
   annotators_.clear();
-  if (pairs.size() == 0) return {};
+  posterior_.resize(loss.has_posterior() ? pairs.size() : 0);
+  double const pairs_of_all = total(pairs.size());
+  if (pairs_of_all == 0) return {};
 
   prefopt::pair_batch<double> batch = pairs.batch();
   auto const gather = [&](std::vector<double>& column, double preference::*member) -> std::vector<double>& {
@@ -90,12 +99,11 @@ objective::evaluation objective::evaluate(prefopt::any_pair_loss const& loss, in
   }
 
   for (auto* const column : {&d_chosen_, &d_rejected_}) column->resize(pairs.size());
-  posterior_.resize(loss.has_posterior() ? pairs.size() : 0);
   prefopt::report const seen =
       prefopt::evaluate(loss, batch, {.d_chosen = d_chosen_, .d_rejected = d_rejected_, .posterior = posterior_},
-                        {.denominator = static_cast<double>(pairs.size()), .non_finite = not_finite});
+                        {.denominator = pairs_of_all, .non_finite = not_finite, .all_reduce = ranks_.sum});
   pairs.scatter(d_chosen_, d_rejected_, d_logp_);
-  return {seen, pairs.size()};
+  return {seen, static_cast<std::size_t>(pairs_of_all)};
 }
 
 bool objective::learns_reliability() const {
@@ -104,9 +112,9 @@ bool objective::learns_reliability() const {
 }
 
 void objective::learn_reliability() {
-  if (!learns_reliability() || annotators_.empty()) return;
+  if (!learns_reliability()) return;
   reliability_.accumulate(annotators_, posterior_);
-  reliability_.update();
+  reliability_.update(ranks_.sum);
 }
 
 std::span<double const> objective::reliability() const {

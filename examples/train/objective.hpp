@@ -9,13 +9,14 @@
 
 #include "any_loss.hpp"
 #include "preference.hpp"
+#include "ranks.hpp"
 
 /// What a run minimizes: a list loss of the records, each a group of candidates, or a pair loss of the pairs that are
 /// made of those groups. Keeps its buffers between batches.
 class objective {
  public:
   /// Keeps a reference to the data.
-  objective(any_loss loss, prefopt::pairing pairing, preference_set const& data);
+  objective(any_loss loss, prefopt::pairing pairing, preference_set const& data, ranks const& all);
 
   any_loss const& loss() const { return loss_; }
   bool is_of_lists() const { return std::holds_alternative<prefopt::any_list_loss>(loss_); }
@@ -31,14 +32,15 @@ class objective {
     std::size_t pairs;       ///< that its accuracy is a share of
   };
 
-  /// `scores` has, for every candidate of the records, logp and what is read of ref_logp and length. Divides by the
-  /// number of pairs or groups and not by the sum of weights, so that a weight means the same in every batch.
+  /// `records` are this rank's share of a batch, and the evaluation is of the whole batch: every rank calls. `scores`
+  /// has, for every candidate of the records, logp and what is read of ref_logp and length. Divides by the number of
+  /// pairs or groups and not by the sum of weights, so that a weight means the same in every batch.
   evaluation evaluate(std::span<std::size_t const> records, prefopt::list_batch<double> scores);
 
   /// The gradient of the last loss by each candidate's log-prob.
   std::span<double const> d_logp() const { return d_logp_; }
 
-  /// For losses that learn how reliable each annotator is: takes up what the last evaluation says of it.
+  /// For losses that learn how reliable each annotator is: takes up what the last evaluation says of it, on all ranks.
   void learn_reliability();
   /// Of each annotator; empty if the loss does not learn it.
   std::span<double const> reliability() const;
@@ -47,6 +49,8 @@ class objective {
  private:
   void gather(std::span<std::size_t const> records);
   std::size_t count_gathered_pairs() const;
+  /// Of all ranks.
+  double total(std::size_t of_rank) const;
   evaluation evaluate(prefopt::any_list_loss const& loss, std::span<std::size_t const> records,
                       prefopt::list_batch<double> groups);
   evaluation evaluate(prefopt::any_pair_loss const& loss, std::span<std::size_t const> records,
@@ -57,6 +61,7 @@ class objective {
   prefopt::pairing pairing_;
   preference_set const& data_;
   bool takes_target_;
+  ranks ranks_;
   prefopt::annotator_reliability reliability_;
   std::vector<std::int64_t> offsets_;
   std::vector<double> reward_, target_, weight_, d_logp_;

@@ -1,7 +1,5 @@
 #include "preference_file.hpp"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -12,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "checksum.hpp"
 #include "input_error.hpp"
 #include "number_text.hpp"
 #include "text_file.hpp"
@@ -273,6 +272,6 @@ preference_set read_preferences(std::string const& path) {
     set.records.push_back(std::move(next));
   }
   if (set.records.empty()) throw at(path, 0, "", "has only blank lines, expected one JSON object a line");
-  set.checksum = static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<Bytef const*>(text.data()), text.size()));
+  set.checksum = checksum_of(text);
   return set;
 }

@@ -1,11 +1,13 @@
 #include "training.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <numeric>
+#include <optional>
 #include <prefopt/prefopt.hpp>
 #include <random>
 #include <span>
@@ -15,6 +17,7 @@
 #include "any_loss.hpp"
 #include "candidate_list.hpp"
 #include "checkpoint.hpp"
+#include "checksum.hpp"
 #include "data_fields.hpp"
 #include "input_error.hpp"
 #include "linear_policy.hpp"
@@ -60,6 +63,18 @@ void check_same_setup(run_setup const& saved, run_setup const& now, std::string 
       throw at(path, 0, saved[i].first, "was " + saved[i].second + " in the run to resume, now " + now[i].second);
     }
   }
+}
+
+/// Ranks with other options or other data would wait for each other in vain.
+void check_same_on_every_rank(train_command const& command, run_setup const& setup, ranks const& all) {
+  std::string options = "--epochs " + std::to_string(command.epochs) + (command.resume ? " --resume" : "");
+  for (auto const& [name, value] : setup) options.append(" ").append(name).append(" ").append(value);
+  double const own = checksum_of(options);
+  double first = all.is_first() ? own : 0;
+  all.sum({&first, 1});
+  all.together([&] {
+    if (own != first) throw input_error{"the first rank has other options or data, this one has " + options};
+  });
 }
 
 struct split {
@@ -121,10 +136,11 @@ std::string described(loss_metrics const& metrics, bool has_best_probability) {
 template <class Policy>
 class trainer {
  public:
-  trainer(train_command const& command, preference_set const& data)
+  trainer(train_command const& command, preference_set const& data, ranks const& all)
       : command_{command},
         data_{data},
-        objective_{loss_of(command.loss), command.pairing(), data},
+        all_{all},
+        objective_{loss_of(command.loss), command.pairing(), data, all},
         split_{data, command.holdout, command.seed},
         candidates_{data},
         policy_{candidates_.all()},
@@ -139,12 +155,15 @@ class trainer {
   }
 
   training_result run() {
-    if (command_.resume) {
-      resume();
-    } else {
-      start();
-    }
-    tell_what_is_done();
+    check_same_on_every_rank(command_, state_.setup, all_);
+    all_.together([&] {
+      if (command_.resume) {
+        resume();
+      } else if (all_.is_first()) {
+        start();
+      }
+    });
+    if (all_.is_first()) tell_what_is_done();
     if constexpr (Policy::is_language_model) {
       while (state_.sft_epochs < command_.sft_epochs) sft_epoch();
     }
@@ -168,7 +187,7 @@ class trainer {
     for (char const* name : {"checkpoint", "metrics.csv", "curves.png", "curves.svg", "reliability.csv"}) {
       replaced |= std::filesystem::remove(std::filesystem::path{command_.out} / name, error);
     }
-    if (replaced) progress_.line(command_.out + ": replaces the results of an earlier run");
+    if (replaced) tell(command_.out + ": replaces the results of an earlier run");
   }
 
   void resume() {
@@ -182,11 +201,15 @@ class trainer {
     saved.load_policy(policy_.state());
     state_ = saved.state();
     if (!state_.reliability.empty()) objective_.set_reliability(state_.reliability);
-    replace_file(metrics_path_, metrics_csv(state_.rows, objective_.is_of_lists()));
-    progress_.line("resumes after " + (state_.ref_logp.empty() ? "sft epoch " + std::to_string(state_.sft_epochs) +
-                                                                     " of " + std::to_string(command_.sft_epochs)
-                                                               : "epoch " + std::to_string(state_.epochs) + " of " +
-                                                                     std::to_string(command_.epochs)));
+    if (all_.is_first()) replace_file(metrics_path_, metrics_csv(state_.rows, objective_.is_of_lists()));
+    tell("resumes after " +
+         (state_.ref_logp.empty()
+              ? "sft epoch " + std::to_string(state_.sft_epochs) + " of " + std::to_string(command_.sft_epochs)
+              : "epoch " + std::to_string(state_.epochs) + " of " + std::to_string(command_.epochs)));
+  }
+
+  void tell(std::string const& text) {
+    if (all_.is_first()) progress_.line(text);
   }
 
   void tell_what_is_done() {
@@ -205,20 +228,26 @@ class trainer {
     for (auto const& note : notes_on_fields(data_, objective_.loss())) progress_.line(note);
   }
 
-  /// Calls step(batch) for the training records in the order of this epoch.
+  /// Calls step(share of a batch) for the training records in the order of this epoch.
   template <class Step>
   void for_each_batch(training_phase phase, std::uint64_t epoch, std::string const& what, Step step) {
     index_list order = split_.training;
     std::ranges::shuffle(order, generator(command_.seed, 1 + static_cast<std::uint32_t>(phase), epoch));
     for (std::size_t begin = 0; begin < order.size(); begin += command_.batch) {
-      step(index_view{order}.subspan(begin, std::min(command_.batch, order.size() - begin)));
-      progress_.show(what, std::min(begin + command_.batch, order.size()), order.size());
+      step(all_.share(index_view{order}.subspan(begin, std::min(command_.batch, order.size() - begin))));
+      if (all_.is_first()) progress_.show(what, std::min(begin + command_.batch, order.size()), order.size());
     }
   }
 
-  /// Mean of -log p a byte of the best completions, by maximum likelihood: the same backward pass, with another
-  /// gradient. Leaves those completions in batch_.
-  double sft_loss(index_view records) {
+  /// What the mean of -log p a byte is made of.
+  struct sft_sums {
+    double negative_log_prob, bytes;
+    double mean() const { return negative_log_prob / bytes; }
+  };
+
+  /// Of the best completions, by maximum likelihood: the same backward pass, with another gradient. Leaves those of
+  /// this rank's records in batch_, and sums over all ranks.
+  sft_sums sft(index_view records) {
     batch_.clear();
     for (std::size_t const record : records) {
       auto const& rewards = data_.records[record].rewards;
@@ -228,43 +257,50 @@ class trainer {
     logp_.resize(batch_.size());
     length_.resize(batch_.size());
     policy_.log_probs(batch_, {logp_, length_});
-    return -std::accumulate(logp_.begin(), logp_.end(), 0.0) / std::accumulate(length_.begin(), length_.end(), 0.0);
+    std::array<double, 2> sums{-std::accumulate(logp_.begin(), logp_.end(), 0.0),
+                               std::accumulate(length_.begin(), length_.end(), 0.0)};
+    all_.sum(sums);
+    return {sums[0], sums[1]};
   }
 
   void sft_epoch() {
     std::uint64_t const epoch = state_.sft_epochs + 1;
     std::string const name = "sft " + std::to_string(epoch) + "/" + std::to_string(command_.sft_epochs);
-    double sum = 0, bytes = 0;
+    sft_sums training{};
     for_each_batch(training_phase::sft, epoch, name, [&](index_view records) {
-      double const loss = sft_loss(records);
-      double const length = std::accumulate(length_.begin(), length_.end(), 0.0);
-      sum += loss * length;
-      bytes += length;
-      std::vector<double> const gradient(batch_.size(), -1 / length);
+      sft_sums const sums = sft(records);
+      training.negative_log_prob += sums.negative_log_prob;
+      training.bytes += sums.bytes;
+      std::vector<double> const gradient(batch_.size(), -1 / sums.bytes);
       policy_.backward(batch_, {gradient});
+      policy_.add_up(all_);
       policy_.update(sft_learning_rate);
     });
     state_.sft_epochs = epoch;
-    double const held_out = sft_loss(split_.held_out);
-    finish_epoch({training_phase::sft, static_cast<std::uint32_t>(epoch), {.loss = sum / bytes}, {.loss = held_out}});
+    double const held_out = sft(all_.share(index_view{split_.held_out})).mean();
+    finish_epoch(
+        {training_phase::sft, static_cast<std::uint32_t>(epoch), {.loss = training.mean()}, {.loss = held_out}});
     char text[96];
-    std::snprintf(text, sizeof text, ": -log p a byte %.4f, held out %.4f", sum / bytes, held_out);
-    progress_.line(name + text);
+    std::snprintf(text, sizeof text, ": -log p a byte %.4f, held out %.4f", training.mean(), held_out);
+    tell(name + text);
   }
 
   /// The reference is the policy as it is now. It never changes, so it is asked once.
   void begin_preference_phase() {
     index_list every(candidates_.all().size());
     std::iota(every.begin(), every.end(), std::size_t{0});
-    state_.ref_logp.resize(every.size());
-    policy_.log_probs(every, {state_.ref_logp, {}});
+    index_view const own = all_.share(index_view{every});
+    state_.ref_logp.assign(every.size(), 0);
+    if (!own.empty()) policy_.log_probs(own, {std::span{state_.ref_logp}.subspan(own.front(), own.size()), {}});
+    all_.sum(state_.ref_logp);
     if constexpr (Policy::is_language_model) policy_.restart_optimizer();
     loss_metrics const before = held_out_metrics();
     finish_epoch({training_phase::preference, 0, {}, before});
-    progress_.line("before: held-out " + described(before, objective_.is_of_lists()));
+    tell("before: held-out " + described(before, objective_.is_of_lists()));
   }
 
-  /// Policy and reference score all responses of the records, and the loss judges. Leaves those responses in batch_.
+  /// Policy and reference score all responses of this rank's records, and the loss judges those of all ranks. Leaves
+  /// the responses in batch_.
   objective::evaluation evaluate(index_view records) {
     candidates_.of(records, batch_);
     logp_.resize(batch_.size());
@@ -280,7 +316,7 @@ class trainer {
 
   loss_metrics held_out_metrics() {
     running_metrics held_out;
-    held_out.add(evaluate(split_.held_out));
+    held_out.add(evaluate(all_.share(index_view{split_.held_out})));
     return held_out.mean();
   }
 
@@ -291,6 +327,7 @@ class trainer {
     for_each_batch(training_phase::preference, epoch, name, [&](index_view records) {
       training.add(evaluate(records));
       policy_.backward(batch_, {objective_.d_logp()});
+      policy_.add_up(all_);
       policy_.update(command_.learning_rate);
       objective_.learn_reliability();
     });
@@ -298,19 +335,21 @@ class trainer {
     epoch_metrics const row{training_phase::preference, static_cast<std::uint32_t>(epoch), training.mean(),
                             held_out_metrics()};
     finish_epoch(row);
-    progress_.line(name + ": training " + described(row.training, objective_.is_of_lists()) + "; held-out " +
-                   described(row.held_out, objective_.is_of_lists()));
+    tell(name + ": training " + described(row.training, objective_.is_of_lists()) + "; held-out " +
+         described(row.held_out, objective_.is_of_lists()));
   }
 
   void finish_epoch(epoch_metrics const& row) {
     state_.rows.push_back(row);
     state_.reliability.assign(objective_.reliability().begin(), objective_.reliability().end());
+    if (!all_.is_first()) return;
     replace_file(metrics_path_, metrics_csv(state_.rows, objective_.is_of_lists()));
     save_checkpoint(checkpoint_path_, state_, policy_.state());
   }
 
   train_command const& command_;
   preference_set const& data_;
+  ranks const all_;
   objective objective_;
   split split_;
   candidate_list candidates_;
@@ -322,10 +361,19 @@ class trainer {
   std::vector<double> logp_, ref_logp_, length_;
 };
 
+template <class Policy>
+training_result run_trainer(train_command const& command, preference_set const& data, ranks const& all) {
+  std::optional<trainer<Policy>> made;
+  all.together([&] {
+    check_fields(data, command.data, loss_of(command.loss));
+    made.emplace(command, data, all);
+  });
+  return made->run();
+}
+
 }  // namespace
 
-training_result train(train_command const& command, preference_set const& data) {
-  check_fields(data, command.data, loss_of(command.loss));
-  if (command.policy == "linear") return trainer<linear_policy>{command, data}.run();
-  return trainer<ngram_policy>{command, data}.run();
+training_result train(train_command const& command, preference_set const& data, ranks const& all) {
+  if (command.policy == "linear") return run_trainer<linear_policy>(command, data, all);
+  return run_trainer<ngram_policy>(command, data, all);
 }

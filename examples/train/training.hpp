@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "preference.hpp"
+#include "ranks.hpp"
 #include "train_command.hpp"
 #include "training_metrics.hpp"
 
@@ -15,5 +16,6 @@ struct training_result {
 };
 
 /// Trains as asked and leaves checkpoint and metrics in the folder `command.out`. Takes up the checkpoint that is there
-/// if `command.resume`; a resumed run ends with the same bits as one that was never stopped.
-training_result train(train_command const& command, preference_set const& data);
+/// if `command.resume`; a resumed run ends with the same bits as one that was never stopped. Every rank calls, with the
+/// same command and data; the policy's weights are the same for any number of ranks.
+training_result train(train_command const& command, preference_set const& data, ranks const& all);

@@ -1,0 +1,91 @@
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "curves.hpp"
+#include "preference_file.hpp"
+#include "replace_file.hpp"
+#include "run_training.hpp"
+#include "standard_output.hpp"
+#include "train_command.hpp"
+#include "training.hpp"
+
+namespace {
+
+std::string interval_text(double accuracy, double pairs) {
+  auto const [low, high] = wilson_interval(accuracy, pairs);
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3f..%.3f", low, high);
+  return text;
+}
+
+/// Of every annotator to reliability.csv, and of the first ones as text.
+std::string reliability_text(train_command const& command, preference_set const& data,
+                             std::vector<double> const& values) {
+  constexpr std::size_t shown = 20;
+  std::string csv = "annotator,reliability\n", text;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    std::string name{"\""};
+    for (char const c : data.annotators[i]) name.append(c == '"' ? 2 : 1, c);
+    csv.append(name).append("\",").append(std::to_string(values[i])).append("\n");
+    if (i < shown) {
+      char value[16];
+      std::snprintf(value, sizeof value, ": %.3f\n", values[i]);
+      text.append("  ").append(data.annotators[i]).append(value);
+    }
+  }
+  std::string const path = (std::filesystem::path{command.out} / "reliability.csv").string();
+  replace_file(path, csv);
+  if (values.size() > shown) text += "  and " + std::to_string(values.size() - shown) + " more in " + path + "\n";
+  return "reliability of the annotators\n" + text + "\n";
+}
+
+/// `has_groups` and `has_best_probability`: for data that are more than pairs, and for list losses.
+std::string table_text(training_result const& result, bool has_groups, bool has_best_probability) {
+  auto const& [before, after, pairs, groups, reliability] = result;
+  // Pairs of one group are not independent of each other: it counts once, however many it has.
+  auto const trials = static_cast<double>(groups);
+  std::string const interval_before = interval_text(before.accuracy, trials);
+  std::string const interval_after = interval_text(after.accuracy, trials);
+  std::string count = std::to_string(pairs) + " pairs";
+  if (has_groups) count += " of " + std::to_string(groups) + " groups";
+  char text[640];
+  std::snprintf(text, sizeof text,
+                "held-out %-6s       before         after\n"
+                "loss            %12.4f  %12.4f\n"
+                "accuracy        %12.3f  %12.3f\n"
+                "  95 %% interval %12s  %12s\n"
+                "margin          %12.3f  %12.3f\n",
+                has_groups ? "groups" : "pairs", before.loss, after.loss, before.accuracy, after.accuracy,
+                interval_before.c_str(), interval_after.c_str(), before.margin, after.margin);
+  std::string table{text};
+  if (has_best_probability) {
+    std::snprintf(text, sizeof text, "best probability%12.3f  %12.3f\n", before.best_probability,
+                  after.best_probability);
+    table += text;
+  }
+  std::snprintf(text, sizeof text, "\nheld-out accuracy: %.3f -> %.3f (95 %% interval %s, %s)\n", before.accuracy,
+                after.accuracy, interval_after.c_str(), count.c_str());
+  return table + text;
+}
+
+}  // namespace
+
+int run_training(int argc, char** argv, ranks const& all) {
+  std::optional<train_command> command;
+  preference_set data;
+  all.together([&] {
+    command = parse_train_command(argc, argv);
+    if (command) data = read_preferences(command->data);
+  });
+  if (!command) return 0;
+  training_result const result = train(*command, data, all);
+  if (!all.is_first()) return 0;
+  std::fprintf(stderr, "%s\n", draw_curves(command->out).c_str());
+  std::string output;
+  if (!result.reliability.empty()) output += reliability_text(*command, data, result.reliability);
+  write_standard_output(output += table_text(result, data.has_ranked, command->loss.kind == loss_kind::list));
+  return 0;
+}

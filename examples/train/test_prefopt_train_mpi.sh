@@ -1,0 +1,120 @@
+#!/bin/bash
+# Tests of prefopt_train over ranks: test_prefopt_train_mpi.sh CASE PROGRAM MPI_PROGRAM SCRATCH SOURCE START...
+# START is the command that starts as many ranks as its word RANKS says. The cases are the functions below.
+set -u
+
+case_name=$1 program=$2 mpi_program=$3 scratch=$4 source=$5
+start=("${@:6}")
+rm -rf "$scratch"
+mkdir -p "$scratch"
+cd "$scratch" || exit 1
+
+failures=0
+fail() {
+  echo "FAILED: $*"
+  failures=$((failures + 1))
+}
+
+# train_over RANKS OPTIONS...: its output is in out and err, its exit status in status. A run that hangs is ended, with
+# status 124.
+train_over() {
+  timeout 60 "${start[@]/#RANKS/$1}" "$mpi_program" "${@:2}" >out 2>err </dev/null
+  status=$?
+}
+
+# The weights and AdaGrad's sums, at the end of the checkpoint in a folder, without what depends on the rounding of sums.
+weights_of() {
+  local bytes=$((2 * 4 * 256 * 8192))
+  [[ $1 == linear ]] && bytes=$((2 * 4 * (1 << 18)))
+  tail -c $((bytes + 4)) "$2/checkpoint" | head -c $bytes
+}
+
+# The numbers of two metrics.csv agree to 1e-12.
+same_metrics() {
+  paste -d , "$1/metrics.csv" "$2/metrics.csv" | awk -F , 'NR > 1 { for (i = 2; i <= NF / 2; ++i) {
+    d = $i - $(i + NF / 2); s = $i < 0 ? -$i : $i; if (d < 0) d = -d; if (!(d <= 1e-12 * (1 + s))) wrong = 1 } }
+    END { exit wrong || NR < 3 }'
+}
+
+# equals POLICY OPTIONS...: over 1, 2 and 4 ranks as in one process, the weights to the bit.
+equals() {
+  local options=(--policy "$@")
+  "$program" --out one "${options[@]}" >one.out 2>one.err || fail "${options[*]}: $(cat one.err)"
+  for ranks in 1 2 4; do
+    rm -rf many
+    train_over $ranks --out many "${options[@]}"
+    ((status == 0)) || fail "$ranks ranks, ${options[*]}: exit status $status: $(cat err)"
+    cmp out one.out || fail "$ranks ranks, ${options[*]}: another table"
+    same_metrics one many || fail "$ranks ranks, ${options[*]}: another metrics.csv"
+    cmp <(weights_of "$1" one) <(weights_of "$1" many) || fail "$ranks ranks, ${options[*]}: other weights"
+    grep -q "^$ranks ranks\?: [0-9.]* s, of which [0-9.]* s in sums over ranks$" err || fail "$ranks ranks: $(cat err)"
+    (($(grep -c '^epoch 1/' err) == 1)) || fail "$ranks ranks: $(grep -c '^epoch 1/' err) of them tell what they do"
+  done
+}
+
+pairs() {
+  equals ngram --epochs 2
+  equals linear --epochs 3
+}
+
+# Batches of fewer groups than ranks leave some of them without any.
+lists() {
+  equals ngram --loss adpo --epochs 1 --sft-epochs 1 --batch 3
+  equals linear --loss plackett_luce --epochs 2
+}
+
+reliability() {
+  equals linear --loss lcpo --base dpo --beta 0.2 --epochs 3
+  local now
+  now=$(cat many/reliability.csv)
+  [[ $now == *cleo* ]] || fail "reliability.csv: $now"
+  diff one/reliability.csv many/reliability.csv || fail "other reliabilities"
+}
+
+# A run goes on over another number of ranks.
+resumes() {
+  "$program" --out one --epochs 3 >one.out 2>one.err
+  train_over 2 --out many --epochs 1
+  train_over 4 --out many --epochs 3 --resume
+  ((status == 0)) || fail "exit status $status: $(cat err)"
+  cmp out one.out || fail "another table"
+  cmp <(weights_of ngram one) <(weights_of ngram many) || fail "other weights"
+}
+
+# What all ranks meet is told once; what one of them meets ends the others.
+failing() {
+  train_over 2 --out run --beta -1
+  ((status == 2)) || fail "bad option: exit status $status"
+  (($(grep -c '^prefopt_train_mpi: ' err) == 1)) || fail "bad option: told by $(grep -c '^prefopt_train_mpi: ' err) ranks"
+  grep -q '^prefopt_train_mpi: rank 0: dpo: beta is -1, expected' err || fail "bad option: $(cat err)"
+
+  # expect_failure TEXT OPTIONS...: rank 1 alone has the options, and tells what is wrong with them.
+  expect_failure() {
+    timeout 60 "${start[@]/#RANKS/1}" "$mpi_program" --out run --epochs 1 : -n 1 "$mpi_program" --out run --epochs 1 \
+      "${@:2}" >out 2>err </dev/null
+    status=$?
+    ((status != 0 && status != 124)) || fail "${*:2}: exit status $status"
+    grep -qF "prefopt_train_mpi: rank 1: $1" err || fail "${*:2}: $(cat err)"
+    grep -q 'rank 0: ' err && fail "${*:2}: rank 0 tells, too: $(cat err)"
+    [[ -e run ]] && fail "${*:2}: a folder was made for a run that could not begin"
+  }
+  expect_failure 'none.jsonl: cannot be opened' --data none.jsonl
+  expect_failure 'the first rank has other options or data, this one has --epochs 1 --data ' --seed 2
+  head -n 100 "$source/examples/data/preferences.jsonl" >other.jsonl
+  expect_failure 'the first rank has other options or data, this one has --epochs 1 --data 100 pairs' --data other.jsonl
+
+  # In the middle of a run: the first rank, which alone writes, cannot.
+  mkdir -p run/metrics.csv/in-the-way
+  train_over 2 --out run --epochs 1
+  ((status != 0 && status != 124)) || fail "a file that cannot be written: exit status $status"
+  grep -q '^prefopt_train_mpi: rank 0: .*metrics.csv' err || fail "a file that cannot be written: $(cat err)"
+}
+
+help() {
+  train_over 2 --help
+  ((status == 0)) || fail "exit status $status: $(cat err)"
+  (($(grep -c '^Usage: ' out) == 1)) || fail "the help is printed $(grep -c '^Usage: ' out) times"
+}
+
+"$case_name"
+((failures == 0)) || { echo "$failures failures"; exit 1; }
