@@ -61,7 +61,7 @@ linear_policy::linear_policy(std::span<candidate const> candidates)
     : features_{count_words(candidates)},
       weights_{Eigen::VectorXf::Zero(Eigen::Index{1} << hash_bits)},
       squares_{weights_},
-      gradient_{Eigen::VectorXd::Zero(weights_.size())} {}
+      gradient_{weights_.size()} {}
 
 void linear_policy::log_probs(std::span<std::size_t const> batch, prefopt::list_log_probs<double> const& out) const {
   for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -73,21 +73,19 @@ void linear_policy::backward(std::span<std::size_t const> batch, prefopt::list_g
   for (std::size_t i = 0; i < batch.size(); ++i) {
     using features = Eigen::SparseMatrix<float, Eigen::RowMajor>;
     for (features::InnerIterator word{features_, static_cast<Eigen::Index>(batch[i])}; word; ++word) {
-      gradient_[word.col()] += rounded_for_sum(gradients.logp[i] * static_cast<double>(word.value()));
+      double const gradient = rounded_for_sum(gradients.logp[i] * static_cast<double>(word.value()));
+      gradient_.add(word.col(), Eigen::Array<double, 1, 1>{gradient});
     }
   }
 }
 
-void linear_policy::add_up(ranks const& all) {
-  all.sum({gradient_.data(), static_cast<std::size_t>(gradient_.size())});
-}
-
 void linear_policy::update(double rate) {
-  auto const gradient = gradient_.array().cast<float>();
-  squares_.array() += gradient.square();
-  constexpr float tiny = 1e-12f;  // keeps 0 / 0 out where there never was a gradient
-  weights_.array() -= static_cast<float>(rate) * gradient / (squares_.array().sqrt() + tiny);
-  gradient_.setZero();
+  constexpr float tiny = 1e-12f;  // keeps 0 / 0 out where the gradient is zero
+  gradient_.take([&](Eigen::Index column, auto const& sum, Eigen::Index) {
+    auto const gradient = static_cast<float>(sum[0]);
+    squares_[column] += gradient * gradient;
+    weights_[column] -= static_cast<float>(rate) * gradient / (std::sqrt(squares_[column]) + tiny);
+  });
 }
 
 std::vector<std::span<float>> linear_policy::state() {

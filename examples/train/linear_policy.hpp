@@ -9,6 +9,7 @@
 
 #include "candidate_list.hpp"
 #include "ranks.hpp"
+#include "touched_columns.hpp"
 
 /// A reward model: the reward of a completion is linear in the counts of its words and pairs of neighbouring words,
 /// scaled to norm 1. A hash gives each of them its weight and sign (Weinberger et al. 2009), so there is no dictionary.
@@ -26,7 +27,7 @@ class linear_policy {
   void backward(std::span<std::size_t const> batch, prefopt::list_gradients<double> const& gradients);
 
   /// Makes the gradient the sum over all ranks' gradients.
-  void add_up(ranks const& all);
+  void add_up(ranks const& all) { gradient_.add_up(all); }
 
   /// One step of AdaGrad (Duchi, Hazan and Singer 2011).
   void update(double rate);
@@ -37,5 +38,5 @@ class linear_policy {
  private:
   Eigen::SparseMatrix<float, Eigen::RowMajor> features_;  ///< one row a candidate
   Eigen::VectorXf weights_, squares_;
-  Eigen::VectorXd gradient_;
+  touched_columns<1> gradient_;
 };

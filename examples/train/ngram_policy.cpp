@@ -23,9 +23,8 @@ ngram_policy::ngram_policy(std::span<candidate const> candidates)
     : candidates_{candidates},
       weights_{table::Zero(alphabet, Eigen::Index{1} << hash_bits)},
       squares_{weights_},
-      gradient_{alphabet, 1024},
-      logits_{alphabet, rows_at_once},
-      place_(static_cast<std::size_t>(weights_.cols()), -1) {}
+      gradient_{weights_.cols()},
+      logits_{alphabet, rows_at_once} {}
 
 ngram_policy::contexts ngram_policy::contexts_of(std::uint64_t text_before) {
   contexts rows;
@@ -95,18 +94,6 @@ void ngram_policy::log_probs(std::span<std::size_t const> batch, prefopt::list_l
   }
 }
 
-void ngram_policy::add_gradient(Eigen::Index row) {
-  Eigen::Index& place = place_[static_cast<std::size_t>(row)];
-  if (place >= 0) {
-    gradient_.col(place) += d_logits_;
-    return;
-  }
-  place = static_cast<Eigen::Index>(touched_.size());
-  touched_.push_back(row);
-  if (place == gradient_.cols()) gradient_.conservativeResize(Eigen::NoChange, 2 * place + 1);
-  gradient_.col(place) = d_logits_;
-}
-
 void ngram_policy::backward(std::span<std::size_t const> batch, prefopt::list_gradients<double> const& gradients) {
   std::span<double const> log_sum_exp = log_sum_exp_;
   for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -120,7 +107,7 @@ void ngram_policy::backward(std::span<std::size_t const> batch, prefopt::list_gr
         done += rows;
         for (std::size_t row = 0; row < rows; ++row) {
           d_logits_ = rounded_for_sum(logits_.col(static_cast<Eigen::Index>(row)).cast<double>());
-          for (Eigen::Index const context : chunk[row]) add_gradient(context);
+          for (Eigen::Index const context : chunk[row]) gradient_.add(context, d_logits_);
         }
       });
     }
@@ -128,43 +115,15 @@ void ngram_policy::backward(std::span<std::size_t const> batch, prefopt::list_gr
   }
 }
 
-void ngram_policy::add_up(ranks const& all) {
-  if (all.count == 1) return;
-  std::vector<double> ranks_that_touch(place_.size());
-  for (Eigen::Index const row : touched_) ranks_that_touch[static_cast<std::size_t>(row)] = 1;
-  all.sum(ranks_that_touch);
-  touched_.clear();
-  for (std::size_t row = 0; row < place_.size(); ++row) {
-    if (ranks_that_touch[row] > 0) touched_.push_back(static_cast<Eigen::Index>(row));
-  }
-  column_sums sums{alphabet, static_cast<Eigen::Index>(touched_.size())};
-  for (Eigen::Index to = 0; to < sums.cols(); ++to) {
-    Eigen::Index& place = place_[static_cast<std::size_t>(touched_[static_cast<std::size_t>(to)])];
-    if (place >= 0) {
-      sums.col(to) = gradient_.col(place);
-    } else {
-      sums.col(to).setZero();
-    }
-    place = to;
-  }
-  all.sum({sums.data(), static_cast<std::size_t>(sums.size())});
-  gradient_.swap(sums);
-}
-
 void ngram_policy::update(double rate) {
   constexpr float tiny = 1e-24f;  // keeps 0 * infinity out where there never was a gradient
-  for (std::size_t place = 0; place < touched_.size(); ++place) {
-    Eigen::Index const row = touched_[place];
-    if (place + 1 < touched_.size()) {
-      fetch(weights_.col(touched_[place + 1]));
-      fetch(squares_.col(touched_[place + 1]));
-    }
-    Eigen::Array<float, alphabet, 1> const gradient = gradient_.col(static_cast<Eigen::Index>(place)).cast<float>();
+  gradient_.take([&](Eigen::Index row, auto const& sums, Eigen::Index next) {
+    fetch(weights_.col(next));
+    fetch(squares_.col(next));
+    Eigen::Array<float, alphabet, 1> const gradient = sums.template cast<float>();
     squares_.col(row) += gradient.square();
     weights_.col(row) -= static_cast<float>(rate) * gradient * (squares_.col(row) + tiny).rsqrt();
-    place_[static_cast<std::size_t>(row)] = -1;
-  }
-  touched_.clear();
+  });
 }
 
 std::vector<std::span<float>> ngram_policy::state() {

@@ -11,6 +11,7 @@
 
 #include "candidate_list.hpp"
 #include "ranks.hpp"
+#include "touched_columns.hpp"
 
 /// A log-linear language model over bytes: p(next byte | text before it) is the softmax of a sum of rows of weights,
 /// one row for each of the contexts of 0, 1, 2, 3 and 5 bytes that end there. A hash gives a context its row; contexts
@@ -30,8 +31,8 @@ class ngram_policy {
   /// Of the batch that log_probs had last. Adds to the gradient for the next `update`.
   void backward(std::span<std::size_t const> batch, prefopt::list_gradients<double> const& gradients);
 
-  /// Makes the gradient the sum over all ranks' gradients. Only the columns that some rank has touched are sent.
-  void add_up(ranks const& all);
+  /// Makes the gradient the sum over all ranks' gradients.
+  void add_up(ranks const& all) { gradient_.add_up(all); }
 
   /// One step of AdaGrad (Duchi, Hazan and Singer 2011).
   void update(double rate);
@@ -43,11 +44,11 @@ class ngram_policy {
   std::vector<std::span<float>> state();
 
  private:
-  static constexpr std::size_t alphabet = 256, rows_at_once = 128;
+  static constexpr int alphabet = 256;
+  static constexpr std::size_t rows_at_once = 128;
   static constexpr int hash_bits = 13;
   static constexpr std::array<std::size_t, 5> context_bytes{0, 1, 2, 3, 5};
   using table = Eigen::Array<float, alphabet, Eigen::Dynamic>;
-  using column_sums = Eigen::Array<double, alphabet, Eigen::Dynamic>;
   using contexts = std::array<Eigen::Index, context_bytes.size()>;
 
   static contexts contexts_of(std::uint64_t text_before);
@@ -57,16 +58,14 @@ class ngram_policy {
   void read(candidate const& text);
   template <class Use>
   void for_each_chunk(candidate const& text, Use use);
-  void add_gradient(Eigen::Index row);
 
   std::span<candidate const> candidates_;
-  table weights_;                               ///< one column of logits for each row of the hash table
-  table squares_;                               ///< AdaGrad's sums of squared gradients
-  column_sums gradient_;                        ///< of the columns that the present batch touches
+  table weights_;  ///< one column of logits for each row of the hash table
+  table squares_;  ///< AdaGrad's sums of squared gradients
+  touched_columns<alphabet> gradient_;
   Eigen::Array<double, alphabet, 1> d_logits_;  ///< of one symbol
   table logits_;                                ///< a column, which is the library's row, for each symbol of a chunk
   std::vector<contexts> contexts_;
   std::vector<std::int32_t> symbols_;
   std::vector<double> log_sum_exp_;
-  std::vector<Eigen::Index> touched_, place_;  ///< which those are; where each is in `gradient_`, or -1
 };
