@@ -13,8 +13,12 @@ printf 'winner,loser\na,b\nb,c\nc,a\na,c\n' > comparisons.csv
 printf 'a>b>c\nc>b\nb>a>c\nc>a\n' > rankings.txt
 printf 'group,logp,ref_logp,length,reward\n0,-42.5,-44,20,1\n0,-55.25,-52,25,0.2\n0,-31,-31,12,0.4\n' > groups.csv
 count=0
-awk '/^```sh$/ { inside = 1; next } /^```/ { inside = 0 } inside && /^build\/examples\//' "$readme" > commands
+awk '/^```sh$/ { inside = 1; next } /^```/ { inside = 0 } inside && /^(mpirun -n [0-9]+ )?build\/examples\//' "$readme" > commands
 while IFS= read -r command; do
+  if [ "${command#mpirun}" != "$command" ] && [ ! -x build/examples/train/prefopt_train_mpi ]; then
+    echo "skipped, without MPI: $command"
+    continue
+  fi
   echo "\$ $command"
   sh -c "$command" > output 2> errors || { cat output errors; exit 1; }
   [ -s output ] || { echo "printed nothing"; exit 1; }
