@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=cmake/packages.sh
 source cmake/packages.sh
 
-install_missing_packages "${program_packages[@]}" "${test_packages[@]}"
+install_missing_packages "${program_packages[@]}" "${test_packages[@]}" "${host_packages[@]}"
 jobs=$(nproc)
 
 leg() { # leg NAME CMAKE-ARGUMENT...
