@@ -16,13 +16,13 @@ csv_table::parser::parser() {
 
 csv_table::csv_table(input_text input) : file_{std::move(input.file)}, content_{std::move(input.content)} {
   if (content_.starts_with("\xEF\xBB\xBF")) position_ = 3;
-  if (!read_record()) throw at(file_, 0, {}, "empty, expected a header line and rows");
+  if (!read_record()) throw error_at(file_, 0, {}, "empty, expected a header line and rows");
   for (std::size_t column = 0; column < ends_.size(); ++column) {
     std::string name{text(column)};
     if (name.empty()) {
-      throw at(file_, line_, {}, "column " + std::to_string(column + 1) + " of the header has no name");
+      throw error_at(file_, line_, {}, "column " + std::to_string(column + 1) + " of the header has no name");
     }
-    if (find(name)) throw at(file_, line_, name, "given twice in the header");
+    if (find(name)) throw error_at(file_, line_, name, "given twice in the header");
     header_.push_back(std::move(name));
   }
 }
@@ -40,9 +40,9 @@ void csv_table::ignore(std::string_view name) {
 bool csv_table::next_row() {
   if (!read_record()) return false;
   if (ends_.size() != header_.size()) {
-    throw at(file_, line_, {},
-             "got " + std::to_string(ends_.size()) + (ends_.size() == 1 ? " field" : " fields") + ", expected " +
-                 std::to_string(header_.size()) + " as in the header");
+    throw error_at(file_, line_, {},
+                   "got " + std::to_string(ends_.size()) + (ends_.size() == 1 ? " field" : " fields") + ", expected " +
+                       std::to_string(header_.size()) + " as in the header");
   }
   return true;
 }
@@ -73,11 +73,12 @@ bool csv_table::read_record() {
       line_ = lines_taken_;
     }
     if (csv_parse(&parser_, line.data(), line.size(), end_field, end_record, this) != line.size()) {
-      throw at(file_, lines_taken_, {}, "misplaced \" (quote a field whole, and write \"\" for a quote inside it)");
+      throw error_at(file_, lines_taken_, {},
+                     "misplaced \" (quote a field whole, and write \"\" for a quote inside it)");
     }
   }
   if (begun && !record_complete_ && csv_fini(&parser_, end_field, end_record, this) != 0) {
-    throw at(file_, line_, {}, "the file ends inside a quoted field that begins here");
+    throw error_at(file_, line_, {}, "the file ends inside a quoted field that begins here");
   }
   return begun;
 }

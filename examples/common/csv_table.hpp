@@ -49,7 +49,7 @@ class csv_table {
 
   /// An error at a field of the current row.
   input_error error(std::size_t column, std::string_view message) const {
-    return at(file_, line_, header_[column], message);
+    return error_at(file_, line_, header_[column], message);
   }
 
  private:

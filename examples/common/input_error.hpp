@@ -11,7 +11,8 @@ struct input_error : std::runtime_error {
 };
 
 /// FILE:LINE: COLUMN: MESSAGE, without the parts that are not known (line 0, empty column).
-inline input_error at(std::string_view file, std::size_t line, std::string_view column, std::string_view message) {
+inline input_error error_at(std::string_view file, std::size_t line, std::string_view column,
+                            std::string_view message) {
   std::string text{file};
   if (line != 0) text += ':' + std::to_string(line);
   text += ": ";

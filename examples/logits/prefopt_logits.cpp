@@ -180,9 +180,9 @@ int run(int argc, char** argv) {
     throw input_error{"--loss: " + loss.name() + " learns whom to trust, which prefopt_train shows"};
   }
   preference_set const data = read_preferences(settings.data);
-  if (data.has_ranked) throw at(settings.data, 0, "responses", "got ranked answers, expected pairs");
+  if (data.has_ranked) throw error_at(settings.data, 0, "responses", "got ranked answers, expected pairs");
   if (data.records.size() < 5) {
-    throw at(settings.data, 0, "", "got " + std::to_string(data.records.size()) + " pairs, expected 5 or more");
+    throw error_at(settings.data, 0, "", "got " + std::to_string(data.records.size()) + " pairs, expected 5 or more");
   }
   write_standard_output(train(settings, loss, data));
   return 0;

@@ -24,7 +24,7 @@ std::string study_bandit(study_command const& command, progress& shown) {
   std::filesystem::path const folder{command.out};
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  if (error) throw at(command.out, 0, "", "cannot be made a folder: " + error.message());
+  if (error) throw error_at(command.out, 0, "", "cannot be made a folder: " + error.message());
   bool replaced = false;
   for (char const* name : {"runs.csv", "means.csv", "results.png", "results.svg"}) {
     replaced |= std::filesystem::remove(folder / name, error);

@@ -8,9 +8,9 @@ namespace {
 std::size_t required_column(csv_table const& file, std::string_view name) {
   if (auto const column = file.find(name)) return *column;
   bool const has_neither = !file.find("winner") && !file.find("loser");
-  throw at(file.file(), file.line(), name,
-           std::string{"missing column, expected winner, loser and, if wanted, count"} +
-               (has_neither ? "; a file of rankings needs --rankings" : ""));
+  throw error_at(file.file(), file.line(), name,
+                 std::string{"missing column, expected winner, loser and, if wanted, count"} +
+                     (has_neither ? "; a file of rankings needs --rankings" : ""));
 }
 
 double read_count(csv_table const& file, std::size_t column) {
@@ -29,7 +29,7 @@ rankings read_comparisons(csv_table& file) {
   auto const count_column = file.find("count");
   for (std::string const& name : file.header()) {
     if (name == "winner" || name == "loser" || name == "count") continue;
-    throw at(file.file(), file.line(), name, "unknown column, expected winner, loser and, if wanted, count");
+    throw error_at(file.file(), file.line(), name, "unknown column, expected winner, loser and, if wanted, count");
   }
 
   ranking_collector collector;
@@ -48,8 +48,8 @@ rankings read_comparisons(csv_table& file) {
     }
     collector.add({{winner, loser}, 1, count});
   }
-  if (!has_rows) throw at(file.file(), 0, {}, "only a header, expected at least one row");
+  if (!has_rows) throw error_at(file.file(), 0, {}, "only a header, expected at least one row");
   rankings comparisons = std::move(collector).collected();
-  if (comparisons.ranked.empty()) throw at(file.file(), 0, "count", "0 in all rows, expected a comparison");
+  if (comparisons.ranked.empty()) throw error_at(file.file(), 0, "count", "0 in all rows, expected a comparison");
   return comparisons;
 }

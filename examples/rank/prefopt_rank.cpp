@@ -126,9 +126,9 @@ rankings read(rank_command const& command) {
 void rank(rank_command const& command) {
   rankings const data = read(command);
   std::string const shown = command.file == "-" ? "<stdin>" : command.file;
-  if (!std::isfinite(data.total)) throw at(shown, 0, "count", "adds up to more than a number can hold");
+  if (!std::isfinite(data.total)) throw error_at(shown, 0, "count", "adds up to more than a number can hold");
   std::size_t const zero = zero_item(data, command.zero);
-  if (auto const reason = why_no_maximum(data)) throw at(shown, 0, {}, *reason);
+  if (auto const reason = why_no_maximum(data)) throw error_at(shown, 0, {}, *reason);
   plackett_luce_fit const fit = fit_plackett_luce(data, zero, command.most_with_errors);
 
   std::string output{"item,worth,stderr\n"};

@@ -61,7 +61,7 @@ rankings read_named(text_lines const& file) {
     }
     collector.add(joined(line, written, [&](std::string const& name, auto&&) { return collector.item(name); }));
   }
-  if (!first) throw at(file.file(), 0, {}, "empty, expected rankings, one a line");
+  if (!first) throw error_at(file.file(), 0, {}, "empty, expected rankings, one a line");
   return std::move(collector).collected();
 }
 
@@ -149,6 +149,7 @@ bool holds_rankings(text_lines const& file) {
 
 rankings read_rankings(text_lines const& file) {
   rankings read = is_preflib(file) ? read_preflib(file) : read_named(file);
-  if (read.ranked.empty()) throw at(file.file(), 0, {}, "no ranking with a count above 0 puts an item above another");
+  if (read.ranked.empty())
+    throw error_at(file.file(), 0, {}, "no ranking with a count above 0 puts an item above another");
   return read;
 }

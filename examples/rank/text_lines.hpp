@@ -21,7 +21,9 @@ struct text_line {
   std::string_view text;
 
   /// An error somewhere in this line: FILE:LINE: WHERE: MESSAGE.
-  input_error error(std::string_view where, std::string_view message) const { return at(file, number, where, message); }
+  input_error error(std::string_view where, std::string_view message) const {
+    return error_at(file, number, where, message);
+  }
 };
 
 /// The lines of a text, which end in LF, CRLF or CR; a UTF-8 byte order mark is skipped.

@@ -40,12 +40,12 @@ void check_alternatives(csv_table const& file, std::vector<score_column> const& 
   if (loss.one_of() == prefopt::columns::none) return;
   bool const reward = file.find("reward").has_value(), target = file.find("target").has_value();
   if (reward && target) {
-    throw at(file.file(), file.line(), "target",
-             loss.name() + " reads either reward or target, got both (--ignore reward leaves reward out)");
+    throw error_at(file.file(), file.line(), "target",
+                   loss.name() + " reads either reward or target, got both (--ignore reward leaves reward out)");
   }
   if (!reward && !target) {
-    throw at(file.file(), file.line(), "reward",
-             "missing column; " + loss.name() + " reads " + names_read(columns, loss));
+    throw error_at(file.file(), file.line(), "reward",
+                   "missing column; " + loss.name() + " reads " + names_read(columns, loss));
   }
 }
 
@@ -76,9 +76,9 @@ class grouping {
     std::size_t const size = static_cast<std::size_t>(table.offsets.back() - table.offsets[table.groups() - 1]);
     auto const side = static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(size))));
     if (side * side == size) return;
-    throw at(file_.file(), first_line_, file_.header()[group_],
-             in_quotes(table.group.back()) + " has " + std::to_string(size) + " candidates, " + loss_.name() +
-                 " expects a square number");
+    throw error_at(file_.file(), first_line_, file_.header()[group_],
+                   in_quotes(table.group.back()) + " has " + std::to_string(size) + " candidates, " + loss_.name() +
+                       " expects a square number");
   }
 
  private:
@@ -148,7 +148,7 @@ list_table<T> read_lists(csv_table& file, prefopt::any_list_loss const& loss, sc
     numbers.append_row(file, lists);
     groups.add_row(lists);
   }
-  if (lists.groups() == 0) throw at(file.file(), 0, {}, "only a header, expected at least one row");
+  if (lists.groups() == 0) throw error_at(file.file(), 0, {}, "only a header, expected at least one row");
   groups.end(lists);
   return lists;
 }

@@ -39,16 +39,18 @@ class reliability_source {
     if (!loss.reads(prefopt::columns::reliability)) {
       if (!values.empty()) throw input_error{"--reliability: " + std::string{loss.name()} + " does not read it"};
     } else if (in_file && !values.empty()) {
-      throw at(file.file(), file.line(), "reliability", "given as a column and by --reliability, expected one of them");
+      throw error_at(file.file(), file.line(), "reliability",
+                     "given as a column and by --reliability, expected one of them");
     } else if (!in_file && column_ && values.empty()) {
-      throw at(file.file(), file.line(), annotator.name,
-               "needs --reliability with a value for each annotator 0, 1, ...");
+      throw error_at(file.file(), file.line(), annotator.name,
+                     "needs --reliability with a value for each annotator 0, 1, ...");
     } else if (!in_file && values.empty() && loss.needs(prefopt::columns::reliability)) {
-      throw at(file.file(), file.line(), "reliability",
-               "missing column; " + std::string{loss.name()} + " needs it, or --reliability");
+      throw error_at(file.file(), file.line(), "reliability",
+                     "missing column; " + std::string{loss.name()} + " needs it, or --reliability");
     } else if (!column_ && values.size() > 1) {
-      throw at(file.file(), file.line(), annotator.name,
-               "missing column; --reliability gives " + std::to_string(values.size()) + " values, one an annotator");
+      throw error_at(
+          file.file(), file.line(), annotator.name,
+          "missing column; --reliability gives " + std::to_string(values.size()) + " values, one an annotator");
     }
   }
 
@@ -84,7 +86,7 @@ pair_table<T> read_pairs(csv_table& file, prefopt::any_pair_loss const& loss, sc
     reliability.append(file, pairs.reliability);
     if (annotators) pairs.annotator.emplace_back(file.text(*annotators));
   }
-  if (pairs.size() == 0) throw at(file.file(), 0, {}, "only a header, expected at least one row");
+  if (pairs.size() == 0) throw error_at(file.file(), 0, {}, "only a header, expected at least one row");
   return pairs;
 }
 

@@ -71,7 +71,7 @@ template <class Loss>
 void check_header(csv_table const& file, std::vector<score_column> const& columns, Loss const& loss,
                   prefopt::columns from_elsewhere = prefopt::columns::none) {
   auto const error = [&](std::string_view column, std::string const& message) {
-    return at(file.file(), file.line(), column, message);
+    return error_at(file.file(), file.line(), column, message);
   };
   for (std::string const& name : file.header()) {
     if (name.empty()) continue;

@@ -46,10 +46,11 @@ void check(loss_choice const& choice, preference_set const& data, std::string co
       throw input_error{"--loss: " + name + " takes every response under as many prompts, and a record has one prompt"};
     }
   } else if (data.has_ranked) {
-    throw at(path, 0, "responses", "got ranked answers, expected pairs, since " + name + " is a loss of pairs");
+    throw error_at(path, 0, "responses", "got ranked answers, expected pairs, since " + name + " is a loss of pairs");
   }
   if (data.records.size() < 5) {
-    throw at(path, 0, "", "got " + std::to_string(data.records.size()) + " " + data.noun() + ", expected 5 or more");
+    throw error_at(path, 0, "",
+                   "got " + std::to_string(data.records.size()) + " " + data.noun() + ", expected 5 or more");
   }
   check_fields(data, path, loss);
 }

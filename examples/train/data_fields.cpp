@@ -19,15 +19,15 @@ void check_rewards(preference const& record, std::string const& path, prefopt::a
   std::vector<double> sorted = record.rewards;
   std::ranges::sort(sorted);
   if (sorted.back() > loss.highest_reward()) {
-    throw at(path, record.line, "rewards",
-             "got " + number_text(sorted.back()) + ", expected at most " + number_text(loss.highest_reward()) +
-                 " with " + loss.name());
+    throw error_at(path, record.line, "rewards",
+                   "got " + number_text(sorted.back()) + ", expected at most " + number_text(loss.highest_reward()) +
+                       " with " + loss.name());
   }
   auto const equal = std::ranges::adjacent_find(sorted);
   if (loss.refuses_ties() && equal != sorted.end()) {
-    throw at(path, record.line, "rewards",
-             "has " + number_text(*equal) + " more than once, and " + loss.name() +
-                 " expects different rewards; with --break_ties 1 equal ones keep their order");
+    throw error_at(path, record.line, "rewards",
+                   "has " + number_text(*equal) + " more than once, and " + loss.name() +
+                       " expects different rewards; with --break_ties 1 equal ones keep their order");
   }
 }
 
@@ -36,9 +36,9 @@ void check_targets(preference_set const& data, std::string const& path, std::str
   auto const with = std::ranges::find_if(data.records, has_target);
   auto const without = std::ranges::find_if_not(data.records, has_target);
   if (with == data.records.end() || without == data.records.end()) return;
-  throw at(path, without->line, "target",
-           "is missing, and line " + std::to_string(with->line) + " has one: " + loss +
-               " expects it in all records or in none");
+  throw error_at(path, without->line, "target",
+                 "is missing, and line " + std::to_string(with->line) + " has one: " + loss +
+                     " expects it in all records or in none");
 }
 
 }  // namespace
@@ -49,7 +49,7 @@ bool takes_target(preference_set const& data, any_loss const& loss) {
 
 void check_fields(preference_set const& data, std::string const& path, any_loss const& loss) {
   if (needs(loss, prefopt::columns::label) && !data.has_label) {
-    throw at(path, 0, "label", "is in no record, and " + name_of(loss) + " needs it");
+    throw error_at(path, 0, "label", "is in no record, and " + name_of(loss) + " needs it");
   }
   if (takes_target(data, loss)) {
     check_targets(data, path, name_of(loss));
@@ -58,8 +58,8 @@ void check_fields(preference_set const& data, std::string const& path, any_loss 
   }
   auto const order = takes_target(data, loss) ? &preference::target : &preference::rewards;
   if (std::ranges::none_of(data.records, has_order, order)) {
-    throw at(path, 0, order == &preference::target ? "target" : "rewards",
-             "has equal numbers only in every record, expected some response that is better than another");
+    throw error_at(path, 0, order == &preference::target ? "target" : "rewards",
+                   "has equal numbers only in every record, expected some response that is better than another");
   }
 }
 

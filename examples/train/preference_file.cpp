@@ -119,7 +119,7 @@ class record {
   json const& fields() const { return fields_; }
 
   [[noreturn]] void fail(std::string_view field, std::string_view message) const {
-    throw at(path_, line_, field, message);
+    throw error_at(path_, line_, field, message);
   }
   [[noreturn]] void fail(std::string_view field, json const& got, std::string_view expected) const {
     fail(field, std::string{"got "}.append(kind_of(got)).append(", expected ").append(expected));
@@ -271,7 +271,7 @@ preference_set read_preferences(std::string const& path) {
     note_unknown_fields(fields, next.is_pair, set.unknown_fields);
     set.records.push_back(std::move(next));
   }
-  if (set.records.empty()) throw at(path, 0, "", "has only blank lines, expected one JSON object a line");
+  if (set.records.empty()) throw error_at(path, 0, "", "has only blank lines, expected one JSON object a line");
   set.checksum = checksum_of(text);
   return set;
 }
