@@ -20,6 +20,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "../common/gradient_check.hpp"
 #include "../common/token_task.hpp"
 
 namespace {
@@ -227,7 +228,7 @@ prefopt::report differentiate(Objective const& objective, pair_graphs& graphs) {
   return seen;
 }
 
-/// Central differences in every parameter of a few pairs' loss, extrapolated from two steps, against ggml's gradient.
+/// ggml's gradient of a few pairs' loss, by every parameter.
 template <class Objective>
 bool gradient_agrees(char const* name, std::span<token_task::pair const> pairs) {
   language_model model;
@@ -239,38 +240,19 @@ bool gradient_agrees(char const* name, std::span<token_task::pair const> pairs) 
   differentiate(objective, graphs);
   graphs.compute_backward();
 
-  // A sequence's log-prob is the sum of 11 of about -ln 16. Rounded to a unit in the last place, it moves the loss by
-  // no more than that, for slopes below 1. What the extrapolation changes bounds what it leaves.
-  double const step = 1.0 / 16, noise = std::ldexp(predicted * std::log(16.0), -23);
-  double largest = 0, allowed = 0, highest = 0;
-  bool agrees = true;
+  gradient_check check{1.0 / 16};
   for (auto* parameter : {model.embedding, model.head}) {
     prefopt::ggml_numbers const d{graphs.gradient_of(parameter)};
     for (std::size_t i = 0; i < width * vocabulary; ++i) {
       float value = 0;
       ggml_backend_tensor_get(parameter, &value, i * sizeof value, sizeof value);
-      auto const loss_at = [&](float moved) {
+      check(value, d.values()[i], [&](float moved) {
         ggml_backend_tensor_set(parameter, &moved, i * sizeof moved, sizeof moved);
         return report_of(objective, graphs).loss;
-      };
-      auto const slope = [&](double h) {
-        auto const above = static_cast<float>(value + h), below = static_cast<float>(value - h);
-        return (loss_at(above) - loss_at(below)) / (static_cast<double>(above) - static_cast<double>(below));
-      };
-      double const near = slope(step), far = slope(2 * step), extrapolated = near + (near - far) / 3;
-      loss_at(value);
-      auto const got = static_cast<double>(d.values()[i]);
-      double const difference = std::abs(extrapolated - got);
-      double const tolerance = std::abs(near - far) / 3 + noise / step;
-      highest = std::max(highest, std::abs(got));
-      largest = std::max(largest, difference);
-      allowed = std::max(allowed, tolerance);
-      agrees = agrees && difference <= tolerance;
+      });
     }
   }
-  std::printf("%s: gradient up to %.1e, finite differences differ by up to %.1e (allowed %.1e)%s\n", name, highest,
-              largest, allowed, agrees ? "" : ": WRONG");
-  return agrees;
+  return check.passed(name);
 }
 
 template <class Objective>

@@ -14,6 +14,7 @@
 #include <span>
 #include <vector>
 
+#include "../common/gradient_check.hpp"
 #include "../common/token_task.hpp"
 #include "gpt2.hpp"
 
@@ -86,7 +87,7 @@ void differentiate(gpt2& model, batch& data) {
   model.backward(d_losses);
 }
 
-/// Central differences in a third of the parameters, extrapolated from two steps, against llm.c's gradient.
+/// llm.c's gradient of a few pairs' loss, by a third of the parameters.
 bool gradient_agrees(std::span<token_task::pair const> pairs) {
   batch data{pairs};
   gpt2 model{tiny, static_cast<int>(data.sequences()), tokens};
@@ -96,34 +97,15 @@ bool gradient_agrees(std::span<token_task::pair const> pairs) {
   model.update(0.01F);
   differentiate(model, data);
 
-  // A sequence's log-prob is the sum of 11 of about -ln 16. Rounded to a unit in the last place, it moves the loss by
-  // no more than that, for slopes below 1. What the extrapolation changes bounds what it leaves.
-  double const step = 1.0 / 64, noise = std::ldexp((tokens - 1) * std::log(16.0), -23);
-  double largest = 0, allowed = 0, highest = 0;
-  bool agrees = true;
+  gradient_check check{1.0 / 64};
   for (std::size_t i = 0; i < model.parameters().size(); i += 3) {
     float& parameter = model.parameters()[i];
-    float const value = parameter;
-    auto const loss_at = [&](float moved) {
+    check(parameter, model.gradient()[i], [&](float moved) {
       parameter = moved;
       return report_of(model, data).loss;
-    };
-    auto const slope = [&](double h) {
-      auto const above = static_cast<float>(value + h), below = static_cast<float>(value - h);
-      return (loss_at(above) - loss_at(below)) / (static_cast<double>(above) - static_cast<double>(below));
-    };
-    double const near = slope(step), far = slope(2 * step), extrapolated = near + (near - far) / 3;
-    parameter = value;
-    auto const got = static_cast<double>(model.gradient()[i]);
-    double const difference = std::abs(extrapolated - got), tolerance = std::abs(near - far) / 3 + noise / step;
-    highest = std::max(highest, std::abs(got));
-    largest = std::max(largest, difference);
-    allowed = std::max(allowed, tolerance);
-    agrees = agrees && difference <= tolerance;
+    });
   }
-  std::printf("gradient up to %.1e, finite differences differ by up to %.1e (allowed %.1e)%s\n", highest, largest,
-              allowed, agrees ? "" : ": WRONG");
-  return agrees;
+  return check.passed("DPO");
 }
 
 bool learns(token_task const& task) {
