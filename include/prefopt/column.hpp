@@ -189,7 +189,7 @@ class output {
   constexpr output() = default;
 
   constexpr output(T* first, std::size_t size, std::ptrdiff_t stride = 1) noexcept
-      : first_{first}, size_{size}, stride_{stride} {}
+      : first_{first}, size_{size}, stride_{size == 1 ? 1 : stride} {}
 
   template <detail::viewable_range R>
     requires(std::same_as<std::ranges::range_reference_t<R>, T&>)

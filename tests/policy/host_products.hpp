@@ -10,13 +10,22 @@
 template <class U, class T>
 void multiply_plainly(prefopt::matrix_factor<U> const& a, prefopt::matrix_factor<U> const& b,
                       prefopt::row_major<T> const& c, bool accumulate) {
-  auto const at = [](prefopt::matrix_factor<U> const& m, std::size_t row, std::size_t column) {
-    return prefopt::detail::load_number(m.transposed ? m.stored[column] + row : m.stored[row] + column);
+  // Where a row or a column of a factor begins, and how far apart its elements lie: cheap without optimization, too.
+  auto const row = [](prefopt::matrix_factor<U> const& m, std::size_t i) {
+    return m.transposed ? m.stored[0] + i : m.stored[i];
   };
+  auto const column = [](prefopt::matrix_factor<U> const& m, std::size_t j) {
+    return m.transposed ? m.stored[j] : m.stored[0] + j;
+  };
+  std::size_t const along_row = a.transposed ? a.stored.stride() : 1, along_column = b.transposed ? 1 : b.stored.stride();
   for (std::size_t i = 0; i < c.rows(); ++i) {
     for (std::size_t j = 0; j < c.columns(); ++j) {
       T sum = accumulate ? c[i][j] : T(0);
-      for (std::size_t k = 0; k < a.columns(); ++k) sum += static_cast<T>(at(a, i, k)) * static_cast<T>(at(b, k, j));
+      U const *const x = row(a, i), *const y = column(b, j);
+      for (std::size_t k = 0; k < a.columns(); ++k) {
+        sum += static_cast<T>(prefopt::detail::load_number(x + k * along_row)) *
+               static_cast<T>(prefopt::detail::load_number(y + k * along_column));
+      }
       c[i][j] = sum;
     }
   }

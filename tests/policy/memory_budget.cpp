@@ -1,4 +1,5 @@
 // The memory budget is held: every byte that this program allocates is counted.
+#include <algorithm>
 #include <cstdio>
 #include <prefopt/logprob/evaluate_policy.hpp>
 #include <prefopt/logprob/linear_policy.hpp>
@@ -19,6 +20,15 @@ std::size_t bytes_of(Call const& call) {
   call();
   return most_bytes_allocated - before;
 }
+
+/// Takes factors of U, and computes nothing: what is allocated does not depend on the numbers.
+template <class U, class T>
+struct product_of_zeros {
+  void operator()(prefopt::matrix_factor<U> const&, prefopt::matrix_factor<U> const&, prefopt::row_major<T> const& c,
+                  bool accumulate) const {
+    for (std::size_t i = 0; i < c.rows() && !accumulate; ++i) std::fill_n(c[i], c.columns(), T(0));
+  }
+};
 
 template <class U, class Product>
 void check_budgets(char const* name) {
@@ -64,10 +74,10 @@ void check_budgets(char const* name) {
 }  // namespace
 
 TEST_CASE("a head in chunks allocates no more than its memory budget and 40 bytes a token") {
-  check_budgets<double, plain_product<double>>("double");
-  check_budgets<float, plain_product<float>>("float");
-  check_budgets<prefopt::bfloat16, plain_product<float>>("bfloat16 as float");
-  check_budgets<prefopt::bfloat16, plain_half_product<prefopt::bfloat16>>("bfloat16 as it is");
+  check_budgets<double, product_of_zeros<double, double>>("double");
+  check_budgets<float, product_of_zeros<float, float>>("float");
+  check_budgets<prefopt::bfloat16, product_of_zeros<float, float>>("bfloat16 as float");
+  check_budgets<prefopt::bfloat16, product_of_zeros<prefopt::bfloat16, float>>("bfloat16 as it is");
 }
 
 TEST_CASE("rows with an ignored label cost no logits") {
