@@ -9,6 +9,7 @@
 #include <prefopt/adapter/dlib.hpp>
 #include <prefopt/loss/any.hpp>
 #include <prefopt/prefopt.hpp>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -197,6 +198,22 @@ TEST_CASE("what the layer refuses, before it writes") {
   two.expansion = 2;
   CHECK(refused_batch(loss, two, labels(2)) ==
         "prefopt::dlib_pair_loss: the network makes 2 outputs of 2 inputs, expected one of each");
+}
+
+TEST_CASE("of an error the other ranks are told, once") {
+  std::vector<double> told;
+  auto const other_ranks = [&](std::span<double> values) { told.push_back(values[0]); };
+  prefopt::dlib_pair_loss<prefopt::bradley_terry> const layer{{}, {.all_reduce = other_ranks}};
+  outputs_only odd{{1, 2, 3}}, wide{{1, 2}, 1, 2, 3}, four{{1, 2, 3, 4}};
+  layer.compute_loss_value_and_gradient(four.input, labels(4).begin(), four);
+  CHECK(told == std::vector<double>{0});
+  told.clear();
+  CHECK_THROWS(layer.compute_loss_value_and_gradient(odd.input, labels(3).begin(), odd));
+  CHECK_THROWS(layer.compute_loss_value_and_gradient(wide.input, labels(2).begin(), wide));
+  labels const mixed{{.margin = 1.0F}, {}, {}, {}}, negative{{.weight = -1.0F}, {}, {.weight = 1.0F}, {}};
+  CHECK_THROWS(layer.compute_loss_value_and_gradient(four.input, mixed.begin(), four));
+  CHECK_THROWS(layer.compute_loss_value_and_gradient(four.input, negative.begin(), four));
+  CHECK(told == std::vector<double>(4, 1.0));
 }
 
 TEST_CASE("a layer's loss is written and read with its parameters") {

@@ -198,6 +198,8 @@ TEST_CASE("torch: what cannot be groups is refused") {
           g.weight = at::Tensor{};
           g.offsets = g.offsets.slice(0, 0, 4);
         }) == "prefopt::evaluate: offsets end at 14, logp has 34 elements");
+  CHECK(refused([](auto& g) { g.weight = torch::empty({0}); }) ==
+        "prefopt::torch_evaluate: weight has 0 elements, logp has 34");
   CHECK(refused([](auto& g) { g.target = g.reward; }) ==
         "prefopt::evaluate: adpo needs one of the columns reward and target, got both");
   CHECK(refusal([&] {

@@ -121,6 +121,18 @@ TEST_CASE("torch: logits in any layout") {
   }
 }
 
+TEST_CASE("torch: what is marked as negated is read negated") {
+  torch::manual_seed(9);
+  at::Tensor const logits = random_logits(at::kDouble), labels = random_labels();
+  at::Tensor const factor = torch::randn({sequences}, at::kDouble), leaf = logits.detach().clone().requires_grad_();
+  at::Tensor const expected = torch_log_probs({.logits = leaf, .labels = labels}).log_prob;
+  at::Tensor const d_expected = grad({expected}, {leaf}, {factor})[0];
+  at::Tensor const negated = (-logits).requires_grad_();
+  at::Tensor const got = torch_log_probs({.logits = at::_neg_view(negated), .labels = at::_neg_view(-labels)}).log_prob;
+  CHECK(got.equal(expected));
+  CHECK(grad({got}, {negated}, {at::_neg_view(-factor)})[0].equal(-d_expected));
+}
+
 TEST_CASE("torch: one token a sequence, one sequence, none") {
   torch::manual_seed(3);
   for (std::vector<std::int64_t> const& shape :
@@ -193,6 +205,15 @@ TEST_CASE("torch: pair losses from logits") {
   }
 }
 
+TEST_CASE("torch: sequences that are named, and none of them, are no pairs") {
+  at::Tensor const logits = random_logits(at::kFloat).requires_grad_(), none = torch::empty({0}, at::kLong);
+  auto const seen = torch_evaluate(prefopt::cpo{}, {.logits = logits, .labels = random_labels()},
+                                   prefopt::torch_policy_pairs{.chosen = none, .rejected = none});
+  CHECK(seen.report.count == 0);
+  CHECK(seen.loss.item<float>() == 0);
+  CHECK(grad({seen.loss}, {logits})[0].count_nonzero().item<std::int64_t>() == 0);
+}
+
 TEST_CASE("torch: list losses from logits") {
   torch::manual_seed(5);
   at::Tensor const labels = random_labels();
@@ -236,6 +257,14 @@ TEST_CASE("torch: logits get their gradient once, and only if they require it") 
   at::Tensor const sum = torch_log_probs({.logits = changed, .labels = labels}).log_prob.sum();
   changed.mul_(2);
   CHECK(torch_refuses([&] { sum.backward(); }));
+  // So are labels and offsets, which backward reads where the caller has them.
+  at::Tensor const packed = logits.detach().reshape({-1, vocabulary}).requires_grad_();
+  for (bool const is_label : {false, true}) {
+    at::Tensor const own = labels.reshape(-1).clone(), offsets = torch::arange(sequences + 1) * tokens;
+    at::Tensor const total = torch_log_probs({.logits = packed, .labels = own, .offsets = offsets}).log_prob.sum();
+    (is_label ? own : offsets).fill_(1);
+    CHECK(torch_refuses([&] { total.backward(); }));
+  }
 
   CHECK_FALSE(torch_log_probs({.logits = logits.detach(), .labels = labels}).log_prob.requires_grad());
   torch::NoGradGuard const no_gradient;

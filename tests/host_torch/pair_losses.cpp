@@ -340,6 +340,13 @@ TEST_CASE("torch: what cannot be a batch of pairs is refused") {
   CHECK(refused([](auto& p) { p.weight = -p.weight; }).starts_with("prefopt::evaluate: weight[0] is -"));
   CHECK(refusal([&] { torch_evaluate(prefopt::dpo{.beta = -1}, pairs); }) ==
         "prefopt::dpo: beta is -1, expected a finite number > 0");
+  // A tensor that is given and empty is not one that is not given.
+  CHECK(refused([](auto& p) { p.weight = torch::empty({0}); }) ==
+        "prefopt::torch_evaluate: weight has 0 elements, chosen has 4");
+  CHECK(refused([](auto& p) { p.reliability = torch::empty({0}); }) ==
+        "prefopt::torch_evaluate: reliability has 0 elements, chosen has 4");
+  CHECK(refused([](auto& p) { p = {.rejected = torch::empty({0}).requires_grad_()}; }) ==
+        "prefopt::torch_evaluate: chosen is not given, rejected is");
 
   at::Tensor const none = torch::empty({0}).requires_grad_();
   auto const seen = torch_evaluate(prefopt::bradley_terry{}, {.chosen = none, .rejected = none});

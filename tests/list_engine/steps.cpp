@@ -1,5 +1,7 @@
 // list_step with a policy that is small enough to check by hand, every reference, and every schedule of a moving one.
 #include <Eigen/Core>
+#include <limits>
+
 #include "groups.hpp"
 
 using namespace prefopt;
@@ -271,7 +273,15 @@ TEST_CASE("an error leaves the policy without a backward call") {
   CHECK(refused(made("plackett_luce"), {.offsets = negative, .reward = reward}) ==
         "prefopt::list_step: offsets end at -7, expected a number >= 0");
   CHECK(refused(made("plackett_luce"), {.offsets = falling, .reward = reward}) ==
-        "prefopt::evaluate: offsets[1] is 9, expected a number from 0 to 7");
+        "prefopt::list_step: offsets[1] is 9, expected a number from 0 to 7");
+  // Before memory is taken for so many.
+  std::vector<std::int64_t> const wild{0, std::int64_t{1} << 60}, wilder{0, std::numeric_limits<std::int64_t>::max()};
+  CHECK(refused(made("plackett_luce"), {.offsets = wild, .reward = reward}) ==
+        "prefopt::list_step: reward has 7 elements, offsets end at 1152921504606846976");
+  CHECK(refused(made("plackett_luce"), {.offsets = wild, .target = reward}) ==
+        "prefopt::list_step: target has 7 elements, offsets end at 1152921504606846976");
+  CHECK(refused(made("plackett_luce"), {.offsets = wilder}) ==
+        "prefopt::list_step: offsets end at 9223372036854775807, expected as many candidates as fit into memory");
   CHECK(refused(made("pro"), {.offsets = data.offsets}) ==
         "prefopt::evaluate: pro needs the column reward, which is not given");
   CHECK(refused(made("plackett_luce"), {.offsets = data.offsets, .reward = reward, .target = reward}) ==

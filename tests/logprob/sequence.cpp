@@ -9,7 +9,9 @@
 #include <prefopt/prefopt.hpp>
 #include <random>
 #include <refusal.hpp>
+#include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 using namespace prefopt;
@@ -98,6 +100,16 @@ TEMPLATE_TEST_CASE("dense sums and lengths; what is masked is never read", "", f
     CHECK(wide[2 * s] == 5);
   }
   sequence_log_probs(data.dense(), {});
+}
+
+TEST_CASE("spans are Eigen arrays, to write or to read only") {
+  std::vector<float> values{1, 2, 3};
+  as_array(std::span{values})(2) = 4;
+  CHECK(values == std::vector<float>{1, 2, 4});
+  auto const read = as_array(std::span<float const>{values});
+  CHECK(read(2) == 4);
+  CHECK(read.data() == values.data());
+  static_assert(!std::is_assignable_v<decltype(read(0)), float>);
 }
 
 TEMPLATE_TEST_CASE("any storage order, stride and mask type gives the same bits", "", float, double) {

@@ -105,6 +105,20 @@ TEST_CASE("pairs are the two halves if no sequences are named") {
   CHECK(same_numbers(halves, named));
 }
 
+TEST_CASE("sequences that are named, and none of them, are no pairs") {
+  sequences<float> const data{6, 9, 3};
+  auto const reference = numbers<float>(6, 2);
+  std::vector<int> const none;
+  auto d_logits = untouched_like(data.memory);
+  auto const seen = evaluate(loss, data.policy(d_logits),
+                             policy_pairs<float>{.chosen = none, .rejected = none, .ref_log_prob = reference});
+  CHECK(seen.count == 0);
+  CHECK(seen.loss == 0);
+  for (std::size_t row = 0; row < data.rows(); ++row) {
+    for (std::size_t j = 0; j < data.vocabulary; ++j) CHECK(d_logits[row * data.stride + j] == 0);
+  }
+}
+
 TEST_CASE("a loss chosen at run time gives the bits of its type") {
   sequences<double> const data{6, 5, 1};
   auto const reference = numbers<double>(6, 3);

@@ -73,6 +73,15 @@ TEST_CASE("pairs that are not among the sequences") {
         "prefopt::evaluate: rejected[1] is -1, expected a sequence in [0, 6)");
 }
 
+TEST_CASE("pairs of which one side is named") {
+  attempt a;
+  std::vector<int> const one{1}, none;
+  CHECK(a.pairs(dpo{}, {.chosen = one, .ref_log_prob = a.reference}) ==
+        "prefopt::evaluate: rejected has 0 elements, chosen has 1");
+  CHECK(a.pairs(dpo{}, {.chosen = none, .rejected = one, .ref_log_prob = a.reference}) ==
+        "prefopt::evaluate: rejected has 1 element, chosen has 0");
+}
+
 TEST_CASE("an odd number of sequences has no halves") {
   attempt a;
   auto policy = a.data.policy(a.d_logits);

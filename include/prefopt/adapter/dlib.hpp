@@ -113,30 +113,7 @@ class dlib_pair_loss {
 
   template <class LabelIterator, class Subnet>
   double compute_loss_value_and_gradient(dlib::tensor const& input, LabelIterator labels, Subnet& subnet) const {
-    dlib::tensor const& scores = subnet.get_output();
-    check_output(input, subnet, scores);
-    auto const samples = static_cast<std::size_t>(scores.num_samples());
-    if (samples % 2 != 0) {
-      fail("the mini-batch has " + detail::text(samples) + (samples == 1 ? " sample" : " samples") +
-           ", expected an even number: chosen and rejected in turn");
-    }
-    label_columns const columns{labels, samples};
-    dlib::tensor& gradient = subnet.get_gradient_input();
-    std::size_t const pairs = samples / 2;
-    float const* const score = scores.host();
-    float* const d_score = gradient.host();
-    report_ = evaluate(loss_,
-                       pair_batch<float>{.chosen = {score, pairs, 2},
-                                         .rejected = {score + 1, pairs, 2},
-                                         .ref_chosen = columns.of_chosen(&dlib_label::reference),
-                                         .ref_rejected = columns.of_rejected(&dlib_label::reference),
-                                         .chosen_length = columns.of_chosen(&dlib_label::length),
-                                         .rejected_length = columns.of_rejected(&dlib_label::length),
-                                         .weight = columns.of_pairs(&dlib_label::weight),
-                                         .margin = columns.of_pairs(&dlib_label::margin),
-                                         .label = columns.of_pairs(&dlib_label::label),
-                                         .reliability = columns.of_pairs(&dlib_label::reliability)},
-                       {.d_chosen = {d_score, pairs, 2}, .d_rejected = {d_score + 1, pairs, 2}}, options_);
+    report_ = detail::with_ranks(options_, [&](auto const& own) { return evaluate_batch(input, labels, subnet, own); });
     return report_.loss;
   }
 
@@ -266,6 +243,35 @@ class dlib_pair_loss {
 
     std::array<std::vector<float>, detail::dlib_columns.size()> values_;
   };
+
+  template <class LabelIterator, class Subnet>
+  prefopt::report evaluate_batch(dlib::tensor const& input, LabelIterator labels, Subnet& subnet,
+                                 prefopt::options const& options) const {
+    dlib::tensor const& scores = subnet.get_output();
+    check_output(input, subnet, scores);
+    auto const samples = static_cast<std::size_t>(scores.num_samples());
+    if (samples % 2 != 0) {
+      fail("the mini-batch has " + detail::text(samples) + (samples == 1 ? " sample" : " samples") +
+           ", expected an even number: chosen and rejected in turn");
+    }
+    label_columns const columns{labels, samples};
+    dlib::tensor& gradient = subnet.get_gradient_input();
+    std::size_t const pairs = samples / 2;
+    float const* const score = scores.host();
+    float* const d_score = gradient.host();
+    return evaluate(loss_,
+                    pair_batch<float>{.chosen = {score, pairs, 2},
+                                      .rejected = {score + 1, pairs, 2},
+                                      .ref_chosen = columns.of_chosen(&dlib_label::reference),
+                                      .ref_rejected = columns.of_rejected(&dlib_label::reference),
+                                      .chosen_length = columns.of_chosen(&dlib_label::length),
+                                      .rejected_length = columns.of_rejected(&dlib_label::length),
+                                      .weight = columns.of_pairs(&dlib_label::weight),
+                                      .margin = columns.of_pairs(&dlib_label::margin),
+                                      .label = columns.of_pairs(&dlib_label::label),
+                                      .reliability = columns.of_pairs(&dlib_label::reliability)},
+                    {.d_chosen = {d_score, pairs, 2}, .d_rejected = {d_score + 1, pairs, 2}}, options);
+  }
 
   template <class Subnet>
   static void check_output(dlib::tensor const& input, Subnet const& subnet, dlib::tensor const& output) {

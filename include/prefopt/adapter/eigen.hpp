@@ -3,6 +3,7 @@
 #include <Eigen/Core>
 #include <prefopt/logprob/tokens.hpp>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 namespace prefopt::inline PREFOPT_ABI {
@@ -27,10 +28,12 @@ auto tokens_of(Values&& values) noexcept {
   return dense_tokens<typename std::remove_cvref_t<Values>::Scalar>{.log_prob = std::forward<Values>(values)};
 }
 
-/// A contiguous column of a report or batch as an Eigen array.
+/// A contiguous column, such as those that a step keeps, as an Eigen array; of constants, one to read.
 template <class T>
-Eigen::Map<Eigen::Array<T, Eigen::Dynamic, 1>> as_array(std::span<T> values) noexcept {
-  return {values.data(), static_cast<Eigen::Index>(values.size())};
+auto as_array(std::span<T> values) noexcept {
+  using array = Eigen::Array<std::remove_const_t<T>, Eigen::Dynamic, 1>;
+  using viewed = std::conditional_t<std::is_const_v<T>, array const, array>;
+  return Eigen::Map<viewed>{values.data(), static_cast<Eigen::Index>(values.size())};
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -4,8 +4,11 @@
 #include <cstdint>
 #include <prefopt/adapter/policy.hpp>
 #include <prefopt/adapter/reference.hpp>
+#include <prefopt/detail/list_offsets.hpp>
 #include <prefopt/evaluate.hpp>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace prefopt::inline PREFOPT_ABI {
@@ -54,11 +57,7 @@ class list_step {
   template <class L, class Policy, class Reference, class Batch>
   report evaluate_batch(L const& loss, Policy& policy, Reference& reference, Batch const& batch,
                         list_columns<T> const& columns, prefopt::options options) {
-    if (columns.offsets.empty())
-      detail::fail("list_step", "offsets is empty, expected the number of groups + 1 entries");
-    auto const last = columns.offsets[columns.offsets.size() - 1];
-    if (last < 0) detail::fail("list_step", "offsets end at " + std::to_string(last) + ", expected a number >= 0");
-    auto const n = static_cast<std::size_t>(last);
+    std::size_t const n = candidates_of(columns);
     bool const anchored =
         !std::same_as<std::remove_cvref_t<Reference>, no_reference> && detail::reads(loss, prefopt::columns::reference);
     bool const measured = detail::needs(loss, prefopt::columns::length) ||
@@ -80,6 +79,24 @@ class list_step {
                                   .weight = columns.weight,
                                   .offsets = columns.offsets},
                     {.loss = loss_, .d_logp = d_logp_}, options);
+  }
+
+  /// Nothing else says how many candidates there are, and memory is taken for as many.
+  std::size_t candidates_of(list_columns<T> const& columns) const {
+    constexpr char const* where = "list_step";
+    std::int64_t const last = columns.offsets.empty() ? 0 : columns.offsets[columns.offsets.size() - 1];
+    if (last < 0) detail::fail(where, "offsets end at " + std::to_string(last) + ", expected a number >= 0");
+    auto const n = static_cast<std::size_t>(last);
+    detail::check_offsets(where, columns.offsets, n);
+    for (auto const& [name, given] : {std::pair{"reward", columns.reward}, std::pair{"target", columns.target}}) {
+      if (given.empty() || given.size() == n) continue;
+      detail::fail(
+          where, std::string{name} + " has " + detail::elements(given.size()) + ", offsets end at " + detail::text(n));
+    }
+    if (n > logp_.max_size()) {
+      detail::fail(where, "offsets end at " + detail::text(n) + ", expected as many candidates as fit into memory");
+    }
+    return n;
   }
 
   std::vector<T> logp_, ref_logp_, length_, loss_, d_logp_;

@@ -118,10 +118,10 @@ inline at::Tensor integers(char const* where, char const* name, at::Tensor const
   if (!at::isIntegralType(tensor.scalar_type(), false)) {
     fail(where, std::string{name} + " is of type " + at::toString(tensor.scalar_type()) + ", expected integers");
   }
-  return tensor.to(at::kCPU, at::kLong).contiguous();
+  return tensor.to(at::kCPU, at::kLong).resolve_neg().contiguous();
 }
 
-inline column<std::int64_t> integer_column(at::Tensor const& tensor) {
+inline sequence_indices integer_column(at::Tensor const& tensor) {
   if (!tensor.defined()) return {};
   return {tensor.data_ptr<std::int64_t>(), static_cast<std::size_t>(tensor.numel())};
 }
@@ -245,14 +245,23 @@ inline constexpr std::pair<char const*, at::Tensor torch_groups::*> torch_group_
     {"logp", &torch_groups::logp},     {"ref_logp", &torch_groups::ref_logp}, {"length", &torch_groups::length},
     {"reward", &torch_groups::reward}, {"target", &torch_groups::target},     {"weight", &torch_groups::weight}};
 
-/// Checks every column; true if it has to be computed in double.
+/// Checks every column, the policy's first; true if it has to be computed in double.
 template <class Batch, class Columns>
 bool is_double(Batch const& batch, Columns const& columns) {
   bool found = false;
+  auto const& [first_name, first_member] = *std::begin(columns);
+  at::Tensor const& first = batch.*first_member;
   for (auto const& [name, member] : columns) {
     at::Tensor const& tensor = batch.*member;
     check_column(torch_evaluate_name, name, tensor);
-    found = found || (tensor.defined() && tensor.scalar_type() == at::kDouble);
+    if (!tensor.defined()) continue;
+    if (!first.defined()) fail(torch_evaluate_name, std::string{first_name} + " is not given, " + name + " is");
+    // To the engine a column without elements is one that is not given.
+    if (tensor.numel() == 0 && first.numel() != 0) {
+      fail(torch_evaluate_name, std::string{name} + " has 0 elements, " + first_name + " has " +
+                                    text(static_cast<std::size_t>(first.numel())));
+    }
+    found = found || tensor.scalar_type() == at::kDouble;
   }
   return found;
 }
@@ -439,7 +448,8 @@ struct torch_log_prob_function : torch::autograd::Function<torch_log_prob_functi
 
   static at::Tensor forward(torch::autograd::AutogradContext* context, at::Tensor const& logits,
                             known_log_prob const& known) {
-    context->save_for_backward({logits});
+    // Labels and offsets are read again, and may lie where the caller has them: torch sees whether they have changed.
+    context->save_for_backward({logits, known.kept->rows.labels, known.kept->rows.offsets});
     context->saved_data["kept"] = c10::IValue::make_capsule(known.kept);
     return known.values;
   }
@@ -449,7 +459,7 @@ struct torch_log_prob_function : torch::autograd::Function<torch_log_prob_functi
     at::Tensor const logits = context->get_saved_variables()[0];
     auto const kept = c10::static_intrusive_pointer_cast<state>(context->saved_data["kept"].toCapsule());
     at::Tensor const d_logits = at::empty(logits.sizes(), logits.options().requires_grad(false));
-    at::Tensor const d = d_log_prob[0].detach().contiguous();
+    at::Tensor const d = d_log_prob[0].detach().resolve_neg().contiguous();
     auto const parts = kept->rows.template policies<U>(logits, d_logits);
     std::size_t begin = 0;
     for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -466,7 +476,8 @@ template <class U>
 torch_sequences log_probs_of(torch_rows const& rows, at::Tensor const& given, executor const& run) {
   using function = torch_log_prob_function<U>;
   using T = computed_of<U>;
-  at::Tensor const logits = given.stride(-1) == 1 || given.size(-1) <= 1 ? given : given.contiguous();
+  at::Tensor const plain = given.resolve_neg();
+  at::Tensor const logits = plain.stride(-1) == 1 || plain.size(-1) <= 1 ? plain : plain.contiguous();
   bool const wanted = wants_gradient(logits);
   torch_sequences const result{.log_prob = new_vector<T>(rows.sequences()), .length = new_vector<T>(rows.sequences())};
   auto const kept = c10::make_intrusive<typename function::state>(rows, run);

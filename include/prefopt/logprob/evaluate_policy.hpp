@@ -11,11 +11,23 @@
 
 namespace prefopt::inline PREFOPT_ABI {
 
+/// Sequences of a policy by their places. Unlike other columns one that is given may be empty: no pairs.
+class sequence_indices : public column<std::int64_t> {
+ public:
+  constexpr sequence_indices() noexcept : is_given_{false} {}
+  using column<std::int64_t>::column;
+
+  [[nodiscard]] constexpr bool is_given() const noexcept { return is_given_; }
+
+ private:
+  bool is_given_ = true;
+};
+
 /// Preference pairs among the sequences of a policy. A sequence may be in several pairs, or in none.
 template <class T>
 struct policy_pairs {
-  column<std::int64_t> chosen{}, rejected{};  ///< sequences; neither given: the first half, and the second in order
-  column<T> ref_log_prob{};                   ///< log-prob under the reference, one a sequence of the policy
+  sequence_indices chosen{}, rejected{};  ///< neither given: the first half of the sequences, and the second in order
+  column<T> ref_log_prob{};               ///< log-prob under the reference, one a sequence of the policy
   column<T> weight{}, margin{}, label{}, reliability{};  ///< one a pair, as in pair_batch
 };
 
@@ -105,8 +117,8 @@ void finish_sequences(P const& policy, typename P::state& kept, sequence_values<
 struct paired_sequences {
   std::vector<std::size_t> chosen, rejected;
 
-  paired_sequences(column<std::int64_t> const& first, column<std::int64_t> const& second, std::size_t sequences) {
-    if (first.empty() && second.empty()) {
+  paired_sequences(sequence_indices const& first, sequence_indices const& second, std::size_t sequences) {
+    if (!first.is_given() && !second.is_given()) {
       if (sequences % 2 != 0) {
         fail_evaluate("the policy has " + text(sequences) +
                       " sequences, which is odd, and neither chosen nor rejected is given");
@@ -120,7 +132,7 @@ struct paired_sequences {
     if (first.size() != second.size()) {
       fail_evaluate("rejected has " + elements(second.size()) + ", chosen has " + text(first.size()));
     }
-    auto const read = [&](char const* name, column<std::int64_t> const& from, std::vector<std::size_t>& to) {
+    auto const read = [&](char const* name, sequence_indices const& from, std::vector<std::size_t>& to) {
       for (std::size_t i = 0; i < from.size(); ++i) {
         if (from[i] < 0 || static_cast<std::uint64_t>(from[i]) >= sequences) {
           fail_evaluate(std::string{name} + "[" + text(i) + "] is " + std::to_string(from[i]) +
