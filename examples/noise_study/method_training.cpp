@@ -38,8 +38,8 @@ class batches {
       begin_ = 0;
     }
     std::span<Eigen::Index const> const chosen{order_.data() + begin_, size_};
-    batch.contexts = data_.contexts(Eigen::all, chosen);
-    batch.rewards = data_.rewards(Eigen::all, chosen);
+    batch.contexts = data_.contexts(Eigen::seqN(0, data_.contexts.rows()), chosen);
+    batch.rewards = data_.rewards(Eigen::seqN(0, data_.rewards.rows()), chosen);
     begin_ += size_;
   }
 

@@ -138,10 +138,7 @@ class trainer {
   void learn_best(std::uint64_t epoch) {
     for_each_batch("sft epoch " + std::to_string(epoch), [&](index_view records) {
       std::vector<std::int64_t> best;
-      for (std::size_t const i : records) {
-        auto const& rewards = loss_.data.records[i].rewards;
-        best.push_back(texts_.offsets()[i] + (std::ranges::max_element(rewards) - rewards.begin()));
-      }
+      for (std::size_t const i : records) best.push_back(texts_.best()[i]);
       auto const [log_prob, length] = log_probs(torch::tensor(best, at::kLong));
       step(-log_prob.sum() / length.sum());
     });
@@ -152,6 +149,7 @@ class trainer {
     prefopt::data_checksum checksum;
     checksum.add(settings_.sft_name);
     for (auto const& [prompt, completion] : texts_.all()) checksum.add(prompt).add(completion);
+    checksum.add(texts_.offsets()).add(texts_.best());  // the best ones have been learnt
     std::string const& path = settings_.reference;
     if (!path.empty() && std::filesystem::exists(path)) {
       prefopt::list_reference_file<float> const file{path, checksum};

@@ -1,8 +1,11 @@
 #include "candidate_list.hpp"
 
+#include <algorithm>
+
 candidate_list::candidate_list(preference_set const& data) {
   for (auto const& record : data.records) {
     for (auto const& response : record.responses) candidates_.push_back({record.prompt, response});
+    best_.push_back(offsets_.back() + (std::ranges::max_element(record.rewards) - record.rewards.begin()));
     offsets_.push_back(static_cast<std::int64_t>(candidates_.size()));
   }
 }

@@ -21,11 +21,13 @@ class candidate_list {
   std::span<candidate const> all() const { return candidates_; }
   /// Where each record's candidates begin, and the end of the last.
   std::span<std::int64_t const> offsets() const { return offsets_; }
+  /// Of each record, the candidate with the highest reward.
+  std::span<std::int64_t const> best() const { return best_; }
 
   /// The indices of the candidates of these records.
   void of(std::span<std::size_t const> records, std::vector<std::size_t>& indices) const;
 
  private:
   std::vector<candidate> candidates_;
-  std::vector<std::int64_t> offsets_{0};
+  std::vector<std::int64_t> offsets_{0}, best_;
 };

@@ -74,7 +74,7 @@ class reader {
   std::size_t position() const { return position_; }
 
  private:
-  [[noreturn]] void damaged() const { throw at(path_, 0, "", "is damaged: its parts do not fit together"); }
+  [[noreturn]] void damaged() const { throw error_at(path_, 0, "", "is damaged: its parts do not fit together"); }
 
   char const* take(std::size_t count) {
     if (count > content_.size() - position_) damaged();
@@ -109,15 +109,16 @@ void save_checkpoint(std::string const& path, checkpoint const& state, std::vect
 checkpoint_file::checkpoint_file(std::string path) : path_{std::move(path)} {
   std::ifstream file{path_, std::ios::binary};
   if (!file)
-    throw at(path_, 0, "", "cannot be opened, there is no run to resume: " + std::string{std::strerror(errno)});
+    throw error_at(path_, 0, "", "cannot be opened, there is no run to resume: " + std::string{std::strerror(errno)});
   content_.assign(std::istreambuf_iterator<char>{file}, {});
 
-  if (!content_.starts_with(first_line)) throw at(path_, 0, "", "is not a checkpoint of this version of prefopt_train");
-  std::uint32_t checksum = 0;
-  if (content_.size() < first_line.size() + sizeof checksum) throw at(path_, 0, "", "is damaged: it breaks off");
-  std::memcpy(&checksum, content_.data() + content_.size() - sizeof checksum, sizeof checksum);
-  content_.resize(content_.size() - sizeof checksum);
-  if (checksum != checksum_of(content_)) throw at(path_, 0, "", "is damaged: its checksum is not that of its content");
+  if (!content_.starts_with(first_line))
+    throw error_at(path_, 0, "", "is not a checkpoint of this version of prefopt_train");
+  if (content_.size() < first_line.size() + sizeof checksum_) throw error_at(path_, 0, "", "is damaged: it breaks off");
+  std::memcpy(&checksum_, content_.data() + content_.size() - sizeof checksum_, sizeof checksum_);
+  content_.resize(content_.size() - sizeof checksum_);
+  if (checksum_ != checksum_of(content_))
+    throw error_at(path_, 0, "", "is damaged: its checksum is not that of its content");
 
   reader read{path_, content_, first_line.size()};
   state_.setup.resize(read.size(1));

@@ -31,6 +31,7 @@ class checkpoint_file {
   explicit checkpoint_file(std::string path);
 
   checkpoint const& state() const { return state_; }
+  std::uint32_t checksum() const { return checksum_; }
 
   /// Throws input_error if the arrays have other sizes.
   void load_policy(std::vector<std::span<float>> const& policy) const;
@@ -38,5 +39,6 @@ class checkpoint_file {
  private:
   std::string path_, content_;
   std::size_t policy_begin_ = 0;
+  std::uint32_t checksum_ = 0;
   checkpoint state_;
 };

@@ -71,6 +71,16 @@ reliability() {
   diff one/reliability.csv many/reliability.csv || fail "other reliabilities"
 }
 
+# Nothing is learnt from candidates that are all as good: of the first batches no rank has a gradient.
+ties() {
+  local i reward
+  for i in {1..40}; do
+    reward=$((i % 8 == 0 ? 2 : 1))
+    printf '{"prompt":"p%d","responses":["a%d","b%d"],"rewards":[%d,1]}\n' $i $i $i $reward
+  done >ties.jsonl
+  equals ngram --data ties.jsonl --loss best_versus_worst --sft-epochs 0 --epochs 2 --batch 1 --holdout 0.4
+}
+
 # A run goes on over another number of ranks.
 resumes() {
   "$program" --out one --epochs 3 >one.out 2>one.err
@@ -79,6 +89,16 @@ resumes() {
   ((status == 0)) || fail "exit status $status: $(cat err)"
   cmp out one.out || fail "another table"
   cmp <(weights_of ngram one) <(weights_of ngram many) || fail "other weights"
+
+  # All from the same checkpoint.
+  train_over 1 --out other --epochs 1 --seed 1
+  train_over 1 --out another --epochs 2 --seed 1
+  timeout 60 "${start[@]/#RANKS/1}" "$mpi_program" --out other --epochs 3 --seed 1 --resume : -n 1 "$mpi_program" \
+    --out another --epochs 3 --seed 1 --resume >out 2>err </dev/null
+  status=$?
+  ((status != 0 && status != 124)) || fail "two checkpoints: exit status $status"
+  grep -q 'rank 1: the first rank has another checkpoint, this one has read another/checkpoint' err ||
+    fail "two checkpoints: $(cat err)"
 }
 
 # What all ranks meet is told once; what one of them meets ends the others.
@@ -108,6 +128,17 @@ failing() {
   train_over 2 --out run --epochs 1
   ((status != 0 && status != 124)) || fail "a file that cannot be written: exit status $status"
   grep -q '^prefopt_train_mpi: rank 0: .*metrics.csv' err || fail "a file that cannot be written: $(cat err)"
+}
+
+# One program a rank that knows nothing of the others.
+serial() {
+  timeout 60 "${start[@]/#RANKS/2}" "$program" --out run >out 2>err </dev/null
+  status=$?
+  ((status != 0 && status != 124)) || fail "exit status $status"
+  grep -q '^prefopt_train: started as one of 2 ranks of MPI, expected one process: prefopt_train_mpi ' err ||
+    fail "$(cat err)"
+  [[ -e run ]] && fail "a folder was made"
+  timeout 60 "${start[@]/#RANKS/1}" "$program" --help >out 2>err </dev/null || fail "one rank: $(cat err)"
 }
 
 help() {

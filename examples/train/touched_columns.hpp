@@ -13,7 +13,8 @@
 template <int Rows>
 class touched_columns {
  public:
-  explicit touched_columns(Eigen::Index columns) : sums_{Rows, 1024}, place_(static_cast<std::size_t>(columns), -1) {}
+  explicit touched_columns(Eigen::Index columns)
+      : sums_{Rows, 1024}, ordered_{Rows, 1024}, place_(static_cast<std::size_t>(columns), -1) {}
 
   template <class Gradient>
   void add(Eigen::Index column, Gradient const& gradient) {

@@ -60,21 +60,24 @@ run_setup setup_of(train_command const& command, preference_set const& data) {
 void check_same_setup(run_setup const& saved, run_setup const& now, std::string const& path) {
   for (std::size_t i = 0; i < std::min(saved.size(), now.size()); ++i) {
     if (saved[i] != now[i]) {
-      throw at(path, 0, saved[i].first, "was " + saved[i].second + " in the run to resume, now " + now[i].second);
+      throw error_at(path, 0, saved[i].first, "was " + saved[i].second + " in the run to resume, now " + now[i].second);
     }
   }
 }
 
-/// Ranks with other options or other data would wait for each other in vain.
-void check_same_on_every_rank(train_command const& command, run_setup const& setup, ranks const& all) {
-  std::string options = "--epochs " + std::to_string(command.epochs) + (command.resume ? " --resume" : "");
-  for (auto const& [name, value] : setup) options.append(" ").append(name).append(" ").append(value);
-  double const own = checksum_of(options);
+/// Ranks with other numbers would wait for each other in vain, or add up what does not belong together.
+void check_same_on_every_rank(double own, std::string const& what, ranks const& all) {
   double first = all.is_first() ? own : 0;
   all.sum({&first, 1});
   all.together([&] {
-    if (own != first) throw input_error{"the first rank has other options or data, this one has " + options};
+    if (own != first) throw input_error{"the first rank has " + what};
   });
+}
+
+void check_same_options_on_every_rank(train_command const& command, run_setup const& setup, ranks const& all) {
+  std::string options = "--epochs " + std::to_string(command.epochs) + (command.resume ? " --resume" : "");
+  for (auto const& [name, value] : setup) options.append(" ").append(name).append(" ").append(value);
+  check_same_on_every_rank(checksum_of(options), "other options or data, this one has " + options, all);
 }
 
 struct split {
@@ -155,14 +158,16 @@ class trainer {
   }
 
   training_result run() {
-    check_same_on_every_rank(command_, state_.setup, all_);
+    check_same_options_on_every_rank(command_, state_.setup, all_);
+    std::uint32_t resumed = 0;
     all_.together([&] {
       if (command_.resume) {
-        resume();
+        resumed = resume();
       } else if (all_.is_first()) {
         start();
       }
     });
+    check_same_on_every_rank(resumed, "another checkpoint, this one has read " + checkpoint_path_, all_);
     if (all_.is_first()) tell_what_is_done();
     if constexpr (Policy::is_language_model) {
       while (state_.sft_epochs < command_.sft_epochs) sft_epoch();
@@ -182,7 +187,7 @@ class trainer {
   void start() {
     std::error_code error;
     std::filesystem::create_directories(command_.out, error);
-    if (error) throw at(command_.out, 0, "", "cannot be made a folder: " + error.message());
+    if (error) throw error_at(command_.out, 0, "", "cannot be made a folder: " + error.message());
     bool replaced = false;
     for (char const* name : {"checkpoint", "metrics.csv", "curves.png", "curves.svg", "reliability.csv"}) {
       replaced |= std::filesystem::remove(std::filesystem::path{command_.out} / name, error);
@@ -190,13 +195,14 @@ class trainer {
     if (replaced) tell(command_.out + ": replaces the results of an earlier run");
   }
 
-  void resume() {
+  /// Returns the checkpoint's checksum.
+  std::uint32_t resume() {
     checkpoint_file const saved{checkpoint_path_};
     check_same_setup(saved.state().setup, state_.setup, checkpoint_path_);
     if (saved.state().epochs > command_.epochs) {
-      throw at(checkpoint_path_, 0, "--epochs",
-               "the run to resume has done " + std::to_string(saved.state().epochs) + " already, got " +
-                   std::to_string(command_.epochs));
+      throw error_at(checkpoint_path_, 0, "--epochs",
+                     "the run to resume has done " + std::to_string(saved.state().epochs) + " already, got " +
+                         std::to_string(command_.epochs));
     }
     saved.load_policy(policy_.state());
     state_ = saved.state();
@@ -206,6 +212,7 @@ class trainer {
          (state_.ref_logp.empty()
               ? "sft epoch " + std::to_string(state_.sft_epochs) + " of " + std::to_string(command_.sft_epochs)
               : "epoch " + std::to_string(state_.epochs) + " of " + std::to_string(command_.epochs)));
+    return saved.checksum();
   }
 
   void tell(std::string const& text) {
@@ -250,9 +257,7 @@ class trainer {
   sft_sums sft(index_view records) {
     batch_.clear();
     for (std::size_t const record : records) {
-      auto const& rewards = data_.records[record].rewards;
-      batch_.push_back(static_cast<std::size_t>(candidates_.offsets()[record] +
-                                                (std::ranges::max_element(rewards) - rewards.begin())));
+      batch_.push_back(static_cast<std::size_t>(candidates_.best()[record]));
     }
     logp_.resize(batch_.size());
     length_.resize(batch_.size());

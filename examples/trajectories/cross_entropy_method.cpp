@@ -42,7 +42,7 @@ point_mass::policies improved_policy(point_mass::policies const& policy, Eigen::
     std::partial_sort(best.begin(), best.begin() + elite, best.end(),
                       [&](Eigen::Index a, Eigen::Index b) { return value(a) > value(b); });
     best.resize(elite);
-    point_mass::policies const kept = drawn(Eigen::all, best);
+    point_mass::policies const kept = drawn(Eigen::seqN(0, drawn.rows()), best);
     mean = kept.rowwise().mean();
     deviation = (kept.colwise() - mean.col(0)).array().square().rowwise().mean().sqrt() + 0.02F;
   }
