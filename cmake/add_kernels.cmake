@@ -34,24 +34,65 @@ function(prefopt_add_kernels target)
     endif()
   endforeach()
 
+  get_target_property(type ${target} TYPE)
+  if(NOT type MATCHES "^(EXECUTABLE|STATIC_LIBRARY|SHARED_LIBRARY|MODULE_LIBRARY)$")
+    message(FATAL_ERROR "prefopt_add_kernels: ${target} is of type ${type}, expected a program, a static or a shared library")
+  endif()
+  get_target_property(before ${target} PREFOPT_KERNELS)
+  if(before)
+    message(FATAL_ERROR "prefopt_add_kernels: ${target} has kernels already, for ${before}: expected one call that names all")
+  endif()
+  set_target_properties(${target} PROPERTIES PREFOPT_KERNELS "${kernels_ISAS}")
+  if(NOT CMAKE_OBJCOPY OR APPLE OR WIN32)
+    message(FATAL_ERROR "prefopt_add_kernels: needs ELF object files and objcopy (CMAKE_OBJCOPY)")
+  endif()
+
   set(folder "${CMAKE_CURRENT_BINARY_DIR}/prefopt_kernels_${target}")
   set(declarations "")
   set(entries "")
+  set(objects "")
   foreach(isa ${known})
     if(NOT isa IN_LIST kernels_ISAS)
       continue()
     endif()
     set(condition "${condition_${isa}}")
     configure_file("${PREFOPT_KERNEL_TEMPLATES}/unit.cpp.in" "${folder}/${isa}.cpp" @ONLY)
+
+    # Compiled as the target's own files are, but for the instruction set.
+    set(unit ${target}_prefopt_${isa})
+    add_library(${unit} OBJECT "${folder}/${isa}.cpp")
+    target_link_libraries(${unit} PRIVATE prefopt::prefopt)
+    target_compile_options(${unit} PRIVATE "$<TARGET_PROPERTY:${target},COMPILE_OPTIONS>")
+    target_compile_definitions(${unit} PRIVATE "$<TARGET_PROPERTY:${target},COMPILE_DEFINITIONS>")
+    target_include_directories(${unit} PRIVATE "$<TARGET_PROPERTY:${target},INCLUDE_DIRECTORIES>")
+    set_target_properties(${unit} PROPERTIES POSITION_INDEPENDENT_CODE ON INTERPROCEDURAL_OPTIMIZATION OFF
+                                             UNITY_BUILD OFF EXCLUDE_FROM_ALL ON)
     # Of a file and not of a target: they come after the target's own, and the last -march counts.
-    set_source_files_properties("${folder}/${isa}.cpp" TARGET_DIRECTORY ${target}
-                                PROPERTIES COMPILE_OPTIONS "-march=${march_${isa}}" SKIP_PRECOMPILE_HEADERS ON
-                                           SKIP_UNITY_BUILD_INCLUSION ON)
-    target_sources(${target} PRIVATE "${folder}/${isa}.cpp")
-    string(APPEND declarations "__attribute__((visibility(\"hidden\"))) void const* table_${isa}();\n")
+    set_source_files_properties("${folder}/${isa}.cpp" PROPERTIES
+      COMPILE_OPTIONS "-march=${march_${isa}};-fno-lto;$<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>")
+
+    # Whatever the unit has of the standard library is compiled for its instruction set, too, under the names that all
+    # have, and a linker keeps one of each: on an older CPU it may be the wrong one. So all names but the table's become
+    # the unit's own, once it is out of the groups that linkers merge.
+    set(compiler "${CMAKE_CXX_COMPILER}")
+    if(CMAKE_CXX_COMPILER_TARGET)
+      list(APPEND compiler "--target=${CMAKE_CXX_COMPILER_TARGET}")
+    endif()
+    add_custom_command(OUTPUT "${folder}/${isa}.o"
+      COMMAND ${compiler} -r -nostdlib -Wl,--force-group-allocation $<TARGET_OBJECTS:${unit}> -o "${folder}/${isa}.unit.o"
+      COMMAND "${CMAKE_OBJCOPY}" --wildcard "--keep-global-symbol=*prefopt_kernels_*" "${folder}/${isa}.unit.o" "${folder}/${isa}.o"
+      DEPENDS ${unit} "$<TARGET_OBJECTS:${unit}>"
+      COMMENT "Kernels of ${target} for ${isa}"
+      COMMAND_EXPAND_LISTS VERBATIM)
+    list(APPEND objects "${folder}/${isa}.o")
+    string(APPEND declarations "PREFOPT_HIDDEN void const* table_${isa}();\n")
     string(APPEND entries "    {\"${isa}\", &runs_${isa}, &table_${isa}},\n")
   endforeach()
   configure_file("${PREFOPT_KERNEL_TEMPLATES}/choices.cpp.in" "${folder}/choices.cpp" @ONLY)
-  target_sources(${target} PRIVATE "${folder}/choices.cpp")
-  target_link_libraries(${target} PRIVATE prefopt::prefopt)
+  set_source_files_properties(${objects} TARGET_DIRECTORY ${target} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
+  add_custom_target(${target}_prefopt_kernels DEPENDS ${objects})
+  add_dependencies(${target} ${target}_prefopt_kernels)
+  target_sources(${target} PRIVATE ${objects} "${folder}/choices.cpp")
+  # As target_link_libraries would, whose two ways of being called do not mix.
+  set_property(TARGET ${target} APPEND PROPERTY LINK_LIBRARIES prefopt::prefopt)
 endfunction()

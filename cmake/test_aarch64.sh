@@ -43,7 +43,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ "${#folders[@]}" -gt 0 ] ||
-  folders=(simd engine list_engine logprob logits policy adapter ranks loss list_loss logit_numbers golden)
+  folders=(simd engine list_engine logprob logits policy adapter ranks golden kernels)
 
 for program in aarch64-linux-gnu-g++ qemu-aarch64 cmake; do
   command -v "$program" >/dev/null || fail "no $program (Debian: g++-aarch64-linux-gnu, qemu-user, cmake)"
@@ -75,9 +75,11 @@ cmake -S "$checkout" -B "$build" --toolchain "$checkout/cmake/aarch64-linux-gnu.
   "-DCMAKE_CXX_FLAGS=$flags" -DPREFOPT_MARCH= -DPREFOPT_BUILD_EXAMPLES=OFF -DPREFOPT_BUILD_BENCHMARKS=OFF \
   "-Dxsimd_DIR=$packages" "-DEigen3_DIR=$packages" "-DCatch2_DIR=$packages"
 SECONDS=0
-cmake --build "$build" --parallel "$jobs" --target "${folders[@]/#/test_}"
+targets=("${folders[@]/#/test_}")
+[[ " ${folders[*]} " != *" kernels "* ]] || targets+=(test_kernels_print test_kernels_two_libraries)
+cmake --build "$build" --parallel "$jobs" --target "${targets[@]}"
 echo "built in $SECONDS s"
 SECONDS=0
 names=$(IFS='|' && echo "${folders[*]}")
-ctest --test-dir "$build" --parallel "$jobs" --output-on-failure --no-tests=error -R "^test_($names):"
+ctest --test-dir "$build" --parallel "$jobs" --output-on-failure --no-tests=error -R "^test_($names):|^($names):"
 echo "run in $SECONDS s: all passed on $(qemu-aarch64 --version | head -n 1)"

@@ -1,4 +1,4 @@
-# conan create <checkout>/cmake/conan
+# conan create <checkout>/cmake/conan -s compiler.cppstd=20
 import os
 import re
 

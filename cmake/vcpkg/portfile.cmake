@@ -1,4 +1,6 @@
-# An overlay port of the checkout that it lies in: vcpkg install prefopt --overlay-ports=<checkout>/cmake/vcpkg
+# An overlay port of the checkout that it lies in:
+#     vcpkg install prefopt --overlay-ports=<checkout>/cmake/vcpkg --no-binarycaching
+# vcpkg's cache looks at the port alone, and would not see that the checkout has changed.
 set(VCPKG_BUILD_TYPE release) # headers alone
 cmake_path(SET SOURCE_PATH NORMALIZE "${CMAKE_CURRENT_LIST_DIR}/../..")
 

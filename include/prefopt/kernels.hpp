@@ -15,14 +15,16 @@ namespace prefopt::inline PREFOPT_ABI::kernels {
 // prefopt_add_kernels(target ISAS sse2 avx2 avx512), of which the best that the CPU has is used. The files that include
 // this need no -march, and compile no kernel. The environment variable PREFOPT_ISA forces an instruction set; it is
 // read once. Everything is as in the functions of the same name outside this namespace, bit for bit as if the file had
-// been compiled for that instruction set.
+// been compiled for that instruction set. Losses are those of the list and one modifier over each; numbers, log-probs
+// and logits of the library's own types. What an any_pair_loss or any_list_loss runs was decided where it was made:
+// here, make_pair_loss, make_list_loss and for_this_cpu make them.
 
 /// The instruction set in use: sse2, sse4_2, avx2, avx512 or neon. Throws std::invalid_argument where PREFOPT_ISA names
 /// one that is not compiled, or that this CPU does not have, and where the CPU has none of them.
-inline std::string_view instruction_set() { return detail::kernels_in_use().name; }
+PREFOPT_HIDDEN inline std::string_view instruction_set() { return detail::kernels_in_use().name; }
 
 /// Those that are compiled and that this CPU has, best first.
-inline std::vector<std::string_view> instruction_sets() {
+PREFOPT_HIDDEN inline std::vector<std::string_view> instruction_sets() {
   std::vector<std::string_view> names;
   for (auto const* choice = PREFOPT_KERNELS::choices; choice->name != nullptr; ++choice) {
     if (choice->runs_here()) names.emplace_back(choice->name);
@@ -79,37 +81,73 @@ report evaluate(L const& loss, token_pair_batch<Tokens> const& batch,
                                      &outputs, &options);
 }
 
-/// A logit_policy or a token_policy; a reference is a policy of the same type.
+/// A logit_policy, a linear_policy or a token_policy; a reference is a policy of the same type. The product of a
+/// linear_policy is the caller's own code.
 template <evaluable_pair_loss L, sequence_policy P>
 report evaluate(L const& loss, P const& policy, policy_pairs<typename P::value_type> const& batch,
                 policy_pair_outputs<typename P::value_type> const& outputs = {}, options const& options = {}) {
-  auto const made = for_this_cpu(loss);
-  return detail::call_kernel<report>(detail::kernels_in_use().policy_pairs[detail::policy_place<P>], &made, &policy,
-                                     static_cast<P const*>(nullptr), &batch, &outputs, &options);
+  return detail::evaluate_by_kernels(detail::kernels_in_use().policy_pairs, for_this_cpu(loss), policy,
+                                     static_cast<P const*>(nullptr), batch, outputs, options);
 }
 
 template <evaluable_pair_loss L, sequence_policy P>
 report evaluate(L const& loss, P const& policy, P const& reference, policy_pairs<typename P::value_type> const& batch,
                 policy_pair_outputs<typename P::value_type> const& outputs = {}, options const& options = {}) {
-  auto const made = for_this_cpu(loss);
-  return detail::call_kernel<report>(detail::kernels_in_use().policy_pairs[detail::policy_place<P>], &made, &policy,
-                                     &reference, &batch, &outputs, &options);
+  return detail::evaluate_by_kernels(detail::kernels_in_use().policy_pairs, for_this_cpu(loss), policy, &reference,
+                                     batch, outputs, options);
 }
 
 template <evaluable_list_loss L, sequence_policy P>
 report evaluate(L const& loss, P const& policy, policy_groups<typename P::value_type> const& batch,
                 policy_group_outputs<typename P::value_type> const& outputs = {}, options const& options = {}) {
-  auto const made = for_this_cpu(loss);
-  return detail::call_kernel<report>(detail::kernels_in_use().policy_groups[detail::policy_place<P>], &made, &policy,
-                                     static_cast<P const*>(nullptr), &batch, &outputs, &options);
+  return detail::evaluate_by_kernels(detail::kernels_in_use().policy_groups, for_this_cpu(loss), policy,
+                                     static_cast<P const*>(nullptr), batch, outputs, options);
 }
 
 template <evaluable_list_loss L, sequence_policy P>
 report evaluate(L const& loss, P const& policy, P const& reference, policy_groups<typename P::value_type> const& batch,
                 policy_group_outputs<typename P::value_type> const& outputs = {}, options const& options = {}) {
-  auto const made = for_this_cpu(loss);
-  return detail::call_kernel<report>(detail::kernels_in_use().policy_groups[detail::policy_place<P>], &made, &policy,
-                                     &reference, &batch, &outputs, &options);
+  return detail::evaluate_by_kernels(detail::kernels_in_use().policy_groups, for_this_cpu(loss), policy, &reference,
+                                     batch, outputs, options);
+}
+
+template <token_view Tokens>
+void sequence_log_probs(Tokens const& tokens,
+                        std::type_identity_t<sequence_outputs<typename Tokens::value_type>> const& outputs,
+                        executor const& run = {}) {
+  detail::call_kernel_for_outputs(detail::kernels_in_use().sequence_log_probs[detail::token_place<Tokens>], &tokens,
+                                  &outputs, &run);
+}
+
+template <token_view Tokens>
+void token_gradients(Tokens const& tokens, std::type_identity_t<column<typename Tokens::value_type>> const& d_sequence,
+                     typename Tokens::gradient const& d_tokens, gradient_write how = gradient_write::assign,
+                     executor const& run = {}) {
+  detail::call_kernel_for_outputs(detail::kernels_in_use().token_gradients[detail::token_place<Tokens>], &tokens,
+                                  &d_sequence, &d_tokens, &how, &run);
+}
+
+/// The product is the caller's own code.
+template <class U, class Product>
+void linear_token_logprobs(linear_head<U> const& head, std::type_identity_t<column<std::int64_t>> const& labels,
+                           token_logprob_outputs<detail::computed_of<U>> const& outputs, Product const& product,
+                           linear_options const& options = {}) {
+  auto const called = detail::foreign_product_of<U>(product);
+  detail::call_kernel_for_outputs(detail::kernels_in_use().linear_token_logprobs[detail::linear_place<U, Product>],
+                                  &head, &labels, &outputs, &called, &options);
+}
+
+template <class U, class Product>
+void linear_token_logprob_gradients(linear_head<U> const& head,
+                                    std::type_identity_t<column<std::int64_t>> const& labels,
+                                    column<double> const& log_sum_exp,
+                                    std::type_identity_t<column<detail::computed_of<U>>> const& d_log_prob,
+                                    linear_gradients<detail::computed_of<U>> const& gradients, Product const& product,
+                                    linear_options const& options = {}) {
+  auto const called = detail::foreign_product_of<U>(product);
+  detail::call_kernel_for_outputs(
+      detail::kernels_in_use().linear_token_logprob_gradients[detail::linear_place<U, Product>], &head, &labels,
+      &log_sum_exp, &d_log_prob, &gradients, &called, &options);
 }
 
 template <class U>

@@ -28,6 +28,15 @@ struct direct_data {
   }
 };
 
+/// c = a b or c += a b, element (i, j) of a matrix at i row + j column. Compiled once: what is multiplied does not
+/// belong to the kernels.
+struct strided_matrix {
+  float const* first;
+  std::ptrdiff_t row, column;
+};
+void multiply_strided(strided_matrix const& a, strided_matrix const& b, float* c, std::ptrdiff_t c_row,
+                      std::size_t rows, std::size_t inner, std::size_t columns, bool accumulate);
+
 /// Everything that the calls write, one number behind the other.
 using direct_results = std::vector<double>;
 

@@ -1,13 +1,26 @@
 #pragma once
 
+#include <prefopt/logprob/linear_policy.hpp>
 #include <prefopt/prefopt.hpp>
 #include <span>
+#include <type_traits>
 
 #include "kernels/direct.hpp"
 
 // Included once for each instruction set, with PREFOPT_FRONT the namespace whose functions are called.
 
 namespace PREFOPT_DIRECT_NAMESPACE {
+
+/// Factors of float, or of the 16-bit numbers' values as float.
+struct product_elsewhere {
+  static strided_matrix strided(prefopt::matrix_factor<float> const& m) {
+    return {m.stored.data(), m.transposed ? 1 : m.stored.stride(), m.transposed ? m.stored.stride() : 1};
+  }
+  void operator()(prefopt::matrix_factor<float> const& a, prefopt::matrix_factor<float> const& b,
+                  prefopt::row_major<float> const& c, bool accumulate) const {
+    multiply_strided(strided(a), strided(b), c.data(), c.stride(), c.rows(), a.columns(), c.columns(), accumulate);
+  }
+};
 
 inline direct_results call_everything(direct_data const& data) {
   direct_results all;
@@ -83,6 +96,50 @@ inline direct_results call_everything(direct_data const& data) {
       {.d_chosen = {d_token.data(), 10, 100}, .d_rejected = {d_other.data(), 10, 100}}));
   keep(d_token);
   keep(d_other);
+
+  std::vector<float> of_sequence(10), tokens_of_sequence(10);
+  PREFOPT_FRONT::sequence_log_probs(chosen, {.log_prob = of_sequence, .length = tokens_of_sequence});
+  keep(of_sequence);
+  keep(tokens_of_sequence);
+  PREFOPT_FRONT::token_gradients(chosen, of_sequence, {d_token.data(), 10, 100});
+  keep(d_token);
+
+  // Hidden states and weights among the logits' numbers; in float, and in bfloat16 multiplied as float.
+  std::size_t const width = 9, words = 37;
+  std::vector<prefopt::bfloat16> half(data.logits.begin(), data.logits.begin() + 2048);
+  auto const from_hidden = [&](auto const* numbers) {
+    using U = std::remove_cvref_t<decltype(*numbers)>;
+    std::vector<std::int64_t> next(data.labels);
+    for (auto& label : next) label = label < 0 ? label : label % static_cast<std::int64_t>(words);
+    std::vector<float> bias(words, 0.25F), d_hidden(rows * width), d_weight(words * width), d_bias(words);
+    prefopt::linear_head<U> const head{
+        .hidden = {numbers, rows, width}, .weight = {numbers + rows * width, words, width}, .bias = bias};
+    prefopt::linear_gradients<float> const gradients{
+        .hidden = {d_hidden.data(), rows, width}, .weight = {d_weight.data(), words, width}, .bias = d_bias};
+    auto const keep_gradients = [&] {
+      for (auto const* column : {&d_hidden, &d_weight, &d_bias}) keep(*column);
+    };
+    product_elsewhere const product;
+    prefopt::linear_options const options{.memory_budget = 4096};
+    PREFOPT_FRONT::linear_token_logprobs(head, next, {.log_prob = log_prob, .log_sum_exp = log_sum_exp}, product,
+                                         options);
+    keep(log_prob);
+    keep(log_sum_exp);
+    PREFOPT_FRONT::linear_token_logprob_gradients(head, next, log_sum_exp, slope, gradients, product, options);
+    keep_gradients();
+    prefopt::linear_policy<U, product_elsewhere> const linear{.head = head,
+                                                              .tokens = {.labels = next, .tokens_per_sequence = 10},
+                                                              .gradients = gradients,
+                                                              .memory_budget = 4096};
+    auto linear_reference = linear;
+    linear_reference.gradients = {};
+    keep_report(PREFOPT_FRONT::evaluate(prefopt::ipo{}, linear, linear_reference, prefopt::policy_pairs<float>{}));
+    keep_gradients();
+    keep_report(PREFOPT_FRONT::evaluate(prefopt::adpo{}, linear, {.offsets = groups, .reward = reward}));
+    keep_gradients();
+  };
+  from_hidden(data.logits.data());
+  from_hidden(half.data());
   return all;
 }
 

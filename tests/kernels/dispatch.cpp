@@ -54,6 +54,20 @@ struct columns_of_pairs {
 
 }  // namespace
 
+void multiply_strided(strided_matrix const& a, strided_matrix const& b, float* c, std::ptrdiff_t c_row,
+                      std::size_t rows, std::size_t inner, std::size_t columns, bool accumulate) {
+  auto const at = [](strided_matrix const& m, std::size_t i, std::size_t j) {
+    return m.first[static_cast<std::ptrdiff_t>(i) * m.row + static_cast<std::ptrdiff_t>(j) * m.column];
+  };
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; j < columns; ++j) {
+      float& sum = c[static_cast<std::ptrdiff_t>(i) * c_row + static_cast<std::ptrdiff_t>(j)];
+      if (!accumulate) sum = 0;
+      for (std::size_t k = 0; k < inner; ++k) sum += at(a, i, k) * at(b, k, j);
+    }
+  }
+}
+
 TEST_CASE("the instruction set is the one asked for, or the best that this CPU has") {
   auto const here = kernels::instruction_sets();
   REQUIRE(!here.empty());
@@ -80,6 +94,20 @@ TEST_CASE("kernels: errors are those of the library") {
   CHECK(refusal([&] { kernels::evaluate(simpo{}, data.batch()); }).find("simpo") != std::string::npos);
   CHECK(refusal([&] { kernels::make_pair_loss("no_such_loss"); }).find("there is no loss \"no_such_loss\"") !=
         std::string::npos);
+}
+
+TEST_CASE("kernels: what a product throws arrives") {
+  std::vector<float> const numbers(64, 0.5F);
+  std::vector<int> const labels{1, 2}, one{1};
+  std::vector<float> log_prob(2);
+  auto const throwing = [](matrix_factor<float> const&, matrix_factor<float> const&, row_major<float> const&, bool) {
+    throw std::runtime_error("no memory on the device");
+  };
+  linear_head<float> const head{.hidden = {numbers.data(), 2, 8}, .weight = {numbers.data() + 16, 5, 8}};
+  CHECK_THROWS_WITH(kernels::linear_token_logprobs(head, labels, {.log_prob = log_prob}, throwing),
+                    "no memory on the device");
+  CHECK(refusal([&] { kernels::linear_token_logprobs(head, one, {.log_prob = log_prob}, throwing); }) ==
+        "prefopt::linear_token_logprobs: labels has 1 element, hidden has 2 rows");
 }
 
 TEST_CASE("kernels: losses by name, and losses made for this CPU in the library's own functions") {

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstddef>
 #include <numeric>
-#include <prefopt/evaluate.hpp>
 #include <prefopt/loss/dpo.hpp>
 #include <prefopt/loss/ipo_mean.hpp>
 #include <prefopt/modifier/annotator_reliability.hpp>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "oracle/bits.hpp"
+#include "oracle/front.hpp"
 
 // Theorem 4.1 of arXiv:2509.24159: with a calibrated model the EM iteration finds each annotator's true reliability.
 
@@ -58,7 +58,7 @@ void step(prefopt::annotator_reliability& state, annotated_pairs const& pairs, s
   static std::vector<double> reliability(many), posterior(many);
   auto const annotators = std::span{pairs.annotator}.subspan(begin, count);
   state.fill(annotators, std::span{reliability}.first(count));
-  evaluate(loss, pairs.batch(begin, count, reliability), {.posterior = std::span{posterior}.first(count)});
+  front::evaluate(loss, pairs.batch(begin, count, reliability), {.posterior = std::span{posterior}.first(count)});
   state.accumulate(annotators, std::span{posterior}.first(count));
   state.update();
 }

@@ -2,10 +2,11 @@
 #include <catch.hpp>
 #include <cmath>
 #include <cstddef>
-#include <prefopt/evaluate.hpp>
 #include <prefopt/loss/list.hpp>
 #include <type_traits>
 #include <vector>
+
+#include "oracle/front.hpp"
 
 // Values of every loss, worked out in double with other programs: the suite's own, where golden/ is absent.
 
@@ -39,7 +40,7 @@ numbers of_one(L const& loss, inputs const& in) {
   prefopt::pair_outputs<double> outputs{
       .loss = {&out.loss, 1}, .d_chosen = {&out.d_chosen, 1}, .d_rejected = {&out.d_rejected, 1}};
   if (traits.has_posterior) outputs.posterior = {&out.posterior, 1};
-  evaluate(loss, batch, outputs);
+  front::evaluate(loss, batch, outputs);
   return out;
 }
 

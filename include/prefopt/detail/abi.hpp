@@ -81,12 +81,19 @@
   PREFOPT_JOIN(PREFOPT_VERSION_MAJOR, PREFOPT_VERSION_MINOR, PREFOPT_ISA, PREFOPT_ISA_FMA, PREFOPT_ISA_F16C, \
                PREFOPT_ISA_BMI, PREFOPT_ISA_VBMI, PREFOPT_ISA_FP16, PREFOPT_ERRORS)
 
+#define PREFOPT_KERNELS_EXPANDED(major, minor) prefopt_kernels_##major##_##minor
+#define PREFOPT_KERNELS_JOINED(major, minor) PREFOPT_KERNELS_EXPANDED(major, minor)
+/// A namespace that is the same for every instruction set, for what has to be found from all of them.
+#define PREFOPT_KERNELS PREFOPT_KERNELS_JOINED(PREFOPT_VERSION_MAJOR, PREFOPT_VERSION_MINOR)
+
 #if defined(__GNUC__) || defined(__clang__)
+#define PREFOPT_HIDDEN __attribute__((visibility("hidden")))
 #define PREFOPT_INLINE inline __attribute__((always_inline))
 #define PREFOPT_INLINE_LAMBDA __attribute__((always_inline))
 #define PREFOPT_NOINLINE __attribute__((noinline))
 #define PREFOPT_COLD __attribute__((noinline, cold))
 #else
+#define PREFOPT_HIDDEN
 #define PREFOPT_INLINE inline
 #define PREFOPT_INLINE_LAMBDA
 #define PREFOPT_NOINLINE

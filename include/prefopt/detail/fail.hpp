@@ -8,6 +8,13 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
+
+namespace PREFOPT_KERNELS {
+
+inline void (*error_handler)(char const* message) = nullptr;
+
+}  // namespace PREFOPT_KERNELS
 
 namespace prefopt::inline PREFOPT_ABI {
 
@@ -15,11 +22,6 @@ namespace prefopt::inline PREFOPT_ABI {
 using error_handler = void (*)(char const* message);
 
 namespace detail {
-
-inline error_handler& current_error_handler() noexcept {
-  static error_handler handler = nullptr;
-  return handler;
-}
 
 PREFOPT_COLD inline std::string text(double value) {
   char buffer[32];
@@ -40,7 +42,7 @@ PREFOPT_COLD inline std::string elements(std::size_t count) {
 #if defined(__cpp_exceptions)
   throw std::invalid_argument(message);
 #else
-  if (current_error_handler() != nullptr) current_error_handler()(message.c_str());
+  if (PREFOPT_KERNELS::error_handler != nullptr) PREFOPT_KERNELS::error_handler(message.c_str());
   std::fprintf(stderr, "%s\n", message.c_str());
   std::abort();
 #endif
@@ -49,11 +51,10 @@ PREFOPT_COLD inline std::string elements(std::size_t count) {
 }  // namespace detail
 
 /// Replaces what is done with an error where exceptions are off (-fno-exceptions); by default the message goes to
-/// standard error and the program aborts. Returns the handler that was set before.
+/// standard error and the program aborts. One for the whole program, whatever its files are compiled for. Returns the
+/// handler that was set before.
 inline error_handler set_error_handler(error_handler handler) noexcept {
-  auto const before = detail::current_error_handler();
-  detail::current_error_handler() = handler;
-  return before;
+  return std::exchange(PREFOPT_KERNELS::error_handler, handler);
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI

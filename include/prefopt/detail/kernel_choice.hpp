@@ -1,15 +1,10 @@
 #pragma once
 
-#include <prefopt/version.hpp>
+#include <prefopt/detail/abi.hpp>
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
 #endif
-
-#define PREFOPT_KERNELS_EXPANDED(major, minor) prefopt_kernels_##major##_##minor
-#define PREFOPT_KERNELS_JOINED(major, minor) PREFOPT_KERNELS_EXPANDED(major, minor)
-/// A namespace that is the same for every instruction set, for what has to be found from all of them.
-#define PREFOPT_KERNELS PREFOPT_KERNELS_JOINED(PREFOPT_VERSION_MAJOR, PREFOPT_VERSION_MINOR)
 
 namespace PREFOPT_KERNELS {
 
@@ -20,8 +15,9 @@ struct choice {
   void const* (*table)();
 };
 
-/// What prefopt_add_kernels has compiled, best first; the last has no name.
-extern __attribute__((visibility("hidden"))) choice const choices[];
+/// What prefopt_add_kernels has compiled, best first; the last has no name. Each program and shared library has its
+/// own.
+extern PREFOPT_HIDDEN choice const choices[];
 
 // Whether the CPU, and the system, have what a level of the x86-64 psABI (or of Arm) adds up to.
 static inline bool runs_sse2() { return true; }

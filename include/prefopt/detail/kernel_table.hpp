@@ -7,6 +7,7 @@
 #include <prefopt/detail/foreign.hpp>
 #include <prefopt/logprob/evaluate.hpp>
 #include <prefopt/logprob/evaluate_policy.hpp>
+#include <prefopt/logprob/linear_policy.hpp>
 #include <prefopt/logprob/logit_policy.hpp>
 #include <prefopt/logprob/token_policy.hpp>
 #include <prefopt/loss/any.hpp>
@@ -41,10 +42,39 @@ using kernel_pair_losses = with_modifiers<pair_losses>::type;
 using kernel_list_losses = list_losses;
 using kernel_logits = loss_list<float, double, bfloat16, float16>;
 using kernel_tokens = loss_list<dense_tokens<float>, dense_tokens<double>, packed_tokens<float>, packed_tokens<double>>;
+
+/// A matrix product of another translation unit, of factors of type F.
+template <class F, class T>
+struct foreign_product {
+  void const* product;
+  void (*call)(void const* product, void const* a, void const* b, void const* c, bool accumulate);
+
+  void operator()(matrix_factor<F> const& a, matrix_factor<F> const& b, row_major<T> const& c, bool accumulate) const {
+    call(product, &a, &b, &c, accumulate);
+  }
+};
+
+/// Hidden states and weights of type U, multiplied as F.
+template <class U, class F>
+struct linear_kind {
+  using number = U;
+  using product = foreign_product<F, computed_of<U>>;
+};
+using kernel_linear =
+    loss_list<linear_kind<float, float>, linear_kind<double, double>, linear_kind<bfloat16, bfloat16>,
+              linear_kind<bfloat16, float>, linear_kind<float16, float16>, linear_kind<float16, float>>;
+
+template <class>
+struct linear_policies;
+template <class... Kind>
+struct linear_policies<loss_list<Kind...>> {
+  using type = loss_list<linear_policy<typename Kind::number, typename Kind::product>...>;
+};
 using kernel_policies =
-    loss_list<logit_policy<float>, logit_policy<double>, logit_policy<bfloat16>, logit_policy<float16>,
-              token_policy<dense_tokens<float>>, token_policy<dense_tokens<double>>, token_policy<packed_tokens<float>>,
-              token_policy<packed_tokens<double>>>;
+    joined_lists<loss_list<logit_policy<float>, logit_policy<double>, logit_policy<bfloat16>, logit_policy<float16>,
+                           token_policy<dense_tokens<float>>, token_policy<dense_tokens<double>>,
+                           token_policy<packed_tokens<float>>, token_policy<packed_tokens<double>>>,
+                 linear_policies<kernel_linear>::type>::type;
 
 template <class X, class List>
 struct place_in;
@@ -84,6 +114,14 @@ struct kernel_table {
   foreign_function token_logprob_gradients[place_in<void, kernel_logits>::count];
   /// (logits, labels, foreign_gradient, d_logits, outputs, options)
   foreign_function token_logprobs_and_gradients[place_in<void, kernel_logits>::count];
+  /// (head, labels, outputs, foreign_product, options)
+  foreign_function linear_token_logprobs[place_in<void, kernel_linear>::count];
+  /// (head, labels, log_sum_exp, d_log_prob, gradients, foreign_product, options)
+  foreign_function linear_token_logprob_gradients[place_in<void, kernel_linear>::count];
+  /// (tokens, outputs, executor)
+  foreign_function sequence_log_probs[place_in<void, kernel_tokens>::count];
+  /// (tokens, d_sequence, d_tokens, how, executor)
+  foreign_function token_gradients[place_in<void, kernel_tokens>::count];
   /// (any_pair_loss, batch, outputs, options) -> report
   foreign_function token_pairs[place_in<void, kernel_tokens>::count];
   /// (any loss, policy, reference or null, batch, outputs, options) -> report
@@ -94,13 +132,29 @@ struct kernel_table {
 /// Differs where a type that crosses has another size.
 constexpr std::uint64_t kernel_layout() noexcept {
   std::uint64_t hash = 14695981039346656037U;
-  for (std::size_t const size :
-       {sizeof(any_pair_loss), sizeof(any_list_loss), sizeof(pair_batch<float>), sizeof(pair_outputs<float>),
-        sizeof(list_batch<float>), sizeof(list_outputs<float>), sizeof(options), sizeof(report),
-        sizeof(row_major<float>), sizeof(token_logprob_outputs<float>), sizeof(token_options),
-        sizeof(logit_policy<float>), sizeof(token_policy<dense_tokens<float>>),
-        sizeof(token_policy<packed_tokens<float>>), sizeof(policy_pairs<float>), sizeof(policy_pair_outputs<float>),
-        sizeof(policy_groups<float>), sizeof(policy_group_outputs<float>), sizeof(kernel_table)}) {
+  for (std::size_t const size : {sizeof(any_pair_loss),
+                                 sizeof(any_list_loss),
+                                 sizeof(pair_batch<float>),
+                                 sizeof(pair_outputs<float>),
+                                 sizeof(list_batch<float>),
+                                 sizeof(list_outputs<float>),
+                                 sizeof(options),
+                                 sizeof(report),
+                                 sizeof(row_major<float>),
+                                 sizeof(token_logprob_outputs<float>),
+                                 sizeof(token_options),
+                                 sizeof(logit_policy<float>),
+                                 sizeof(token_policy<dense_tokens<float>>),
+                                 sizeof(token_policy<packed_tokens<float>>),
+                                 sizeof(policy_pairs<float>),
+                                 sizeof(policy_pair_outputs<float>),
+                                 sizeof(policy_groups<float>),
+                                 sizeof(policy_group_outputs<float>),
+                                 sizeof(linear_options),
+                                 sizeof(linear_policy<float, foreign_product<float, float>>),
+                                 sizeof(matrix_factor<float>),
+                                 sizeof(sequence_outputs<float>),
+                                 sizeof(kernel_table)}) {
     hash = (hash ^ size) * 1099511628211U;
   }
   return hash;
@@ -164,7 +218,32 @@ inline kernel_table make_kernel_table(char const* name) {
          make_list_loss(*static_cast<std::string_view const*>(a[0]), *static_cast<parameter_values const*>(a[1])));
   };
   i = 0;
+  kernel_linear::for_each([&]<class Kind> {
+    using U = typename Kind::number;
+    using T = computed_of<U>;
+    using Product = typename Kind::product;
+    table.linear_token_logprobs[i] = [](void const* const* a, void*) {
+      linear_token_logprobs(foreign<linear_head<U>>(a[0]), foreign<column<std::int64_t>>(a[1]),
+                            foreign<token_logprob_outputs<T>>(a[2]), foreign<Product>(a[3]),
+                            foreign<linear_options>(a[4]));
+    };
+    table.linear_token_logprob_gradients[i++] = [](void const* const* a, void*) {
+      linear_token_logprob_gradients(foreign<linear_head<U>>(a[0]), foreign<column<std::int64_t>>(a[1]),
+                                     foreign<column<double>>(a[2]), foreign<column<T>>(a[3]),
+                                     foreign<linear_gradients<T>>(a[4]), foreign<Product>(a[5]),
+                                     foreign<linear_options>(a[6]));
+    };
+  });
+  i = 0;
   kernel_tokens::for_each([&]<class Tokens> {
+    using T = typename Tokens::value_type;
+    table.sequence_log_probs[i] = [](void const* const* a, void*) {
+      sequence_log_probs(foreign<Tokens>(a[0]), foreign<sequence_outputs<T>>(a[1]), foreign<executor>(a[2]));
+    };
+    table.token_gradients[i] = [](void const* const* a, void*) {
+      token_gradients(foreign<Tokens>(a[0]), foreign<column<T>>(a[1]), foreign<typename Tokens::gradient>(a[2]),
+                      foreign<gradient_write>(a[3]), foreign<executor>(a[4]));
+    };
     table.token_pairs[i++] = [](void const* const* a, void* result) {
       give(result, evaluate(foreign<any_pair_loss>(a[0]), foreign<token_pair_batch<Tokens>>(a[1]),
                             foreign<token_pair_outputs<Tokens>>(a[2]), foreign<options>(a[3])));

@@ -24,7 +24,14 @@ set(hosts "${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}/components" ${tools} 
 run(${hosts} -B "${WORK}/hosts")
 run("${CMAKE_COMMAND}" --build "${WORK}/hosts")
 must_fail("prefopt has no component \"nowhere\"" ${hosts} -B "${WORK}/unknown host" -DREQUIRED=nowhere)
+must_fail("kernels has kernels already, for sse2" ${hosts} -B "${WORK}/kernels twice" -DTWICE=ON)
 must_fail("mpi needs mpi, which is not installed" ${hosts} -B "${WORK}/absent host" -DREQUIRED=mpi -DCMAKE_DISABLE_FIND_PACKAGE_MPI=ON)
+
+# Without xsimd there is no prefopt: an error where it is required, and nothing but that where it is not.
+set(bare "${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}/optional" ${tools} "-DCMAKE_PREFIX_PATH=${WORK}/second place"
+         -DCMAKE_DISABLE_FIND_PACKAGE_xsimd=ON)
+run(${bare} -B "${WORK}/without xsimd")
+must_fail("prefopt needs xsimd 8.1 or later" ${bare} -B "${WORK}/required without xsimd" -DREQUIRED=REQUIRED)
 
 # Nothing of the source tree or of the first place is written into the package.
 file(GLOB_RECURSE installed "${WORK}/second place/*.cmake" "${WORK}/second place/*.pc")

@@ -9,6 +9,9 @@
 double loss_with_exceptions();
 bool catches_with_exceptions();
 
+/// From a file without exceptions, compiled for another instruction set.
+void fail_elsewhere();
+
 namespace {
 
 [[noreturn]] void on_error(char const* message) {
@@ -32,6 +35,10 @@ int main(int count, char** arguments) {
   if (mode == "handler") {
     if (prefopt::set_error_handler(quiet) != nullptr) return 1;
     if (prefopt::set_error_handler(on_error) != quiet) return 1;
+  }
+  if (mode == "handler elsewhere") {
+    prefopt::set_error_handler(on_error);
+    fail_elsewhere();
   }
   prefopt::evaluate(prefopt::dpo{.beta = -1}, batch);
   return 1;
