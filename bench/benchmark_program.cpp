@@ -46,7 +46,7 @@ std::string only(std::string const& name) {
 }  // namespace
 
 benchmark_program::benchmark_program(std::string path, std::string const& hint) : path_{std::move(path)} {
-  if (access(path_.c_str(), X_OK) != 0) throw at(path_, 0, {}, "there is no such program: " + hint);
+  if (access(path_.c_str(), X_OK) != 0) throw error_at(path_, 0, {}, "there is no such program: " + hint);
 }
 
 std::vector<std::string> benchmark_program::cases() const {
