@@ -32,6 +32,9 @@ expect_learning() {
   grep autograd err
 }
 
+# Enough for what does not depend on what is learnt.
+few_records() { head -n 60 "$data/preferences.jsonl" >few; }
+
 # expect_error TEXT ARGUMENTS...: exit status 2, one line on standard error that has the text, nothing on standard output.
 expect_error() {
   local text=$1
@@ -54,8 +57,10 @@ help() {
 dpo() {
   expect_learning
   [[ $(sed -n 2p out) =~ ^\ +0\ +0\.6931\ +0\.500$ ]] || fail "the reference against itself: $(sed -n 2p out)"
+  few_records
+  train --data few
   mv out first
-  train
+  train --data few
   cmp -s out first || fail "a second run gives other numbers"
 }
 
@@ -64,37 +69,45 @@ simpo() { expect_learning --loss simpo --beta 2 --gamma 0.5; }
 adpo() { expect_learning --loss adpo; }
 
 other_losses() {
-  for loss in ipo cpo "smoothed --base dpo" pro; do
+  few_records
+  for loss in ipo "cpo --data few" "smoothed --base dpo --data few" pro; do
     # shellcheck disable=SC2086
     train --loss $loss --epochs 1
     ((status == 0)) || fail "$loss: exit status $status: $(cat err)"
     grep -q "^prefopt and torch's autograd behind the loss differ by " err || fail "$loss: $(cat err)"
-    # Sums of log-probs without a reference rank by length first.
-    [[ $loss == cpo ]] || awk 'END { exit !($NF > 0.6) }' out || fail "$loss: nothing was learnt: $(tail -n 1 out)"
+    [[ $loss == *few ]] || awk 'END { exit !($NF > 0.6) }' out || fail "$loss: nothing was learnt: $(tail -n 1 out)"
   done
   # Pairs are groups of two.
-  train --loss adpo --data "$data/preferences.jsonl" --epochs 1
+  train --loss adpo --data few --epochs 1
   ((status == 0)) || fail "adpo of pairs: $(cat err)"
 }
 
 # Kept log-probs give the same run; those of another model, or damaged, are refused.
 reference() {
-  train --epochs 1
+  few_records
+  train --data few --epochs 1
   mv out computed
-  train --epochs 1 --reference kept
+  train --data few --epochs 1 --reference kept
   ((status == 0)) || fail "exit status $status: $(cat err)"
   grep -q "are kept in kept$" err || fail "$(cat err)"
   cmp -s out computed || fail "keeping the reference changes the numbers"
-  train --epochs 1 --reference kept
+  train --data few --epochs 1 --reference kept
   grep -q "are those in kept$" err || fail "$(cat err)"
   cmp -s out computed || fail "a kept reference gives other numbers"
-  "$program" --seed 2 --reference kept >out 2>err
+  "$program" --data few --seed 2 --reference kept >out 2>err
   status=$?
   ((status == 2)) || fail "--seed 2: exit status $status, expected 2"
   [[ -s out ]] && fail "--seed 2: wrote to standard output"
   grep -q "kept: was computed from data with the checksum" err || fail "--seed 2: $(cat err)"
+  # The model that it is of has learnt the best answers: the same texts with other rewards have another reference.
+  for i in {1..10}; do echo "{\"prompt\": \"p$i\", \"responses\": [\"a\", \"b\"], \"rewards\": [1, 0]}"; done >groups
+  sed 's/\[1, 0\]/[0, 1]/' groups >turned
+  train --loss adpo --data groups --epochs 0 --reference of_groups
+  ((status == 0)) || fail "groups: exit status $status: $(cat err)"
+  train --loss adpo --data turned --epochs 0 --reference of_groups
+  ((status == 2)) || fail "other rewards: exit status $status, expected 2"
   printf 'damage' >>kept
-  "$program" --reference kept >out 2>err
+  "$program" --data few --reference kept >out 2>err
   status=$?
   ((status == 2)) || fail "damaged: exit status $status, expected 2"
 }
