@@ -17,12 +17,14 @@ void multiply_plainly(prefopt::matrix_factor<U> const& a, prefopt::matrix_factor
   auto const column = [](prefopt::matrix_factor<U> const& m, std::size_t j) {
     return m.transposed ? m.stored[j] : m.stored[0] + j;
   };
-  std::size_t const along_row = a.transposed ? a.stored.stride() : 1, along_column = b.transposed ? 1 : b.stored.stride();
+  std::ptrdiff_t const along_row = a.transposed ? a.stored.stride() : 1,
+                       along_column = b.transposed ? 1 : b.stored.stride();
   for (std::size_t i = 0; i < c.rows(); ++i) {
     for (std::size_t j = 0; j < c.columns(); ++j) {
       T sum = accumulate ? c[i][j] : T(0);
       U const *const x = row(a, i), *const y = column(b, j);
-      for (std::size_t k = 0; k < a.columns(); ++k) {
+      auto const inner = static_cast<std::ptrdiff_t>(a.columns());
+      for (std::ptrdiff_t k = 0; k < inner; ++k) {
         sum += static_cast<T>(prefopt::detail::load_number(x + k * along_row)) *
                static_cast<T>(prefopt::detail::load_number(y + k * along_column));
       }
