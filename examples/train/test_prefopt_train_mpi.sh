@@ -71,14 +71,13 @@ reliability() {
   diff one/reliability.csv many/reliability.csv || fail "other reliabilities"
 }
 
-# Nothing is learnt from candidates that are all as good: of the first batches no rank has a gradient.
-ties() {
-  local i reward
+# Nothing is learnt from records of weight 0: of an odd number of batches in the beginning no rank has a gradient.
+weights() {
+  local i
   for i in {1..40}; do
-    reward=$((i % 8 == 0 ? 2 : 1))
-    printf '{"prompt":"p%d","responses":["a%d","b%d"],"rewards":[%d,1]}\n' $i $i $i $reward
-  done >ties.jsonl
-  equals ngram --data ties.jsonl --loss best_versus_worst --sft-epochs 0 --epochs 2 --batch 1 --holdout 0.4
+    printf '{"prompt":"p%d","chosen":"a%d","rejected":"b%d","weight":%d}\n' $i $i $i $((i % 8 == 0))
+  done >weights.jsonl
+  equals ngram --data weights.jsonl --sft-epochs 0 --epochs 1 --batch 1 --holdout 0.4 --seed 7
 }
 
 # A run goes on over another number of ranks.
