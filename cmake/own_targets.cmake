@@ -18,9 +18,11 @@ function(prefopt_own_warnings target)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     target_compile_options(${target} PRIVATE -Wno-uninitialized -Wno-maybe-uninitialized)
   endif()
-  # GCC 13 and later see bounds broken in copies of small vectors inside the standard library.
+  # GCC 13 and later see bounds broken in copies of small vectors inside the standard library, and dangling references
+  # to what a function returns by value into a braced list.
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
-    target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
+    target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread
+                                             -Wno-dangling-reference)
   endif()
   if(PREFOPT_WARNINGS_AS_ERRORS)
     target_compile_options(${target} PRIVATE -Werror)
