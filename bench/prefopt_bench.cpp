@@ -166,7 +166,7 @@ void list(benchmark::State& state, L const& loss, std::size_t size, bool best_fi
   list_data<T> data{size, groups, best_first, loss};
   std::array<T*, 1> const out{data.d_logp.data()};
   auto const call = [&] {
-    auto const seen = prefopt::evaluate(loss, data.batch, {.loss = data.loss, .d_logp = data.d_logp});
+    auto seen = prefopt::evaluate(loss, data.batch, {.loss = data.loss, .d_logp = data.d_logp});
     benchmark::DoNotOptimize(seen.loss);
   };
   pair_data<T> pairs{size * groups, prefopt::dpo{}};
