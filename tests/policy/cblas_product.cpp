@@ -15,6 +15,12 @@ void use_one_thread() {
 
 }  // namespace
 
+TEST_CASE("a BLAS: products of small shapes") {
+  use_one_thread();
+  check_small_products<float, prefopt::cblas_product>();
+  check_small_products<double, prefopt::cblas_product>();
+}
+
 TEST_CASE("a head in chunks agrees with long double, by a BLAS") {
   use_one_thread();
   check_every_chunk<double, prefopt::cblas_product>({11, 13, 5}, "double, BLAS");

@@ -11,6 +11,11 @@ TEST_CASE("a head in chunks agrees with long double, by Eigen's products") {
   check_every_chunk<float, prefopt::eigen_product>({9, 1100, 300}, "float, Eigen, large", {}, 1);
 }
 
+TEST_CASE("Eigen's products of small shapes") {
+  check_small_products<float, prefopt::eigen_product>();
+  check_small_products<double, prefopt::eigen_product>();
+}
+
 TEST_CASE("Eigen's products: the bits do not depend on the number of threads") {
   check_threads<float, prefopt::eigen_product>("float");
 }

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <set>
 
+#include "host_products.hpp"
 #include "linear_data.hpp"
 #include "thread_pool.hpp"
 
@@ -115,4 +116,45 @@ void check_threads(char const* name, Product const& product = {}) {
       }
     }
   }
+}
+
+/// Products of all small shapes, one row, column or both among them, stored either way, with and without gaps between
+/// rows, set and added up: exactly those of plain loops, as the numbers are small and whole.
+template <class T, class Product>
+void check_small_products(Product const& product = {}) {
+  std::vector<T> a(128), b(128);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    a[i] = static_cast<T>(i * 7 % 11) - 5;
+    b[i] = static_cast<T>(i * 5 % 13) - 6;
+  }
+  std::size_t different = 0, shapes = 0;
+  for (std::size_t const rows : {1U, 2U, 5U}) {
+    for (std::size_t const inner : {1U, 2U, 4U}) {
+      for (std::size_t const columns : {1U, 2U, 7U}) {
+        for (unsigned way = 0; way < 16; ++way) {
+          bool const a_is_turned = (way & 1) != 0, b_is_turned = (way & 2) != 0, adds = (way & 4) != 0;
+          std::size_t const gap = (way & 8) != 0 ? 3 : 0;
+          auto const factor = [&](std::vector<T> const& numbers, std::size_t height, std::size_t width, bool turned) {
+            if (turned) std::swap(height, width);
+            return prefopt::matrix_factor<T>{{numbers.data(), height, width, static_cast<std::ptrdiff_t>(width + gap)},
+                                             turned};
+          };
+          std::vector<T> got(80, T(1)), expected = got;
+          auto const target = [&](std::vector<T>& numbers) {
+            return prefopt::row_major<T>{numbers.data(), rows, columns, static_cast<std::ptrdiff_t>(columns + gap)};
+          };
+          auto const left = factor(a, rows, inner, a_is_turned), right = factor(b, inner, columns, b_is_turned);
+          product(left, right, target(got), adds);
+          multiply_plainly(left, right, target(expected), adds);
+          ++shapes;
+          if (got == expected) continue;
+          ++different;
+          INFO(rows << " x " << inner << " x " << columns << ", way " << way);
+          CHECK(got == expected);
+        }
+      }
+    }
+  }
+  CHECK(different == 0);
+  CHECK(shapes == 432);
 }

@@ -12,6 +12,8 @@ TEST_CASE("a head in chunks agrees with long double, by oneDNN") {
   check_every_chunk<prefopt::bfloat16, prefopt::onednn_product>({9, 1100, 300}, "bfloat16, oneDNN, large", {}, 1);
 }
 
+TEST_CASE("oneDNN: products of small shapes") { check_small_products<float, prefopt::onednn_product>(); }
+
 TEST_CASE("oneDNN: the bits do not depend on the number of threads") {
   check_threads<prefopt::bfloat16, prefopt::onednn_product>("bfloat16");
 }

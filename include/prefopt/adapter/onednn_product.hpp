@@ -20,7 +20,9 @@ struct onednn_product {
     constexpr auto type = std::same_as<U, float> ? memory::data_type::f32 : memory::data_type::bf16;
     auto const describe = [](auto const& m, memory::data_type number, bool transposed) {
       auto const integer = [](auto x) { return static_cast<memory::dim>(x); };
-      memory::dims size{integer(m.rows()), integer(m.columns())}, strides{m.stride(), 1};
+      // oneDNN 3 takes one column for a contiguous vector if its own stride, which nothing depends on, is 1.
+      memory::dims size{integer(m.rows()), integer(m.columns())},
+          strides{m.stride(), m.columns() == 1 ? integer(m.rows()) * m.stride() : 1};
       if (transposed) {
         std::swap(size[0], size[1]);
         std::swap(strides[0], strides[1]);
