@@ -77,7 +77,7 @@ cmake/test_versions.sh"
   fi
   # The mounts end with the namespace, however the commands end.
   SECONDS=0
-  if unshare --mount sh -ec 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" /usr/bin/env -i \
+  if unshare --mount sh -ec 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && mount --rbind /sys "$0/sys" && exec chroot "$0" /usr/bin/env -i \
       HOME=/root TERM=dumb LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin bash -ec "cd /root/prefopt; $1"' "$tree" "$commands"; then
     echo "== $release: passed in $SECONDS s"
   else

@@ -22,6 +22,22 @@ train_over() {
   status=$?
 }
 
+# two_ranks OPTIONS... -- OPTIONS...: as train_over 2, but the second rank has options of its own.
+two_ranks() {
+  cat >by_rank <<'END'
+program=$1 first=()
+shift
+while [[ $1 != -- ]]; do
+  first+=("$1")
+  shift
+done
+((${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-0}} == 0)) && exec "$program" "${first[@]}"
+exec "$program" "${@:2}"
+END
+  timeout 60 "${start[@]/#RANKS/2}" bash "$PWD/by_rank" "$mpi_program" "$@" >out 2>err </dev/null
+  status=$?
+}
+
 # The weights and AdaGrad's sums, at the end of the checkpoint in a folder, without what depends on the rounding of sums.
 weights_of() {
   local bytes=$((2 * 4 * 256 * 8192))
@@ -92,9 +108,7 @@ resumes() {
   # All from the same checkpoint.
   train_over 1 --out other --epochs 1 --seed 1
   train_over 1 --out another --epochs 2 --seed 1
-  timeout 60 "${start[@]/#RANKS/1}" "$mpi_program" --out other --epochs 3 --seed 1 --resume : -n 1 "$mpi_program" \
-    --out another --epochs 3 --seed 1 --resume >out 2>err </dev/null
-  status=$?
+  two_ranks --out other --epochs 3 --seed 1 --resume -- --out another --epochs 3 --seed 1 --resume
   ((status != 0 && status != 124)) || fail "two checkpoints: exit status $status"
   grep -q 'rank 1: the first rank has another checkpoint, this one has read another/checkpoint' err ||
     fail "two checkpoints: $(cat err)"
@@ -109,9 +123,7 @@ failing() {
 
   # expect_failure TEXT OPTIONS...: rank 1 alone has the options, and tells what is wrong with them.
   expect_failure() {
-    timeout 60 "${start[@]/#RANKS/1}" "$mpi_program" --out run --epochs 1 : -n 1 "$mpi_program" --out run --epochs 1 \
-      "${@:2}" >out 2>err </dev/null
-    status=$?
+    two_ranks --out run --epochs 1 -- --out run --epochs 1 "${@:2}"
     ((status != 0 && status != 124)) || fail "${*:2}: exit status $status"
     grep -qF "prefopt_train_mpi: rank 1: $1" err || fail "${*:2}: $(cat err)"
     grep -q 'rank 0: ' err && fail "${*:2}: rank 0 tells, too: $(cat err)"
