@@ -23,11 +23,11 @@ auto mlp_policy::parts(Vector& vector) const {
   return split;
 }
 
-mlp_policy::mlp_policy(Eigen::Index context_size, Eigen::Index width, Eigen::Index candidates, std::mt19937_64& random)
-    : context_size_{context_size},
+mlp_policy::mlp_policy(Eigen::Index inputs, Eigen::Index width, Eigen::Index outputs, std::mt19937_64& random)
+    : context_size_{inputs},
       width_{width},
-      candidates_{candidates},
-      weights_{Eigen::VectorXf::Zero(width * (context_size + 1) + candidates * (width + 1))},
+      candidates_{outputs},
+      weights_{Eigen::VectorXf::Zero(width * (inputs + 1) + outputs * (width + 1))},
       gradient_{Eigen::VectorXf::Zero(weights_.size())} {
   // As PyTorch's Linear begins, but for its biases.
   auto const fill = [&](auto layer) {

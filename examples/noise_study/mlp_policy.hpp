@@ -10,7 +10,7 @@
 /// a matrix with a context a column; its candidates' log-probs lie context after context.
 class mlp_policy {
  public:
-  mlp_policy(Eigen::Index context_size, Eigen::Index width, Eigen::Index candidates, std::mt19937_64& random);
+  mlp_policy(Eigen::Index inputs, Eigen::Index width, Eigen::Index outputs, std::mt19937_64& random);
 
   /// Keeps the activations, for `backward` of the same batch.
   void log_probs(Eigen::MatrixXf const& contexts, prefopt::list_log_probs<float> const& out);

@@ -18,16 +18,16 @@
 
 namespace {
 
-constexpr Eigen::Index prompts = 400, features = 6;
+constexpr Eigen::Index prompts = 400, ranked_features = 6;
 constexpr Eigen::Index lengths[] = {2, 3, 4, 5, 8};
 
 /// The candidates of every prompt best first: features a row.
 Eigen::MatrixXd draw_rankings(Eigen::VectorXd const& theta, Eigen::Index length, std::mt19937_64& random) {
-  Eigen::MatrixXd const drawn = gaussian_matrix<double>(prompts * length, features, random);
+  Eigen::MatrixXd const drawn = gaussian_matrix<double>(prompts * length, ranked_features, random);
   Eigen::VectorXd const worth = drawn * theta;
   // Utilities with Gumbel noise are ranked as Plackett and Luce have it.
   std::extreme_value_distribution<double> gumbel;
-  Eigen::MatrixXd ranked(drawn.rows(), features);
+  Eigen::MatrixXd ranked(drawn.rows(), ranked_features);
   std::vector<std::pair<double, Eigen::Index>> utilities(static_cast<std::size_t>(length));
   for (Eigen::Index begin = 0; begin < drawn.rows(); begin += length) {
     for (Eigen::Index i = 0; i < length; ++i) {
@@ -64,7 +64,7 @@ std::string ranking_length_table(std::size_t repetitions, std::size_t threads, p
     for (std::size_t i = 0; i < std::size(lengths); ++i) {
       // The same theta for every length.
       auto random = random_generator(drawn_for::rankings, {repetition});
-      Eigen::VectorXd const theta = gaussian_matrix<double>(features, 1, random).col(0);
+      Eigen::VectorXd const theta = gaussian_matrix<double>(ranked_features, 1, random).col(0);
       Eigen::MatrixXd const ranked = draw_rankings(theta, lengths[i], random);
       error(i, 0)[repetition] = error_of(prefopt::plackett_luce{}, ranked, lengths[i], theta);
       error(i, 1)[repetition] = error_of(prefopt::info_nce{}, ranked, lengths[i], theta);

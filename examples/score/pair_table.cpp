@@ -27,14 +27,14 @@ constexpr std::array<number_column<T, pair_table<T>>, 10> pair_columns{{
 }};
 
 /// Names or numbers, so not in the table of numbers.
-constexpr score_column annotator{"annotator", presence::optional, prefopt::columns::reliability};
+constexpr score_column annotator_column{"annotator", presence::optional, prefopt::columns::reliability};
 
 /// Each row's reliability where it comes from the command line: one value for all, or the one of the row's annotator.
 template <class T>
 class reliability_source {
  public:
   reliability_source(csv_table const& file, prefopt::any_pair_loss const& loss, std::vector<double> const& values)
-      : values_{values}, column_{file.find(annotator.name)} {
+      : values_{values}, column_{file.find(annotator_column.name)} {
     bool const in_file = file.find("reliability").has_value();
     if (!loss.reads(prefopt::columns::reliability)) {
       if (!values.empty()) throw input_error{"--reliability: " + std::string{loss.name()} + " does not read it"};
@@ -42,14 +42,14 @@ class reliability_source {
       throw error_at(file.file(), file.line(), "reliability",
                      "given as a column and by --reliability, expected one of them");
     } else if (!in_file && column_ && values.empty()) {
-      throw error_at(file.file(), file.line(), annotator.name,
+      throw error_at(file.file(), file.line(), annotator_column.name,
                      "needs --reliability with a value for each annotator 0, 1, ...");
     } else if (!in_file && values.empty() && loss.needs(prefopt::columns::reliability)) {
       throw error_at(file.file(), file.line(), "reliability",
                      "missing column; " + std::string{loss.name()} + " needs it, or --reliability");
     } else if (!column_ && values.size() > 1) {
       throw error_at(
-          file.file(), file.line(), annotator.name,
+          file.file(), file.line(), annotator_column.name,
           "missing column; --reliability gives " + std::to_string(values.size()) + " values, one an annotator");
     }
   }
@@ -75,11 +75,11 @@ template <class T>
 pair_table<T> read_pairs(csv_table& file, prefopt::any_pair_loss const& loss, score_command const& command) {
   for (std::string const& name : command.ignored_columns) file.ignore(name);
   std::vector<score_column> columns(pair_columns<T>.begin(), pair_columns<T>.end());
-  columns.push_back(annotator);
+  columns.push_back(annotator_column);
   check_header(file, columns, loss, prefopt::columns::reliability);
   number_reader<T, pair_table<T>> const numbers{file, pair_columns<T>, command};
   reliability_source<T> const reliability{file, loss, command.reliability};
-  auto const annotators = file.find(annotator.name);
+  auto const annotators = file.find(annotator_column.name);
   pair_table<T> pairs;
   while (file.next_row()) {
     numbers.append_row(file, pairs);

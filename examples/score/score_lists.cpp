@@ -46,7 +46,7 @@ void print_summary(loss_choice const& choice, prefopt::any_list_loss const& loss
 }
 
 template <class T>
-void score(score_command const& command) {
+void score_each_list(score_command const& command) {
   auto const loss = make_list_loss(command.loss);
   csv_table file{command.file};
   list_table<T> const lists = read_lists<T>(file, loss, command);
@@ -72,5 +72,5 @@ void score(score_command const& command) {
 }  // namespace
 
 void score_lists(score_command const& command) {
-  command.single_precision ? score<float>(command) : score<double>(command);
+  command.single_precision ? score_each_list<float>(command) : score_each_list<double>(command);
 }

@@ -47,7 +47,7 @@ void print_annotators(std::vector<std::string> const& annotators, std::vector<T>
 }
 
 template <class T>
-void score(score_command const& command) {
+void score_each_pair(score_command const& command) {
   auto const loss = make_pair_loss(command.loss);
   csv_table file{command.file};
   pair_table<T> const pairs = read_pairs<T>(file, loss, command);
@@ -77,5 +77,5 @@ void score(score_command const& command) {
 }  // namespace
 
 void score_pairs(score_command const& command) {
-  command.single_precision ? score<float>(command) : score<double>(command);
+  command.single_precision ? score_each_pair<float>(command) : score_each_pair<double>(command);
 }

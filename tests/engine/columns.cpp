@@ -75,7 +75,7 @@ static_assert(!makes<output<double>, eigen_vector const&> && !makes<output<doubl
 static_assert(!makes<output<double>, std::vector<float>&> && !makes<output<float>, std::vector<double>&>);
 static_assert(!makes<output<double>, std::vector<int>&>);
 
-constexpr std::size_t n = 700;
+constexpr std::size_t pair_count = 700;
 
 template <class U>
 std::vector<U> converted(std::vector<double> const& values) {
@@ -96,61 +96,63 @@ std::vector<std::vector<T>> simpo_of(pair_batch<T> const& batch) {
 
 TEMPLATE_TEST_CASE("strided, reversed and repeated columns give the bits of contiguous ones", "", float, double) {
   using T = TestType;
-  pairs<T> const data{n};
+  pairs<T> const data{pair_count};
   auto const loss = any_pair_loss{lcpo<bradley_terry>{}};
-  results<T> expected{n, true};
+  results<T> expected{pair_count, true};
   auto const seen = evaluate(loss, data.batch(loss), expected.outputs());
 
   // Every column interleaved into one array of structures; one of them backwards.
-  std::vector<T> rows(5 * n), backwards(data.rejected.rbegin(), data.rejected.rend());
-  for (std::size_t i = 0; i < n; ++i) {
+  std::vector<T> rows(5 * pair_count), backwards(data.rejected.rbegin(), data.rejected.rend());
+  for (std::size_t i = 0; i < pair_count; ++i) {
     rows[5 * i] = data.chosen[i];
     rows[5 * i + 1] = data.weight[i];
     rows[5 * i + 2] = data.margin[i];
     rows[5 * i + 3] = data.reliability[i];
     rows[5 * i + 4] = T(99);
   }
-  auto const field = [&](std::size_t k) { return column<T>{rows.data() + k, n, 5}; };
+  auto const field = [&](std::size_t k) { return column<T>{rows.data() + k, pair_count, 5}; };
   pair_batch<T> const strided{.chosen = field(0),
-                              .rejected = {backwards.data() + n - 1, n, -1},
+                              .rejected = {backwards.data() + pair_count - 1, pair_count, -1},
                               .weight = field(1),
                               .margin = field(2),
                               .reliability = field(3)};
-  results<T> got{n, true};
+  results<T> got{pair_count, true};
   CHECK(same_bits(evaluate(loss, strided, got.outputs()), seen));
   CHECK(got.same_bits(expected));
 
   // Strided and reversed outputs, assigned and accumulated; what lies between is not touched.
-  std::vector<T> wide(3 * n, T(7));
-  evaluate(loss, strided, {.loss = {wide.data(), n, 3}, .d_chosen = {wide.data() + 1 + 3 * (n - 1), n, -3}});
-  for (std::size_t i = 0; i < n; ++i) {
+  std::vector<T> wide(3 * pair_count, T(7));
+  evaluate(
+      loss, strided,
+      {.loss = {wide.data(), pair_count, 3}, .d_chosen = {wide.data() + 1 + 3 * (pair_count - 1), pair_count, -3}});
+  for (std::size_t i = 0; i < pair_count; ++i) {
     REQUIRE(wide[3 * i] == expected.loss[i]);
-    REQUIRE(wide[3 * (n - 1 - i) + 1] == expected.d_chosen[i]);
+    REQUIRE(wide[3 * (pair_count - 1 - i) + 1] == expected.d_chosen[i]);
     REQUIRE(wide[3 * i + 2] == T(7));
   }
-  std::vector<T> plain(n, T(0.5)), spread(2 * n, T(0.5));
+  std::vector<T> plain(pair_count, T(0.5)), spread(2 * pair_count, T(0.5));
   options const adds{.gradient = gradient_write::accumulate};
   evaluate(loss, strided, {.d_rejected = plain}, adds);
-  evaluate(loss, strided, {.d_rejected = {spread.data(), n, 2}}, adds);
-  for (std::size_t i = 0; i < n; ++i) {
+  evaluate(loss, strided, {.d_rejected = {spread.data(), pair_count, 2}}, adds);
+  for (std::size_t i = 0; i < pair_count; ++i) {
     REQUIRE(plain[i] == spread[2 * i]);
     REQUIRE(spread[2 * i + 1] == T(0.5));
   }
 
   // Stride 0 repeats one value.
   T const eta = T(0.75);
-  std::vector<T> const etas(n, eta);
+  std::vector<T> const etas(pair_count, eta);
   auto repeated = strided, filled = strided;
-  repeated.reliability = {&eta, n, 0};
+  repeated.reliability = {&eta, pair_count, 0};
   filled.reliability = etas;
-  results<T> one{n, true}, many{n, true};
+  results<T> one{pair_count, true}, many{pair_count, true};
   CHECK(same_bits(evaluate(loss, repeated, one.outputs()), evaluate(loss, filled, many.outputs())));
   CHECK(one.same_bits(many));
 }
 
 TEMPLATE_TEST_CASE("lengths of any integer type give the bits of lengths in T", "", float, double) {
   using T = TestType;
-  pairs<T> const data{n};
+  pairs<T> const data{pair_count};
   pair_batch<T> const plain{.chosen = data.chosen,
                             .rejected = data.rejected,
                             .chosen_length = data.chosen_length,
@@ -158,7 +160,7 @@ TEMPLATE_TEST_CASE("lengths of any integer type give the bits of lengths in T", 
   auto const expected = simpo_of(plain);
   auto const with = [&]<class U>(U) {
     std::vector<U> better, worse;
-    for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t i = 0; i < pair_count; ++i) {
       better.push_back(static_cast<U>(data.chosen_length[i]));
       worse.push_back(static_cast<U>(data.rejected_length[i]));
     }
@@ -176,14 +178,14 @@ TEMPLATE_TEST_CASE("lengths of any integer type give the bits of lengths in T", 
 }
 
 TEST_CASE("labels as bool, uint8 and half types") {
-  pairs<double> const data{n};
-  std::array<bool, n> flags;
+  pairs<double> const data{pair_count};
+  std::array<bool, pair_count> flags;
   std::vector<std::uint8_t> bytes;
   std::vector<upper_half> halves;
   std::vector<Eigen::bfloat16> eigen_halves;
   std::vector<Eigen::half> other_halves;
   std::vector<double> labels;
-  for (std::size_t i = 0; i < n; ++i) {
+  for (std::size_t i = 0; i < pair_count; ++i) {
     flags[i] = i % 3 != 0;
     bytes.push_back(flags[i]);
     labels.push_back(flags[i] ? 1 : 0);
@@ -192,7 +194,7 @@ TEST_CASE("labels as bool, uint8 and half types") {
     other_halves.emplace_back(static_cast<float>(labels[i]));
   }
   auto const labelled_of = [&](column<double> const& label) {
-    results<double> got{n, false};
+    results<double> got{pair_count, false};
     evaluate(labelled<cpo>{}, pair_batch<double>{.chosen = data.chosen, .rejected = data.rejected, .label = label},
              got.outputs());
     return got;
@@ -206,7 +208,7 @@ TEST_CASE("labels as bool, uint8 and half types") {
 }
 
 TEST_CASE("log-probs in half or float compute as their values in the batch's type") {
-  pairs<double> const data{n};
+  pairs<double> const data{pair_count};
   auto const halves = converted<float>(data.chosen);
   std::vector<upper_half> low;
   std::vector<float> low_values;
@@ -217,7 +219,7 @@ TEST_CASE("log-probs in half or float compute as their values in the batch's typ
   std::vector<float> const other = converted<float>(data.rejected);
   auto const evaluated = [&](auto tag, auto const& a, auto const& b) {
     using T = decltype(tag);
-    results<T> got{n, false};
+    results<T> got{pair_count, false};
     evaluate(cpo{}, pair_batch<T>{.chosen = a, .rejected = b}, got.outputs());
     return got;
   };
@@ -231,9 +233,9 @@ TEST_CASE("log-probs in half or float compute as their values in the batch's typ
 }
 
 TEST_CASE("Eigen's vectors, maps, refs and blocks, as inputs and as outputs") {
-  pairs<double> const data{n};
-  auto const size = static_cast<Eigen::Index>(n);
-  results<double> expected{n, false};
+  pairs<double> const data{pair_count};
+  auto const size = static_cast<Eigen::Index>(pair_count);
+  results<double> expected{pair_count, false};
   auto const seen = evaluate(cpo{}, data.batch(cpo{}), expected.outputs());
 
   Eigen::MatrixXd columns_(size, 4);

@@ -1,14 +1,13 @@
 // Every check on entry: its exact words, and that nothing is written before it.
 #include <cmath>
 #include <limits>
+#include <special_numbers.hpp>
+
 #include "pairs.hpp"
 
 using namespace prefopt;
 
 namespace {
-
-constexpr double infinity = std::numeric_limits<double>::infinity(),
-                 not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 /// A batch for dpo of 8 pairs whose members can be changed.
 struct eight {
@@ -185,11 +184,12 @@ TEST_CASE("values out of a column's range are refused, with the first pair and t
   pair_batch<double> const measured{.chosen = ones, .rejected = ones, .chosen_length = ones, .rejected_length = ones};
   using batch = pair_batch<double>;
   double const below = -std::numeric_limits<double>::denorm_min(), above = std::nextafter(1.0, 2.0);
-  check(simpo{}, &batch::chosen_length, "chosen_length", ">= 0", {-1, -infinity, below}, measured);
+  check(simpo{}, &batch::chosen_length, "chosen_length", ">= 0", {-1, -infinity<double>, below}, measured);
   check(simpo{}, &batch::rejected_length, "rejected_length", ">= 0", {-0.5}, measured);
-  check(cpo{}, &batch::weight, "weight", ">= 0", {-1, below, -infinity, infinity, not_a_number}, plain);
-  check(labelled<dpo>{}, &batch::label, "label", "in [0, 1]", {-1, below, above, infinity}, anchored_);
-  check(lcpo<cpo>{}, &batch::reliability, "reliability", "in [0, 1]", {2, below, above, -infinity}, plain);
+  check(cpo{}, &batch::weight, "weight", ">= 0", {-1, below, -infinity<double>, infinity<double>, not_a_number<double>},
+        plain);
+  check(labelled<dpo>{}, &batch::label, "label", "in [0, 1]", {-1, below, above, infinity<double>}, anchored_);
+  check(lcpo<cpo>{}, &batch::reliability, "reliability", "in [0, 1]", {2, below, above, -infinity<double>}, plain);
 
   // The bounds themselves, and a negative zero, are in.
   std::vector<double> const edge{0.0, 1.0, -0.0};
@@ -222,7 +222,7 @@ TEST_CASE("the first of several wrong pairs is named, whatever the columns and t
 
 TEST_CASE("options out of their range are refused") {
   eight const data;
-  for (double const bad : {0.0, -1.0, infinity, -infinity, not_a_number}) {
+  for (double const bad : {0.0, -1.0, infinity<double>, -infinity<double>, not_a_number<double>}) {
     CHECK(refusal_of(dpo{}, data.batch(), {.denominator = bad}) ==
           "prefopt::evaluate: denominator is " + detail::text(bad) + ", expected a finite number > 0");
   }

@@ -1,19 +1,11 @@
 // What is done with pairs that hold a NaN or an infinity, and with empty completions.
 #include <cmath>
-#include <limits>
 #include <optional>
+#include <special_numbers.hpp>
+
 #include "pairs.hpp"
 
 using namespace prefopt;
-
-namespace {
-
-template <class T>
-constexpr T not_a_number = std::numeric_limits<T>::quiet_NaN();
-template <class T>
-constexpr T infinity = std::numeric_limits<T>::infinity();
-
-}  // namespace
 
 TEMPLATE_TEST_CASE("non-finite pairs that are skipped are as good as not there", "", float, double) {
   using T = TestType;

@@ -3,6 +3,7 @@
 #include <catch.hpp>
 #include <cstddef>
 #include <cstring>
+#include <oracle/same_reports.hpp>
 #include <prefopt/prefopt.hpp>
 #include <random>
 #include <refusal.hpp>
@@ -128,14 +129,7 @@ struct results {
   }
 };
 
-inline bool same_bits(double a, double b) { return std::memcmp(&a, &b, sizeof a) == 0; }
-
-inline bool same_bits(prefopt::report const& a, prefopt::report const& b) {
-  return same_bits(a.loss, b.loss) && same_bits(a.accuracy, b.accuracy) && same_bits(a.margin, b.margin) &&
-         same_bits(a.chosen_reward, b.chosen_reward) && same_bits(a.rejected_reward, b.rejected_reward) &&
-         same_bits(a.weight, b.weight) && a.count == b.count && a.skipped == b.skipped &&
-         a.non_finite == b.non_finite && a.empty == b.empty;
-}
+using oracle::same_bits;
 
 /// The text with which evaluate refuses, having written nothing.
 template <class L, class T>

@@ -38,7 +38,7 @@ struct backward_pool {
 
 TEMPLATE_TEST_CASE("a pair's result does not depend on the size of the batch or its place in it", "", float, double) {
   using T = TestType;
-  constexpr std::size_t lanes = xsimd::batch<T>::size, most = 100003;
+  constexpr std::size_t lanes = xsimd::batch<T>::size, most = 30011;
   pairs<T> const data{most, period};
   options const each{.reduction = reduction::none};
   for (auto const& loss : every_loss()) {
@@ -165,7 +165,7 @@ TEMPLATE_TEST_CASE("a weight that is not finite does not reach the other pairs t
 
 TEMPLATE_TEST_CASE("any executor gives the bits of the serial one, report and outputs", "", float, double) {
   using T = TestType;
-  constexpr std::size_t n = 1000000;
+  constexpr std::size_t n = 300000;
   pairs<T> const data{n};
   backward_pool const pool;
   for (auto const& loss : {any_pair_loss{dpo{}}, any_pair_loss{lcpo<simpo>{}}, any_pair_loss{bradley_terry{}}}) {

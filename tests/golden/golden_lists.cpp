@@ -27,7 +27,7 @@ struct reading {
 
 /// The loss that a file's first line describes, and what it reads, handed to f; false if it is none of lists.
 template <class F>
-bool with_loss_of(golden::vectors const& v, F const& f) {
+bool with_list_loss_of(golden::vectors const& v, F const& f) {
   bool const reference = v.parameter("reference", 1) != 0, length = v.parameter("length_normalize", 0) != 0;
   if (v.loss == "plackett_luce") {
     prefopt::plackett_luce const loss{.beta = v.parameter("beta"), .mean = v.parameters.at("reduction") == "mean"};
@@ -134,7 +134,7 @@ TEST_CASE("the list losses agree with other libraries' numbers") {
   for (auto const& path : golden::files_or_skip()) {
     auto const v = golden::read(path);
     CAPTURE(v.file);
-    bool const is_ours = with_loss_of(v, [&](auto const& loss, reading const& reads) {
+    bool const is_ours = with_list_loss_of(v, [&](auto const& loss, reading const& reads) {
       compare(v, loss, reads, false, compared[v.loss]);
       if (reads.reward) compare(v, loss, reads, true, compared[v.loss]);
     });

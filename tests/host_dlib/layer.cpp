@@ -37,7 +37,7 @@ struct outputs_only {
   [[nodiscard]] unsigned sample_expansion_factor() const { return expansion; }
 };
 
-using labels = std::vector<prefopt::dlib_label>;
+using label_list = std::vector<prefopt::dlib_label>;
 
 struct pairs {
   std::vector<float> chosen{-4.5F, -7.25F, -3, -9, -2.5F}, rejected{-6, -5.5F, -8, -9.5F, -2};
@@ -73,7 +73,7 @@ template <class L>
 void check_layer(L const& loss, prefopt::pair_batch<float> const& batch) {
   std::size_t const n = batch.chosen.size();
   std::vector<float> scores;
-  labels given;
+  label_list given;
   for (std::size_t i = 0; i < n; ++i) {
     scores.push_back(batch.chosen[i]);
     scores.push_back(batch.rejected[i]);
@@ -108,7 +108,7 @@ void check_loss(L const& loss) {
 }
 
 template <class L>
-std::string refused_batch(L const& loss, outputs_only& network, labels const& given) {
+std::string refused_batch(L const& loss, outputs_only& network, label_list const& given) {
   prefopt::dlib_pair_loss<L> const layer{loss};
   network.gradient = 7;
   auto const message = refusal([&] { layer.compute_loss_value_and_gradient(network.input, given.begin(), network); });
@@ -151,7 +151,7 @@ TEST_CASE("the layer gives evaluate's numbers in dlib's order") {
 TEST_CASE("the layer follows its options") {
   prefopt::dlib_pair_loss<prefopt::bradley_terry> const layer{{}, {.reduction = prefopt::reduction::sum}};
   outputs_only network{{1, 0, 2, 0}};
-  labels const given(4);
+  label_list const given(4);
   double const loss = layer.compute_loss_value_and_gradient(network.input, given.begin(), network);
   CHECK(near(loss, std::log1p(std::exp(-1.0)) + std::log1p(std::exp(-2.0))));
   CHECK(near(network.gradient.host()[0], -1 / (1 + std::exp(1.0))));
@@ -172,11 +172,11 @@ TEST_CASE("outputs become labels") {
 TEST_CASE("what the layer refuses, before it writes") {
   prefopt::bradley_terry const loss;
   outputs_only odd{{1, 2, 3}}, one{{1}}, wide{{1, 2}, 1, 2, 3}, two{{1, 2}}, four{{1, 2, 3, 4}};
-  CHECK(refused_batch(loss, odd, labels(3)) ==
+  CHECK(refused_batch(loss, odd, label_list(3)) ==
         "prefopt::dlib_pair_loss: the mini-batch has 3 samples, expected an even number: chosen and rejected in turn");
-  CHECK(refused_batch(loss, one, labels(1)) ==
+  CHECK(refused_batch(loss, one, label_list(1)) ==
         "prefopt::dlib_pair_loss: the mini-batch has 1 sample, expected an even number: chosen and rejected in turn");
-  CHECK(refused_batch(loss, wide, labels(2)) ==
+  CHECK(refused_batch(loss, wide, label_list(2)) ==
         "prefopt::dlib_pair_loss: the network's output is 1 x 2 x 3 a sample, expected 1 x 1 x 1");
   CHECK(refused_batch(loss, four, {{.margin = 1.0F}, {}, {}, {}}) ==
         "prefopt::dlib_pair_loss: the label of sample 2 has no value for margin, those before have one");
@@ -187,16 +187,16 @@ TEST_CASE("what the layer refuses, before it writes") {
   CHECK(refused_batch(loss, two, {{}, {.margin = 1.0F}}) ==
         "prefopt::dlib_pair_loss: the label of sample 1, a rejected one, has a value for margin, which is the pair's "
         "and expected with the chosen one");
-  CHECK(refused_batch(prefopt::dpo{}, two, labels(2)) ==
+  CHECK(refused_batch(prefopt::dpo{}, two, label_list(2)) ==
         "prefopt::evaluate: dpo needs the column ref_chosen, which is not given");
   CHECK(refused_batch(loss, two, {{.reference = -1.0F}, {.reference = -2.0F}}) ==
         "prefopt::evaluate: bradley_terry does not read the column ref_chosen, which is given");
   CHECK(refused_batch(loss, two, {{.weight = -1.0F}, {}}) ==
         "prefopt::evaluate: weight[0] is -1, expected a finite number >= 0");
-  CHECK(refused_batch(prefopt::bradley_terry{.temperature = 0}, two, labels(2)) ==
+  CHECK(refused_batch(prefopt::bradley_terry{.temperature = 0}, two, label_list(2)) ==
         "prefopt::bradley_terry: temperature is 0, expected a finite number > 0");
   two.expansion = 2;
-  CHECK(refused_batch(loss, two, labels(2)) ==
+  CHECK(refused_batch(loss, two, label_list(2)) ==
         "prefopt::dlib_pair_loss: the network makes 2 outputs of 2 inputs, expected one of each");
 }
 
@@ -205,12 +205,12 @@ TEST_CASE("of an error the other ranks are told, once") {
   auto const other_ranks = [&](std::span<double> values) { told.push_back(values[0]); };
   prefopt::dlib_pair_loss<prefopt::bradley_terry> const layer{{}, {.all_reduce = other_ranks}};
   outputs_only odd{{1, 2, 3}}, wide{{1, 2}, 1, 2, 3}, four{{1, 2, 3, 4}};
-  layer.compute_loss_value_and_gradient(four.input, labels(4).begin(), four);
+  layer.compute_loss_value_and_gradient(four.input, label_list(4).begin(), four);
   CHECK(told == std::vector<double>{0});
   told.clear();
-  CHECK_THROWS(layer.compute_loss_value_and_gradient(odd.input, labels(3).begin(), odd));
-  CHECK_THROWS(layer.compute_loss_value_and_gradient(wide.input, labels(2).begin(), wide));
-  labels const mixed{{.margin = 1.0F}, {}, {}, {}}, negative{{.weight = -1.0F}, {}, {.weight = 1.0F}, {}};
+  CHECK_THROWS(layer.compute_loss_value_and_gradient(odd.input, label_list(3).begin(), odd));
+  CHECK_THROWS(layer.compute_loss_value_and_gradient(wide.input, label_list(2).begin(), wide));
+  label_list const mixed{{.margin = 1.0F}, {}, {}, {}}, negative{{.weight = -1.0F}, {}, {.weight = 1.0F}, {}};
   CHECK_THROWS(layer.compute_loss_value_and_gradient(four.input, mixed.begin(), four));
   CHECK_THROWS(layer.compute_loss_value_and_gradient(four.input, negative.begin(), four));
   CHECK(told == std::vector<double>(4, 1.0));

@@ -13,20 +13,20 @@ using prefopt::torch_groups;
 
 namespace {
 
-std::vector<prefopt::any_list_loss> every_loss() {
+std::vector<prefopt::any_list_loss> every_list_loss() {
   std::vector<prefopt::any_list_loss> all;
   prefopt::list_losses::for_each([&]<class L> { all.push_back(L{}); });
   return all;
 }
 
-at::Tensor log_probs(std::int64_t n) { return -6 + 2 * torch::randn({n}, at::kDouble); }
+at::Tensor log_probs_of_candidates(std::int64_t n) { return -6 + 2 * torch::randn({n}, at::kDouble); }
 
 /// Groups of these sizes with a weight each and what the loss reads, in double; rewards all differ.
 torch_groups groups_for(prefopt::any_list_loss const& loss, std::vector<std::int64_t> const& sizes) {
   at::Tensor const ends = integers(sizes).cumsum(0);
   auto const n = ends[-1].item<std::int64_t>();
-  torch_groups groups{.logp = log_probs(n), .offsets = torch::cat({torch::zeros({1}, at::kLong), ends})};
-  if (loss.reads(prefopt::columns::reference)) groups.ref_logp = log_probs(n);
+  torch_groups groups{.logp = log_probs_of_candidates(n), .offsets = torch::cat({torch::zeros({1}, at::kLong), ends})};
+  if (loss.reads(prefopt::columns::reference)) groups.ref_logp = log_probs_of_candidates(n);
   if (loss.needs(prefopt::columns::length)) groups.length = torch::randint(3, 9, {n}, at::kDouble);
   if (loss.reads(prefopt::columns::reward)) {
     groups.reward = torch::randperm(n).to(at::kDouble) * (2.0 / static_cast<double>(n)) - 2;
@@ -56,7 +56,7 @@ TEST_CASE("torch: the gradient of every list loss is the difference of the loss"
   torch::manual_seed(1);
   constexpr double step = 1e-5;
   double worst = 0, worst_in_float = 0;
-  for (auto const& loss : every_loss()) {
+  for (auto const& loss : every_list_loss()) {
     INFO(loss.name());
     auto const groups = trained(groups_for(loss, sizes));
     auto const seen = torch_evaluate(loss, groups);

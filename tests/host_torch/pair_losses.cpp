@@ -17,7 +17,7 @@ using prefopt::torch_pairs;
 namespace {
 
 /// Every loss of the list, and every modifier over dpo.
-std::vector<prefopt::any_pair_loss> every_loss() {
+std::vector<prefopt::any_pair_loss> every_pair_loss() {
   std::vector<prefopt::any_pair_loss> all;
   prefopt::pair_losses::for_each([&]<class L> { all.push_back(L{}); });
   prefopt::modifiers_of<prefopt::dpo>::type::for_each([&]<class M> { all.push_back(M{}); });
@@ -71,7 +71,7 @@ TEST_CASE("torch: the gradient of every pair loss is the difference of the loss"
   torch::manual_seed(1);
   constexpr double step = 1e-5;
   double worst = 0, worst_in_float = 0;
-  for (auto const& loss : every_loss()) {
+  for (auto const& loss : every_pair_loss()) {
     INFO(loss.name());
     // Of an expectation whose posterior is held constant the gradient is not the difference: see below.
     if (loss.has_posterior()) continue;

@@ -5,18 +5,18 @@ using namespace prefopt;
 
 namespace {
 
-using batch_type = list_batch<double>;
+using groups_in_double = list_batch<double>;
 
 /// Three groups of 2, 1 and 5 candidates, whose members can be changed.
 struct eight {
   std::vector<double> logp{-1, -2, -3, -4, -5, -6, -7, -8}, values{1, 2, 3, 4, 5, 6, 7, 8};
   std::vector<int> offsets{0, 2, 3, 8};
-  [[nodiscard]] batch_type batch() const { return {.logp = logp, .offsets = offsets}; }
+  [[nodiscard]] groups_in_double batch() const { return {.logp = logp, .offsets = offsets}; }
 };
 
 std::string refused_offsets(std::vector<int> const& offsets) {
   std::vector<double> const logp(8, -1.0);
-  return refusal_of(made("info_nce"), batch_type{.logp = logp, .offsets = offsets});
+  return refusal_of(made("info_nce"), groups_in_double{.logp = logp, .offsets = offsets});
 }
 
 }  // namespace
@@ -24,7 +24,7 @@ std::string refused_offsets(std::vector<int> const& offsets) {
 TEST_CASE("offsets that do not span the candidates in groups are refused") {
   CHECK(refused_offsets({0, 2, 3, 8}) == "outputs were written before the error: no error");
   CHECK(refused_offsets({}) == "prefopt::evaluate: offsets is empty, expected the number of groups + 1 entries");
-  CHECK(refusal_of(made("info_nce"), batch_type{}) ==
+  CHECK(refusal_of(made("info_nce"), groups_in_double{}) ==
         "prefopt::evaluate: offsets is empty, expected the number of groups + 1 entries");
   CHECK(refused_offsets({1, 2, 8}) == "prefopt::evaluate: offsets[0] is 1, expected 0");
   CHECK(refused_offsets({-1, 2, 8}) == "prefopt::evaluate: offsets[0] is -1, expected 0");
@@ -36,11 +36,11 @@ TEST_CASE("offsets that do not span the candidates in groups are refused") {
   CHECK(refused_offsets({0, 4, 7}) == "prefopt::evaluate: offsets end at 7, logp has 8 elements");
   CHECK(refused_offsets({0}) == "prefopt::evaluate: offsets end at 0, logp has 8 elements");
   std::vector<int> const two{0, 2};
-  CHECK(refusal_of(made("info_nce"), batch_type{.offsets = two}) ==
+  CHECK(refusal_of(made("info_nce"), groups_in_double{.offsets = two}) ==
         "prefopt::evaluate: offsets[1] is 2, expected a number from 0 to 0");
   std::vector<std::uint64_t> const wraps{0, ~std::uint64_t{0}, 2};
   std::vector<double> const logp{-1, -2};
-  CHECK(refusal_of(made("info_nce"), batch_type{.logp = logp, .offsets = wraps}) ==
+  CHECK(refusal_of(made("info_nce"), groups_in_double{.logp = logp, .offsets = wraps}) ==
         "prefopt::evaluate: offsets[1] is -1, expected a number from 0 to 2");
   // Far into a large batch, where they are looked at in pieces.
   for (std::size_t const at : {std::size_t{255}, std::size_t{256}, std::size_t{257}, std::size_t{1999}}) {
@@ -48,11 +48,11 @@ TEST_CASE("offsets that do not span the candidates in groups are refused") {
     std::iota(offsets.begin(), offsets.end(), 0);
     std::vector<double> const many(2000, -1.0);
     offsets[at] = static_cast<int>(at) - 2;
-    CHECK(refusal_of(made("info_nce"), batch_type{.logp = many, .offsets = offsets}) ==
+    CHECK(refusal_of(made("info_nce"), groups_in_double{.logp = many, .offsets = offsets}) ==
           "prefopt::evaluate: offsets[" + std::to_string(at) + "] is " + std::to_string(at - 2) +
               ", expected a number from " + std::to_string(at - 1) + " to 2000");
     offsets[at] = 2001;
-    CHECK(refusal_of(made("info_nce"), batch_type{.logp = many, .offsets = offsets}) ==
+    CHECK(refusal_of(made("info_nce"), groups_in_double{.logp = many, .offsets = offsets}) ==
           "prefopt::evaluate: offsets[" + std::to_string(at) + "] is 2001, expected a number from " +
               std::to_string(at - 1) + " to 2000");
   }
@@ -61,7 +61,7 @@ TEST_CASE("offsets that do not span the candidates in groups are refused") {
 TEST_CASE("sizes that differ are refused, naming the column and both sizes") {
   eight const data;
   std::vector<double> const seven(7, 1.0), one(1, 1.0), nine(9, 1.0), two(2, 1.0);
-  auto const refused = [&](any_list_loss const& loss, column<double> batch_type::*member,
+  auto const refused = [&](any_list_loss const& loss, column<double> groups_in_double::*member,
                            column<double> const& values) {
     auto batch = data.batch();
     if (loss.needs(columns::length)) batch.length = data.values;
@@ -69,24 +69,26 @@ TEST_CASE("sizes that differ are refused, naming the column and both sizes") {
     batch.*member = values;
     return refusal_of(loss, batch);
   };
-  CHECK(refused(made("info_nce"), &batch_type::ref_logp, seven) ==
+  CHECK(refused(made("info_nce"), &groups_in_double::ref_logp, seven) ==
         "prefopt::evaluate: ref_logp has 7 elements, logp has 8");
-  CHECK(refused(made("info_nce"), &batch_type::ref_logp, one) ==
+  CHECK(refused(made("info_nce"), &groups_in_double::ref_logp, one) ==
         "prefopt::evaluate: ref_logp has 1 element, logp has 8");
-  CHECK(refused(made("pro"), &batch_type::length, nine) == "prefopt::evaluate: length has 9 elements, logp has 8");
-  CHECK(refused(made("plackett_luce"), &batch_type::reward, seven) ==
+  CHECK(refused(made("pro"), &groups_in_double::length, nine) ==
+        "prefopt::evaluate: length has 9 elements, logp has 8");
+  CHECK(refused(made("plackett_luce"), &groups_in_double::reward, seven) ==
         "prefopt::evaluate: reward has 7 elements, logp has 8");
-  CHECK(refused(made("adpo"), &batch_type::target, two) == "prefopt::evaluate: target has 2 elements, logp has 8");
+  CHECK(refused(made("adpo"), &groups_in_double::target, two) ==
+        "prefopt::evaluate: target has 2 elements, logp has 8");
   // Weights: one a group (3), or one a candidate (8).
-  CHECK(refused(made("info_nce"), &batch_type::weight, seven) ==
+  CHECK(refused(made("info_nce"), &groups_in_double::weight, seven) ==
         "prefopt::evaluate: weight has 7 elements, expected 3, one a group, or 8, one a candidate");
-  CHECK(refused(made("info_nce"), &batch_type::weight, two) ==
+  CHECK(refused(made("info_nce"), &groups_in_double::weight, two) ==
         "prefopt::evaluate: weight has 2 elements, expected 3, one a group, or 8, one a candidate");
-  CHECK(refused(made("info_nce"), &batch_type::weight, one) ==
+  CHECK(refused(made("info_nce"), &groups_in_double::weight, one) ==
         "prefopt::evaluate: weight has 1 element, expected 3, one a group, or 8, one a candidate");
   // Columns without candidates.
   std::vector<int> const no_group{0};
-  CHECK(refusal_of(made("plackett_luce"), batch_type{.reward = two, .offsets = no_group}) ==
+  CHECK(refusal_of(made("plackett_luce"), groups_in_double{.reward = two, .offsets = no_group}) ==
         "prefopt::evaluate: reward has 2 elements, logp has 0");
 }
 
@@ -117,13 +119,13 @@ TEST_CASE("a matrix loss takes groups of square sizes") {
        std::vector<std::size_t>{2, 3, 5, 8, 10, 15, 24, 63, 65, 80, 99, 101, 1023, 1025, 999999}) {
     std::vector<double> const logp(4 + size, -1.0);
     std::vector<std::size_t> const offsets{0, 4, 4 + size};
-    CHECK(refusal_of(sami, batch_type{.logp = logp, .offsets = offsets}) ==
+    CHECK(refusal_of(sami, groups_in_double{.logp = logp, .offsets = offsets}) ==
           "prefopt::evaluate: group 1 has " + std::to_string(size) + " candidates, sami expects a square number");
   }
   for (std::size_t const size : std::vector<std::size_t>{1, 4, 9, 16, 49, 64, 81, 100, 1024}) {
     std::vector<double> const logp(size, -1.0);
     std::vector<std::size_t> const offsets{0, size};
-    CHECK_NOTHROW(evaluate(sami, batch_type{.logp = logp, .offsets = offsets}));
+    CHECK_NOTHROW(evaluate(sami, groups_in_double{.logp = logp, .offsets = offsets}));
   }
 }
 
@@ -150,8 +152,9 @@ TEST_CASE("values out of a column's range are refused, with the first of the fir
     return sizes;
   }()};
   std::size_t const n = data.candidates();
-  auto const check = [&](any_list_loss const& loss, column<double> batch_type::*member, std::vector<double> const& good,
-                         std::string const& name, std::vector<double> const& bad_values, std::string const& expected) {
+  auto const check = [&](any_list_loss const& loss, column<double> groups_in_double::*member,
+                         std::vector<double> const& good, std::string const& name,
+                         std::vector<double> const& bad_values, std::string const& expected) {
     for (double const bad : bad_values) {
       for (std::size_t const at : {std::size_t{0}, std::size_t{13}, std::size_t{14}, std::size_t{80}, std::size_t{4000},
                                    data.begin(2500) + 99, n - 1}) {
@@ -167,10 +170,11 @@ TEST_CASE("values out of a column's range are refused, with the first of the fir
     }
   };
   double const below = -std::numeric_limits<double>::denorm_min();
-  check(made("pro"), &batch_type::length, data.length, "length", {-1, below, -infinity<double>}, "a number >= 0");
-  check(made("info_nce"), &batch_type::length, data.length, "length", {-0.5}, "a number >= 0");
-  check(made("adpo"), &batch_type::target, data.target, "target", {-1, below, -infinity<double>}, "a number >= 0");
-  check(made("rank_dpo"), &batch_type::reward, data.reward, "reward",
+  check(made("pro"), &groups_in_double::length, data.length, "length", {-1, below, -infinity<double>}, "a number >= 0");
+  check(made("info_nce"), &groups_in_double::length, data.length, "length", {-0.5}, "a number >= 0");
+  check(made("adpo"), &groups_in_double::target, data.target, "target", {-1, below, -infinity<double>},
+        "a number >= 0");
+  check(made("rank_dpo"), &groups_in_double::reward, data.reward, "reward",
         {101, std::nextafter(100.0, 200.0), infinity<double>}, "at most 100 with rank_dpo");
   // Weights one a group.
   for (double const bad : {-1.0, below, -infinity<double>, infinity<double>, not_a_number<double>}) {
@@ -191,11 +195,11 @@ TEST_CASE("values out of a column's range are refused, with the first of the fir
   // The bounds themselves, and a negative zero, are in.
   std::vector<double> const logp{-1, -2, -3}, edge{0.0, -0.0, 100.0};
   std::vector<int> const offsets{0, 3}, lengths{3, -2, 4};
-  CHECK_NOTHROW(evaluate(made("rank_dpo"), batch_type{.logp = logp, .reward = edge, .offsets = offsets}));
-  CHECK_NOTHROW(evaluate(made("adpo"), batch_type{.logp = logp, .target = edge, .offsets = offsets}));
-  CHECK_NOTHROW(evaluate(made("rrhf"), batch_type{.logp = logp, .length = edge, .offsets = offsets}, {},
+  CHECK_NOTHROW(evaluate(made("rank_dpo"), groups_in_double{.logp = logp, .reward = edge, .offsets = offsets}));
+  CHECK_NOTHROW(evaluate(made("adpo"), groups_in_double{.logp = logp, .target = edge, .offsets = offsets}));
+  CHECK_NOTHROW(evaluate(made("rrhf"), groups_in_double{.logp = logp, .length = edge, .offsets = offsets}, {},
                          {.empty = on_invalid::propagate}));
-  CHECK(refusal_of(made("rrhf"), batch_type{.logp = logp, .length = lengths, .offsets = offsets}) ==
+  CHECK(refusal_of(made("rrhf"), groups_in_double{.logp = logp, .length = lengths, .offsets = offsets}) ==
         "prefopt::evaluate: length[1] is -2, expected a number >= 0");
   std::vector<float> const in_float{-1, -2, -3}, too_high{1, 100.5F, 3};
   CHECK(refusal_of(made("rank_dpo"), list_batch<float>{.logp = in_float, .reward = too_high, .offsets = offsets}) ==

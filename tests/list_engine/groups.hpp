@@ -7,9 +7,10 @@
 #include <cstdint>
 #include <limits>
 #include <numeric>
-#include <oracle/bits.hpp>
+#include <oracle/same_reports.hpp>
 #include <prefopt/prefopt.hpp>
 #include <refusal.hpp>
+#include <special_numbers.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,11 +20,6 @@
 /// that takes a while to compile: one file only instantiates them.
 std::vector<prefopt::any_list_loss> const& every_list_loss();
 prefopt::any_list_loss made(std::string_view name, prefopt::parameter_values const& values = {});
-
-template <class T>
-constexpr T not_a_number = std::numeric_limits<T>::quiet_NaN();
-template <class T>
-constexpr T infinity = std::numeric_limits<T>::infinity();
 
 /// Which of the columns that a loss may do without it is given.
 struct given {
@@ -151,13 +147,7 @@ template <class T>
 bool same_bits(list_results<T> const& a, list_results<T> const& b) {
   return same_bits(a.loss, b.loss) && same_bits(a.d_logp, b.d_logp);
 }
-inline bool same_bits(prefopt::report const& a, prefopt::report const& b) {
-  using oracle::same_bits;
-  return same_bits(a.loss, b.loss) && same_bits(a.accuracy, b.accuracy) && same_bits(a.margin, b.margin) &&
-         same_bits(a.chosen_reward, b.chosen_reward) && same_bits(a.rejected_reward, b.rejected_reward) &&
-         same_bits(a.best_probability, b.best_probability) && same_bits(a.weight, b.weight) && a.count == b.count &&
-         a.skipped == b.skipped && a.non_finite == b.non_finite && a.empty == b.empty;
-}
+using oracle::same_bits;
 
 /// The text with which evaluate refuses, having written nothing.
 template <class L, class T>

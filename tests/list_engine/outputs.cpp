@@ -15,7 +15,7 @@ template <class T>
 constexpr double tolerance_of = sizeof(T) == 4 ? 1e-6 : 1e-14;
 
 template <class T>
-groups<T> ragged(any_list_loss const& loss) {
+groups<T> ragged_groups(any_list_loss const& loss) {
   return groups<T>{fitting(loss, {5, 1, 64, 65, 8, 100, 2, 2, 9, 300, 4, 4, 4, 4})};
 }
 
@@ -25,7 +25,7 @@ TEMPLATE_TEST_CASE("an output that is not given is not computed, and the other d
   using T = TestType;
   for (auto const& loss : every_list_loss()) {
     CAPTURE(loss.name());
-    auto const data = ragged<T>(loss);
+    auto const data = ragged_groups<T>(loss);
     auto const batch = data.weighted(loss);
     list_results<T> both{data}, only_loss{data}, only_gradient{data};
     auto const seen = evaluate(loss, batch, both.outputs());
@@ -45,7 +45,7 @@ TEMPLATE_TEST_CASE("outputs may lie where the inputs lie", "", float, double) {
     for (auto const how : {gradient_write::assign, gradient_write::accumulate}) {
       for (bool const by_target : {false, true}) {
         CAPTURE(loss.name(), by_target);
-        auto const data = ragged<T>(loss);
+        auto const data = ragged_groups<T>(loss);
         given const which{.target = by_target};
         options const chosen{.gradient = how, .non_finite = on_invalid::skip};
         // Every column in turn holds what the gradients are written over or added to.
@@ -78,7 +78,7 @@ TEMPLATE_TEST_CASE("strided and reversed outputs; what lies between is not touch
   using T = TestType;
   for (auto const& loss : every_list_loss()) {
     CAPTURE(loss.name());
-    auto const data = ragged<T>(loss);
+    auto const data = ragged_groups<T>(loss);
     std::size_t const n = data.candidates(), count = data.count();
     auto const batch = data.weighted(loss);
     list_results<T> expected{data}, added{data};
@@ -120,7 +120,7 @@ TEMPLATE_TEST_CASE("accumulate adds the gradients and nothing else to what is th
   using T = TestType;
   for (auto const& loss : every_list_loss()) {
     CAPTURE(loss.name());
-    auto const data = ragged<T>(loss);
+    auto const data = ragged_groups<T>(loss);
     list_results<T> assigned{data}, added{data};
     for (std::size_t i = 0; i < added.d_logp.size(); ++i) added.d_logp[i] = static_cast<T>(i % 100) / 16 - 3;
     auto const before = added.d_logp;
@@ -140,7 +140,7 @@ TEMPLATE_TEST_CASE("a weight multiplies the group's loss and gradient and nothin
   using T = TestType;
   for (auto const& loss : every_list_loss()) {
     CAPTURE(loss.name());
-    auto data = ragged<T>(loss);
+    auto data = ragged_groups<T>(loss);
     // Exact in a product.
     T const weights[] = {T(0), T(1), T(0.25), T(4)};
     for (std::size_t group = 0; group < data.count(); ++group) data.weight[group] = weights[group % 4];
@@ -207,7 +207,7 @@ TEMPLATE_TEST_CASE("the reduced loss is what the groups' losses add up to, and t
   double const tolerance = tolerance_of<T>;
   for (auto const& loss : every_list_loss()) {
     CAPTURE(loss.name());
-    auto const data = ragged<T>(loss);
+    auto const data = ragged_groups<T>(loss);
     for (bool const weighted : {false, true}) {
       auto const batch = weighted ? data.weighted(loss) : data.batch(loss);
       list_results<T> own{data}, sum{data}, mean{data}, divided{data};
@@ -253,7 +253,7 @@ TEMPLATE_TEST_CASE("the reduced loss is what the groups' losses add up to, and t
 TEST_CASE("gradient accumulation over micro-batches of unequal size is the whole batch") {
   for (auto const& loss : every_list_loss()) {
     CAPTURE(loss.name());
-    auto const data = ragged<double>(loss);
+    auto const data = ragged_groups<double>(loss);
     list_results<double> whole{data}, parts{data};
     auto const all = evaluate(loss, data.weighted(loss), whole.outputs());
     std::fill(parts.d_logp.begin(), parts.d_logp.end(), 0.0);
@@ -279,7 +279,7 @@ TEMPLATE_TEST_CASE("where every weight is 0 every loss and gradient is 0, not 0/
   using T = TestType;
   for (auto const& loss : every_list_loss()) {
     CAPTURE(loss.name());
-    auto data = ragged<T>(loss);
+    auto data = ragged_groups<T>(loss);
     std::fill(data.weight.begin(), data.weight.end(), T(0));
     for (auto const how : {reduction::mean, reduction::sum, reduction::none}) {
       list_results<T> got{data};
@@ -306,8 +306,8 @@ TEST_CASE("sums over a batch in float do not lose with its length") {
   auto const seen =
       evaluate(loss, list_batch<float>{.logp = logp, .offsets = offsets}, {}, {.reduction = reduction::sum});
   auto const one = evaluate(loss, list_batch<float>{.logp = two, .offsets = {offsets.data(), 2}});
-  // The groups of a window are summed in float, in lanes, and then the lanes: so many additions, each of which rounds by
-  // 2^-24 of a sum of numbers of one sign. Windows are added in double. The margin is a difference of two such sums.
+  // The groups of a window are summed in float, in lanes, and then the lanes: so many additions, each of which rounds
+  // by 2^-24 of a sum of numbers of one sign. Windows are added in double. The margin is a difference of two such sums.
   constexpr std::size_t lanes = xsimd::batch<float>::size;
   constexpr double bound = static_cast<double>(detail::window_groups / lanes + lanes) * 0x1p-24;
   CHECK(std::fabs(seen.loss / static_cast<double>(count) - one.loss) < bound * one.loss);

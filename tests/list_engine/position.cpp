@@ -179,14 +179,14 @@ TEMPLATE_TEST_CASE("any executor gives the bits of the serial one, report and ou
     CAPTURE(loss.name());
     auto const pool = pool_for<T>(loss);
     oracle::random_numbers random{17};
-    auto const batch = pool.picked(by_chance(20000, pool.count(), random));
+    auto const batch = pool.picked(by_chance(8000, pool.count(), random));
     for (bool const weighted : {false, true}) {
       for (auto const how : {on_invalid::propagate, on_invalid::skip}) {
         list_results<T> serial{batch};
         auto columns = batch.batch(loss);
         if (weighted) columns.weight = batch.weight;
         auto const expected = evaluate(loss, columns, serial.outputs(), {.non_finite = how});
-        CHECK(expected.count == 20000);
+        CHECK(expected.count == 8000);
         for (std::size_t const threads : std::vector<std::size_t>{1, 2, 3, 7}) {
           thread_pool const run{threads};
           list_results<T> got{batch};

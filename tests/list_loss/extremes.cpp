@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstddef>
 #include <limits>
+#include <special_numbers.hpp>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -18,10 +19,9 @@ namespace {
 using oracle::candidate_list;
 using oracle::list_candidate;
 using oracle::list_given;
+using namespace oracle::ways;
 using oracle::list_results_of;
 using oracle::same_bits;
-
-double const inf = std::numeric_limits<double>::infinity(), not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 /// Candidates with these log-probs, one token each, as reference 0; rewards fall from the first.
 candidate_list with_logp(std::vector<double> const& logp) {
@@ -51,9 +51,6 @@ candidate_list with_targets(candidate_list group, std::vector<double> const& tar
   for (std::size_t i = 0; i < group.size(); ++i) group[i].target = targets[i];
   return group;
 }
-
-list_given const as_logp{}, per_token{.length = true}, by_reward{.reward = true}, to_target{.target = true},
-    per_token_by_reward{.length = true, .reward = true};
 
 /// The losses whose standard parameters read every column that they take.
 template <class L>
@@ -284,7 +281,7 @@ TEMPLATE_TEST_CASE("rewards +-1e4", "", float, double) {
   check_exact<T>(rank_dpo{}, by_reward, with_rewards(group, {-1e4, -2e4, -3e4}), 0, {0, 0, 0});
 }
 
-TEMPLATE_TEST_CASE("a log-prob of -inf is the limit of ever lower ones", "", float, double) {
+TEMPLATE_TEST_CASE("a log-prob of -infinity is the limit of ever lower ones", "", float, double) {
   using T = TestType;
   prefopt::list_losses::for_each([&]<class L> {
     auto const groups = sound_groups(std::same_as<L, prefopt::sami>);
@@ -295,7 +292,7 @@ TEMPLATE_TEST_CASE("a log-prob of -inf is the limit of ever lower ones", "", flo
           std::size_t const size = groups[g].size();
           for (std::size_t const at : {std::size_t{0}, size / 2, size - 1}) {
             auto infinite = groups, low = groups;
-            infinite[g][at].logp = -inf;
+            infinite[g][at].logp = -infinity<double>;
             // Far beyond what rounding leaves of the others, and no product of it overflows.
             low[g][at].logp = -1e30;
             auto const r = list_results_of<T>(loss, infinite, given), limit = list_results_of<T>(loss, low, given);
@@ -318,49 +315,55 @@ TEMPLATE_TEST_CASE("a log-prob of -inf is the limit of ever lower ones", "", flo
   });
 }
 
-TEMPLATE_TEST_CASE("a log-prob of -inf costs nothing at the last place, and +inf at another", "", float, double) {
+TEMPLATE_TEST_CASE("a log-prob of -infinity costs nothing at the last place, and +infinity at another", "", float,
+                   double) {
   using T = TestType;
   using namespace prefopt;
-  check_exact<T>(plackett_luce{}, as_logp, with_logp({0, -inf}), 0, {0, 0});
-  check_exact<T>(plackett_luce{.beta = 2}, as_logp, with_logp({-inf, 0}), inf, {-2, 2});
-  check_exact<T>(plackett_luce{}, by_reward, with_logp({-inf, 1e4, 0}), inf, {-1, 1, 0});
-  check_exact<T>(plackett_luce{}, as_logp, with_logp({1e4, -inf, 0}), inf, {0, -1, 1});
-  check_exact<T>(plackett_luce{}, as_logp, with_logp({1e4, 0, -inf}), 0, {0, 0, 0});
-  check_exact<T>(plackett_luce{.top_k = 1}, as_logp, with_logp({1e4, -inf, 0}), 0, {0, 0, 0});
+  check_exact<T>(plackett_luce{}, as_logp, with_logp({0, -infinity<double>}), 0, {0, 0});
+  check_exact<T>(plackett_luce{.beta = 2}, as_logp, with_logp({-infinity<double>, 0}), infinity<double>, {-2, 2});
+  check_exact<T>(plackett_luce{}, by_reward, with_logp({-infinity<double>, 1e4, 0}), infinity<double>, {-1, 1, 0});
+  check_exact<T>(plackett_luce{}, as_logp, with_logp({1e4, -infinity<double>, 0}), infinity<double>, {0, -1, 1});
+  check_exact<T>(plackett_luce{}, as_logp, with_logp({1e4, 0, -infinity<double>}), 0, {0, 0, 0});
+  check_exact<T>(plackett_luce{.top_k = 1}, as_logp, with_logp({1e4, -infinity<double>, 0}), 0, {0, 0, 0});
   // Those that are not chosen at any stage may all be impossible; a stage needs one that is not.
-  check_exact<T>(plackett_luce{.top_k = 1}, as_logp, with_logp({1e4, -inf, -inf, -inf}), 0, {0, 0, 0, 0});
-  check_exact<T>(info_nce{}, by_reward, with_logp({-1e4, 0, -inf, -inf}), 1e4, {-1, 1, 0, 0});
-  CHECK(std::isnan(list_results_of<T>(plackett_luce{}, {with_logp({0, -inf, -inf})}, as_logp).loss[0]));
-  check_exact<T>(info_nce{}, as_logp, with_logp({-inf, 0}), inf, {-1, 1});
-  check_exact<T>(pro{.sft = 0}, per_token_by_reward, with_logp({-inf, 1e4, 0}), inf, {-2, 1, 0});
-  check_exact<T>(pro{.sft = 0}, per_token_by_reward, with_logp({1e4, 0, -inf}), 0, {0, 0, 0});
-  check_exact<T>(adpo{.tau = 0.5}, to_target, with_targets(with_logp({1e4, 0, -inf}), {1, 0, 0}), 0, {0, 0, 0});
-  check_exact<T>(adpo{.tau = 0.5}, to_target, with_targets(with_logp({1e4, 0, -inf}), {0.75, 0, 0.25}), inf,
-                 {0.5, 0, -0.5});
-  check_exact<T>(rank_dpo{}, by_reward, with_logp({1e6, 0, -inf}), 0, {0, 0, 0});
-  check_exact<T>(best_versus_worst{}, as_logp, with_logp({-inf, 0}), inf, {-1, 1});
-  check_exact<T>(best_versus_worst{}, as_logp, with_logp({1e4, -inf, 0}), 0, {0, 0, 0});
-  check_exact<T>(rrhf{}, per_token, with_logp({-2, -4, -inf}), 2, {-1, 0, 0});
-  check_exact<T>(rrhf{.sft = 0}, per_token, with_logp({-inf, -4, -2}), inf, {-2, 0, 2});
+  check_exact<T>(plackett_luce{.top_k = 1}, as_logp,
+                 with_logp({1e4, -infinity<double>, -infinity<double>, -infinity<double>}), 0, {0, 0, 0, 0});
+  check_exact<T>(info_nce{}, by_reward, with_logp({-1e4, 0, -infinity<double>, -infinity<double>}), 1e4, {-1, 1, 0, 0});
+  CHECK(std::isnan(
+      list_results_of<T>(plackett_luce{}, {with_logp({0, -infinity<double>, -infinity<double>})}, as_logp).loss[0]));
+  check_exact<T>(info_nce{}, as_logp, with_logp({-infinity<double>, 0}), infinity<double>, {-1, 1});
+  check_exact<T>(pro{.sft = 0}, per_token_by_reward, with_logp({-infinity<double>, 1e4, 0}), infinity<double>,
+                 {-2, 1, 0});
+  check_exact<T>(pro{.sft = 0}, per_token_by_reward, with_logp({1e4, 0, -infinity<double>}), 0, {0, 0, 0});
+  check_exact<T>(adpo{.tau = 0.5}, to_target, with_targets(with_logp({1e4, 0, -infinity<double>}), {1, 0, 0}), 0,
+                 {0, 0, 0});
+  check_exact<T>(adpo{.tau = 0.5}, to_target, with_targets(with_logp({1e4, 0, -infinity<double>}), {0.75, 0, 0.25}),
+                 infinity<double>, {0.5, 0, -0.5});
+  check_exact<T>(rank_dpo{}, by_reward, with_logp({1e6, 0, -infinity<double>}), 0, {0, 0, 0});
+  check_exact<T>(best_versus_worst{}, as_logp, with_logp({-infinity<double>, 0}), infinity<double>, {-1, 1});
+  check_exact<T>(best_versus_worst{}, as_logp, with_logp({1e4, -infinity<double>, 0}), 0, {0, 0, 0});
+  check_exact<T>(rrhf{}, per_token, with_logp({-2, -4, -infinity<double>}), 2, {-1, 0, 0});
+  check_exact<T>(rrhf{.sft = 0}, per_token, with_logp({-infinity<double>, -4, -2}), infinity<double>, {-2, 0, 2});
   // Of equal rewards there is no pair, whatever the scores.
-  check_exact<T>(rank_dpo{}, by_reward, with_rewards(with_logp({-inf, 0}), {1, 1}), 0, {0, 0});
-  check_exact<T>(rrhf{.sft = 0}, per_token_by_reward, with_rewards(with_logp({-inf, 0}), {1, 1}), 0, {0, 0});
+  check_exact<T>(rank_dpo{}, by_reward, with_rewards(with_logp({-infinity<double>, 0}), {1, 1}), 0, {0, 0});
+  check_exact<T>(rrhf{.sft = 0}, per_token_by_reward, with_rewards(with_logp({-infinity<double>, 0}), {1, 1}), 0,
+                 {0, 0});
   auto const tied =
-      list_results_of<T>(pro{.sft = 0}, {with_rewards(with_logp({0, -inf}), {1, 1})}, per_token_by_reward);
+      list_results_of<T>(pro{.sft = 0}, {with_rewards(with_logp({0, -infinity<double>}), {1, 1})}, per_token_by_reward);
   CHECK(oracle::ulp_error(tied.loss[0], 0.693147180559945309417L) <= 2);
   CHECK(tied.d_logp[0] == std::vector<T>{0, 0});
-  check_exact<T>(sami{}, as_logp, with_logp({0, -inf, -inf, 0}), 0, {0, 0, 0, 0});
-  check_exact<T>(sami{}, as_logp, with_logp({-inf, 0, 0, 1e4}), inf, {-0.5, 0.25, 0.25, 0});
+  check_exact<T>(sami{}, as_logp, with_logp({0, -infinity<double>, -infinity<double>, 0}), 0, {0, 0, 0, 0});
+  check_exact<T>(sami{}, as_logp, with_logp({-infinity<double>, 0, 0, 1e4}), infinity<double>, {-0.5, 0.25, 0.25, 0});
 }
 
-TEMPLATE_TEST_CASE("a single candidate has loss 0 at -inf", "", float, double) {
+TEMPLATE_TEST_CASE("a single candidate has loss 0 at -infinity", "", float, double) {
   using T = TestType;
   prefopt::list_losses::for_each([&]<class L> {
     for (L loss : kinds_of<L>()) {
       // RRHF has its likelihood even of one.
       if constexpr (std::same_as<L, prefopt::rrhf>) loss.sft = 0;
       for (list_given const& given : oracle::ways_of(loss)) {
-        check_exact<T>(loss, given, {{.logp = -inf, .target = 1}}, 0, {0});
+        check_exact<T>(loss, given, {{.logp = -infinity<double>, .target = 1}}, 0, {0});
       }
     }
   });
@@ -372,7 +375,7 @@ TEMPLATE_TEST_CASE("a single candidate has loss NaN at NaN", "", float, double) 
     for (L const& loss : kinds_of<L>()) {
       for (list_given const& given : oracle::ways_of(loss)) {
         CAPTURE(oracle::describe_list(loss, given));
-        auto const r = list_results_of<T>(loss, {{{.logp = not_a_number, .target = 1}}}, given);
+        auto const r = list_results_of<T>(loss, {{{.logp = not_a_number<double>, .target = 1}}}, given);
         CHECK(std::isnan(r.loss[0]));
       }
     }
@@ -407,7 +410,7 @@ TEMPLATE_TEST_CASE("NaN in one candidate gives NaN in its own group, and leaves 
               bool const unread = std::same_as<L, prefopt::best_versus_worst> && at != 0 && at != size - 1 &&
                                   values != &list_candidate::reward;
               auto broken = groups;
-              broken[g][at].*values = not_a_number;
+              broken[g][at].*values = not_a_number<double>;
               auto const r = list_results_of<T>(loss, broken, given);
               CAPTURE(oracle::describe_list(loss, given), name, size, at);
               CHECK(others_are_same(g, r, before));

@@ -20,9 +20,7 @@ using oracle::list_given;
 using oracle::list_results;
 using oracle::list_results_of;
 using oracle::same_bits;
-
-list_given const as_logp{}, to_reference{.reference = true}, per_token{.length = true}, by_reward{.reward = true},
-    to_target{.target = true}, per_token_by_reward{.length = true, .reward = true};
+using namespace oracle::ways;
 
 template <class T>
 void check_same_bits(list_results<T> const& x, list_results<T> const& y) {

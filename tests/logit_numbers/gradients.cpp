@@ -88,7 +88,7 @@ struct one_row {
   }
 };
 
-struct errors {
+struct gradient_errors {
   double separate = 0, fused = 0;
   std::size_t wrong = 0;
 };
@@ -97,7 +97,7 @@ struct errors {
 bool saved_is_enough(softmax_of_row const& right) { return std::fabs(right.log_sum_exp) < 1e12L; }
 
 template <class U>
-void check_row(std::vector<U> const& row, std::size_t label, double factor, errors& worst) {
+void check_row(std::vector<U> const& row, std::size_t label, double factor, gradient_errors& worst) {
   using T = computed<U>;
   T const d = static_cast<T>(factor);
   double const d_exactly = static_cast<double>(d);
@@ -121,7 +121,7 @@ void check_gradients(char const* type) {
   constexpr std::size_t lanes = xsimd::batch<computed<U>>::size;
   for (spread const kind : every_spread) {
     oracle::random_numbers random{12};
-    errors worst;
+    gradient_errors worst;
     for (std::size_t const size :
          {std::size_t{2}, std::size_t{3}, lanes - 1, lanes, lanes + 1, std::size_t{511}, std::size_t{512},
           std::size_t{513}, std::size_t{1000}, std::size_t{1024}, std::size_t{32000}, std::size_t{128257}}) {
@@ -149,7 +149,7 @@ TEST_CASE("gradients are as exact as stated, the same in place: float16") { chec
 
 TEST_CASE("the longest rows whose powers the fused form keeps, and longer ones") {
   oracle::random_numbers random{13};
-  errors worst;
+  gradient_errors worst;
   for (std::size_t const size : {std::size_t{524288}, std::size_t{524289}}) {
     check_row(row_of<float>(spread::rising, size, size - 1, random), size - 1, 1.0, worst);
   }

@@ -1,11 +1,11 @@
 // -inf, +inf, NaN and the largest numbers: what the header says of them, in every type, at every place.
+#include <special_numbers.hpp>
+
 #include "logit_rows.hpp"
 
 using namespace prefopt;
 
 namespace {
-
-constexpr double infinity = std::numeric_limits<double>::infinity();
 
 template <class U>
 struct seen_of_row {
@@ -43,7 +43,7 @@ TEMPLATE_TEST_CASE("a NaN or +inf anywhere makes NaN of its row's outputs and gr
                    float16) {
   using U = TestType;
   oracle::random_numbers random{31};
-  for (double const special : {static_cast<double>(NAN), infinity}) {
+  for (double const special : {static_cast<double>(NAN), infinity<double>}) {
     for (std::size_t const size : {std::size_t{2}, std::size_t{65}, std::size_t{512}, std::size_t{1100}}) {
       for (std::size_t const label : {std::size_t{0}, size - 1}) {
         for (std::size_t const at : {std::size_t{0}, size / 2, size - 1}) {
@@ -66,9 +66,9 @@ TEMPLATE_TEST_CASE("a NaN or +inf anywhere makes NaN of its row's outputs and gr
 TEMPLATE_TEST_CASE("a row of -inf alone has no distribution", "", float, double, bfloat16, float16) {
   using U = TestType;
   for (std::size_t const size : {std::size_t{2}, std::size_t{64}, std::size_t{1025}}) {
-    seen_of_row<U> const seen{std::vector<U>(size, stored<U>(-infinity)), size / 2};
+    seen_of_row<U> const seen{std::vector<U>(size, stored<U>(-infinity<double>)), size / 2};
     CHECK(seen.all_nan());
-    CHECK(seen.log_sum_exp == -infinity);
+    CHECK(seen.log_sum_exp == -infinity<double>);
     CHECK(seen.gradients_nan());
   }
 }
@@ -78,7 +78,7 @@ TEMPLATE_TEST_CASE("a logit of -inf has probability 0, also at the label", "", f
   using T = computed<U>;
   for (std::size_t const size : {std::size_t{3}, std::size_t{64}, std::size_t{1030}}) {
     for (std::size_t const label : {std::size_t{0}, size - 1}) {
-      std::vector<U> row(size, stored<U>(-infinity));
+      std::vector<U> row(size, stored<U>(-infinity<double>));
       std::size_t const first = (label + 1) % size, second = (label + 2) % size;
       row[first] = row[second] = stored<U>(-60);
       seen_of_row<U> const seen{row, label};
@@ -106,7 +106,7 @@ TEMPLATE_TEST_CASE("the label's alone is certain: log-prob 0, nothing to learn",
   using T = computed<U>;
   for (double const logit : {0.0, -5e4, 5e4}) {
     for (std::size_t const label : {std::size_t{0}, std::size_t{700}}) {
-      std::vector<U> row(701, stored<U>(-infinity));
+      std::vector<U> row(701, stored<U>(-infinity<double>));
       row[label] = stored<U>(logit);
       seen_of_row<U> const seen{row, label};
       CHECK(oracle::same_bits(seen.log_prob, T(0)));

@@ -16,11 +16,12 @@ namespace {
 
 using matrix_of = Eigen::Array<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-constexpr Eigen::Index pairs_ = 9, width = 20;
+constexpr Eigen::Index pairs_ = 9, pair_width = 20;
 
 /// Nine pairs; masked places hold NaN.
 struct completions {
-  matrix_of chosen{pairs_, width}, rejected{pairs_, width}, chosen_mask{pairs_, width}, rejected_mask{pairs_, width};
+  matrix_of chosen{pairs_, pair_width}, rejected{pairs_, pair_width}, chosen_mask{pairs_, pair_width},
+      rejected_mask{pairs_, pair_width};
   Eigen::ArrayXd ref_chosen{pairs_}, ref_rejected{pairs_}, weight{pairs_}, reliability{pairs_};
 
   completions() {
@@ -30,8 +31,8 @@ struct completions {
       auto& mask = side == &chosen ? chosen_mask : rejected_mask;
       for (Eigen::Index i = 0; i < pairs_; ++i) {
         auto const begin = static_cast<Eigen::Index>(engine() % 5),
-                   end = width - static_cast<Eigen::Index>(engine() % 7);
-        for (Eigen::Index t = 0; t < width; ++t) {
+                   end = pair_width - static_cast<Eigen::Index>(engine() % 7);
+        for (Eigen::Index t = 0; t < pair_width; ++t) {
           mask(i, t) = t >= begin && t < end ? 1 : 0;
           (*side)(i, t) = mask(i, t) != 0 ? -3 * uniform() : std::numeric_limits<double>::quiet_NaN();
         }
@@ -69,13 +70,13 @@ TEST_CASE("token gradients are the finite differences of the loss") {
   for (auto const& loss : some_losses()) {
     if (loss.has_posterior()) continue;
     CAPTURE(loss.name());
-    matrix_of d_chosen(pairs_, width), d_rejected(pairs_, width);
+    matrix_of d_chosen(pairs_, pair_width), d_rejected(pairs_, pair_width);
     evaluate(loss, data.batch(loss), {.d_chosen = d_chosen, .d_rejected = d_rejected});
     for (auto* side : {&data.chosen, &data.rejected}) {
       auto const& mask = side == &data.chosen ? data.chosen_mask : data.rejected_mask;
       auto const& d = side == &data.chosen ? d_chosen : d_rejected;
       for (Eigen::Index i = 0; i < pairs_; ++i) {
-        for (Eigen::Index t = 0; t < width; t += 3) {
+        for (Eigen::Index t = 0; t < pair_width; t += 3) {
           if (mask(i, t) == 0) {
             REQUIRE(d(i, t) == 0);
             continue;
@@ -119,7 +120,7 @@ TEST_CASE("the token level is the sequence level between two sums") {
           loss, whole,
           {.loss = value, .d_chosen = d_a, .d_rejected = d_b, .rejected_reward = reward, .posterior = posterior},
           {.reduction = how});
-      matrix_of d_chosen(pairs_, width), d_rejected = matrix_of::Constant(pairs_, width, 4.0);
+      matrix_of d_chosen(pairs_, pair_width), d_rejected = matrix_of::Constant(pairs_, pair_width, 4.0);
       auto const seen = evaluate(
           loss, tokens,
           {.loss = other_value, .d_chosen = d_chosen, .rejected_reward = other_reward, .posterior = other_posterior},
@@ -132,14 +133,14 @@ TEST_CASE("the token level is the sequence level between two sums") {
       CHECK(reward == other_reward);
       CHECK(posterior == other_posterior);
       for (Eigen::Index i = 0; i < pairs_; ++i) {
-        for (Eigen::Index t = 0; t < width; ++t) {
+        for (Eigen::Index t = 0; t < pair_width; ++t) {
           REQUIRE(d_chosen(i, t) == (data.chosen_mask(i, t) != 0 ? d_a[static_cast<std::size_t>(i)] : 0));
         }
       }
       // Only the other side, added to what is there.
       evaluate(loss, tokens, {.d_rejected = d_rejected}, {.reduction = how, .gradient = gradient_write::accumulate});
       for (Eigen::Index i = 0; i < pairs_; ++i) {
-        for (Eigen::Index t = 0; t < width; ++t) {
+        for (Eigen::Index t = 0; t < pair_width; ++t) {
           REQUIRE(d_rejected(i, t) == 4 + (data.rejected_mask(i, t) != 0 ? d_b[static_cast<std::size_t>(i)] : 0));
         }
       }
@@ -155,7 +156,7 @@ TEST_CASE("packed tokens give what dense ones give") {
     auto const& rows = side == 0 ? data.chosen : data.rejected;
     auto const& mask = side == 0 ? data.chosen_mask : data.rejected_mask;
     for (Eigen::Index i = 0; i < pairs_; ++i) {
-      for (Eigen::Index t = 0; t < width; ++t) {
+      for (Eigen::Index t = 0; t < pair_width; ++t) {
         if (mask(i, t) != 0) flat[side].push_back(rows(i, t));
       }
       offsets[side].push_back(static_cast<int>(flat[side].size()));
@@ -170,14 +171,14 @@ TEST_CASE("packed tokens give what dense ones give") {
                                                          .ref_rejected = dense.ref_rejected,
                                                          .weight = dense.weight,
                                                          .reliability = dense.reliability};
-    matrix_of d_dense(pairs_, width);
+    matrix_of d_dense(pairs_, pair_width);
     std::vector<double> d_packed(flat[0].size());
     auto const one = evaluate(loss, dense, {.d_chosen = d_dense}),
                other = evaluate(loss, packed, {.d_chosen = d_packed});
     CHECK(one.loss == other.loss);
     std::size_t at = 0;
     for (Eigen::Index i = 0; i < pairs_; ++i) {
-      for (Eigen::Index t = 0; t < width; ++t) {
+      for (Eigen::Index t = 0; t < pair_width; ++t) {
         if (data.chosen_mask(i, t) != 0) REQUIRE(d_dense(i, t) == d_packed[at++]);
       }
     }
@@ -191,7 +192,7 @@ TEST_CASE("an empty completion follows the option for losses of sums and of mean
     data.rejected.row(4).setConstant(std::numeric_limits<double>::quiet_NaN());
     data.ref_rejected(4) = 0;
     CAPTURE(loss.name());
-    matrix_of d_chosen = matrix_of::Constant(pairs_, width, 5.0), d_rejected = d_chosen;
+    matrix_of d_chosen = matrix_of::Constant(pairs_, pair_width, 5.0), d_rejected = d_chosen;
     std::vector<double> value(static_cast<std::size_t>(pairs_), 5.0);
     auto const run = [&](options const& chosen_options) {
       return evaluate(loss, data.batch(loss), {.loss = value, .d_chosen = d_chosen, .d_rejected = d_rejected},
@@ -222,7 +223,7 @@ TEST_CASE("an empty completion follows the option for losses of sums and of mean
 
 TEST_CASE("a NaN in a token that counts stays in its pair") {
   completions data;
-  matrix_of clean(pairs_, width), d(pairs_, width);
+  matrix_of clean(pairs_, pair_width), d(pairs_, pair_width);
   options const eight{.denominator = 8.0};
   evaluate(dpo{}, data.batch(dpo{}), {.d_chosen = clean}, eight);
   data.rejected(2, 10) = std::numeric_limits<double>::quiet_NaN();
@@ -238,7 +239,7 @@ TEST_CASE("a NaN in a token that counts stays in its pair") {
 
 TEST_CASE("what does not fit together is refused before anything is written") {
   completions const data;
-  matrix_of d = matrix_of::Constant(pairs_, width, 5.0), narrow = matrix_of::Constant(pairs_, 4, 5.0);
+  matrix_of d = matrix_of::Constant(pairs_, pair_width, 5.0), narrow = matrix_of::Constant(pairs_, 4, 5.0);
   std::vector<double> value(static_cast<std::size_t>(pairs_), 5.0);
   auto const refused = [&](token_pair_batch<dense_tokens<double>> const& batch) {
     return refusal([&] { evaluate(dpo{}, batch, {.loss = value, .d_chosen = d}); });
@@ -250,7 +251,7 @@ TEST_CASE("what does not fit together is refused before anything is written") {
   batch.rejected.mask = narrow;
   CHECK(refused(batch) == "prefopt::evaluate: rejected: mask is 9 x 4, log_prob is 9 x 20");
   batch = data.batch(dpo{});
-  batch.rejected = {.log_prob = {data.rejected.data(), 3, width}};
+  batch.rejected = {.log_prob = {data.rejected.data(), 3, pair_width}};
   CHECK(refused(batch) == "prefopt::evaluate: rejected has 3 sequences, chosen has 9");
   batch = data.batch(dpo{});
   batch.ref_chosen = {};
@@ -278,7 +279,7 @@ TEST_CASE("what does not fit together is refused before anything is written") {
 
 TEST_CASE("gradients may lie where the token log-probs lie") {
   completions data;
-  matrix_of apart(pairs_, width);
+  matrix_of apart(pairs_, pair_width);
   evaluate(simpo{}, data.batch(simpo{}), {.d_chosen = apart});
   evaluate(simpo{}, data.batch(simpo{}), {.d_chosen = data.chosen, .d_rejected = data.rejected});
   CHECK((apart == data.chosen).all());
@@ -289,7 +290,7 @@ TEST_CASE("float tokens and a pool") {
   Eigen::ArrayXXf const chosen = data.chosen.cast<float>(), rejected = data.rejected.cast<float>();
   Eigen::Array<bool, Eigen::Dynamic, Eigen::Dynamic> const chosen_mask = data.chosen_mask != 0,
                                                            rejected_mask = data.rejected_mask != 0;
-  Eigen::ArrayXXf d(pairs_, width), other(pairs_, width);
+  Eigen::ArrayXXf d(pairs_, pair_width), other(pairs_, pair_width);
   auto const backwards = [](std::size_t parts, executor::task const& work) {
     while (parts-- > 0) work(parts);
   };
@@ -308,12 +309,13 @@ TEST_CASE("float tokens and a pool") {
 
 TEST_CASE("token log-probs as a policy's give what separate sides give, and groups take them, too") {
   completions const data;
-  matrix_of both{2 * pairs_, width}, mask{2 * pairs_, width}, d = matrix_of::Constant(2 * pairs_, width, 7);
+  matrix_of both{2 * pairs_, pair_width}, mask{2 * pairs_, pair_width},
+      d = matrix_of::Constant(2 * pairs_, pair_width, 7);
   both << data.chosen, data.rejected;
   mask << data.chosen_mask, data.rejected_mask;
   token_policy<dense_tokens<double>> const policy{.tokens = tokens_of(both, mask), .d_tokens = d};
 
-  matrix_of d_chosen{pairs_, width}, d_rejected{pairs_, width};
+  matrix_of d_chosen{pairs_, pair_width}, d_rejected{pairs_, pair_width};
   report const apart =
       evaluate(cpo{},
                token_pair_batch<dense_tokens<double>>{.chosen = tokens_of(data.chosen, data.chosen_mask),
@@ -331,6 +333,6 @@ TEST_CASE("token log-probs as a policy's give what separate sides give, and grou
       evaluate(list_mle{}, list_batch<double>{.logp = log_prob, .offsets = groups}, {.d_logp = d_sequence});
   CHECK(ranked.loss == by_sequence.loss);
   for (Eigen::Index i = 0; i < 2 * pairs_; ++i) {
-    CHECK((d.row(i) == (mask.row(i) != 0).select(matrix_of::Constant(1, width, d_sequence(i)), 0)).all());
+    CHECK((d.row(i) == (mask.row(i) != 0).select(matrix_of::Constant(1, pair_width, d_sequence(i)), 0)).all());
   }
 }

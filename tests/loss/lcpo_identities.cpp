@@ -36,7 +36,7 @@ std::vector<pair> with_reliability(std::vector<pair> pairs, double eta) {
   return pairs;
 }
 
-void check_close(double got, double right, double tolerance = 1e-13) {
+void check_within(double got, double right, double tolerance = 1e-13) {
   CAPTURE(got, right);
   CHECK(std::fabs(got - right) <= tolerance * (1 + std::fabs(right)));
 }
@@ -55,9 +55,9 @@ TEST_CASE("lcpo with an annotator who is always right has w = 1") {
   auto const check_is_base = [&]<class L>(L const& base) {
     auto const r = results_of<double>(lcpo<L>{.base = base}, pairs), plain = results_of<double>(base, pairs);
     for (std::size_t i = 0; i < pairs.size(); ++i) {
-      check_close(r.loss[i], plain.loss[i]);
-      check_close(r.d_chosen[i], plain.d_chosen[i]);
-      check_close(r.d_rejected[i], plain.d_rejected[i]);
+      check_within(r.loss[i], plain.loss[i]);
+      check_within(r.d_chosen[i], plain.d_chosen[i]);
+      check_within(r.d_rejected[i], plain.d_rejected[i]);
     }
   };
   check_is_base(prefopt::dpo{.beta = 0.5});
@@ -79,7 +79,7 @@ TEMPLATE_TEST_CASE("lcpo with an annotator who guesses has w = sigma(G) and no g
     }
   });
   auto const r = results_of<double>(lcpo<prefopt::dpo>{.base = {.beta = 0.5}}, with_reliability({{.chosen = 3}}, 0.5));
-  check_close(r.posterior[0], sigma(1.5));
+  check_within(r.posterior[0], sigma(1.5));
 }
 
 TEST_CASE("lcpo with an annotator who is always wrong is the pair swapped under one who is always right") {
@@ -93,9 +93,9 @@ TEST_CASE("lcpo with an annotator who is always wrong is the pair swapped under 
     auto const right = results_of<double>(lcpo<L>{}, with_reliability(swapped, 1));
     for (std::size_t i = 0; i < pairs.size(); ++i) {
       CHECK(wrong.posterior[i] == 0);
-      check_close(wrong.loss[i], right.loss[i]);
-      check_close(wrong.d_chosen[i], right.d_rejected[i]);
-      check_close(wrong.d_rejected[i], right.d_chosen[i]);
+      check_within(wrong.loss[i], right.loss[i]);
+      check_within(wrong.d_chosen[i], right.d_rejected[i]);
+      check_within(wrong.d_rejected[i], right.d_chosen[i]);
     }
   });
 }
@@ -116,10 +116,10 @@ TEST_CASE("lcpo of the pair swapped is lcpo under the opposite reliability: w(-G
       auto const given = results_of<double>(lcpo<L>{.base = base}, pairs),
                  other = results_of<double>(lcpo<L>{.base = base}, swapped);
       for (std::size_t i = 0; i < pairs.size(); ++i) {
-        check_close(given.posterior[i] + other.posterior[i], 1, 1e-11);
-        check_close(given.loss[i], other.loss[i], 1e-11);
-        check_close(given.d_chosen[i], other.d_rejected[i], 1e-11);
-        check_close(given.d_rejected[i], other.d_chosen[i], 1e-11);
+        check_within(given.posterior[i] + other.posterior[i], 1, 1e-11);
+        check_within(given.loss[i], other.loss[i], 1e-11);
+        check_within(given.d_chosen[i], other.d_rejected[i], 1e-11);
+        check_within(given.d_rejected[i], other.d_chosen[i], 1e-11);
       }
     }
   });
@@ -130,10 +130,10 @@ TEST_CASE("at G = 0 lcpo's posterior is the reliability and its gradient cDPO's 
     double const beta = 0.25;
     auto const r = results_of<double>(lcpo<prefopt::dpo>{.base = {.beta = beta}}, with_reliability({{}}, eta));
     auto const smoothed = results_of<double>(prefopt::cdpo{.beta = beta, .epsilon = 1 - eta}, {{}});
-    check_close(r.posterior[0], eta, 1e-15);
-    check_close(r.loss[0], std::log(2.0), 1e-15);
-    check_close(r.d_chosen[0], smoothed.d_chosen[0], 1e-15);
-    check_close(r.d_rejected[0], smoothed.d_rejected[0], 1e-15);
+    check_within(r.posterior[0], eta, 1e-15);
+    check_within(r.loss[0], std::log(2.0), 1e-15);
+    check_within(r.d_chosen[0], smoothed.d_chosen[0], 1e-15);
+    check_within(r.d_rejected[0], smoothed.d_rejected[0], 1e-15);
   }
 }
 
@@ -146,7 +146,7 @@ TEST_CASE("lcpo's posterior is sigma(G + logit eta), with the papers' G") {
     for (std::size_t i = 0; i < pairs.size(); ++i) {
       double const eta = static_cast<double>(pairs[i].reliability);
       double const w = sigma(gap(pairs[i]) + std::log(eta / (1 - eta)));
-      check_close(r.posterior[i], w, 1e-12);
+      check_within(r.posterior[i], w, 1e-12);
     }
   };
   auto const h = [](pair const& p) {

@@ -50,7 +50,7 @@ struct annotated_pairs {
   }
 };
 
-prefopt::lcpo<prefopt::dpo> const loss{.base = {.beta = 1}};
+prefopt::lcpo<prefopt::dpo> const recovering{.base = {.beta = 1}};
 std::size_t const many = 200000;
 
 /// One E-step and M-step over pairs [begin, begin + count).
@@ -58,7 +58,7 @@ void step(prefopt::annotator_reliability& state, annotated_pairs const& pairs, s
   static std::vector<double> reliability(many), posterior(many);
   auto const annotators = std::span{pairs.annotator}.subspan(begin, count);
   state.fill(annotators, std::span{reliability}.first(count));
-  front::evaluate(loss, pairs.batch(begin, count, reliability), {.posterior = std::span{posterior}.first(count)});
+  front::evaluate(recovering, pairs.batch(begin, count, reliability), {.posterior = std::span{posterior}.first(count)});
   state.accumulate(annotators, std::span{posterior}.first(count));
   state.update();
 }

@@ -17,16 +17,16 @@ struct inputs {
          reliability = 1;
 };
 
-struct numbers {
+struct pair_numbers {
   double loss, d_chosen, d_rejected, posterior;
 };
 
 /// One pair; its columns as the loss asks for them.
 template <class L>
-numbers of_one(L const& loss, inputs const& in) {
+pair_numbers of_one(L const& loss, inputs const& in) {
   auto const& traits = prefopt::detail::traits_of<L>;
   auto const reads = [&](prefopt::columns which) { return contains(traits.needs | traits.takes, which); };
-  numbers out{};
+  pair_numbers out{};
   auto const column = [](double const& x) { return prefopt::column<double>{&x, 1}; };
   prefopt::pair_batch<double> batch{.chosen = column(in.chosen), .rejected = column(in.rejected)};
   if (reads(prefopt::columns::reference)) {

@@ -32,6 +32,11 @@ struct list_given {
   bool reference = false, length = false, reward = false, target = false;
 };
 
+namespace ways {
+constexpr list_given as_logp{}, to_reference{.reference = true}, per_token{.length = true}, by_reward{.reward = true},
+    to_target{.target = true}, per_token_by_reward{.length = true, .reward = true};
+}
+
 /// A candidate of a choice: its logit is multiplier * score, its probability should be the target.
 struct chooser {
   std::size_t who;

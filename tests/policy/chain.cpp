@@ -23,7 +23,7 @@ using prefopt::reduction;
 
 namespace {
 
-constexpr dpo loss{.beta = 0.5};
+constexpr dpo chain_loss{.beta = 0.5};
 
 template <class T>
 std::vector<T> numbers(std::size_t count, std::uint64_t seed) {
@@ -39,7 +39,7 @@ sequence_gradients by_columns(std::vector<T> const& log_prob, std::vector<T> con
                               prefopt::options const& options, prefopt::report& seen) {
   std::size_t const n = log_prob.size() / 2;
   std::vector<T> d(2 * n);
-  seen = evaluate(loss,
+  seen = evaluate(chain_loss,
                   prefopt::pair_batch<T>{.chosen = {log_prob.data(), n},
                                          .rejected = {log_prob.data() + n, n},
                                          .ref_chosen = {reference.data(), n},
@@ -62,17 +62,17 @@ TEMPLATE_TEST_CASE("float, double and 16-bit logits: log-probs and gradients, ou
     auto const reference = numbers<T>(6, 2);
     std::vector<T> log_prob(6), length(6);
     auto d_logits = untouched_like(data.memory);
-    auto const seen = evaluate(loss, data.policy(d_logits), policy_pairs<T>{.ref_log_prob = reference},
+    auto const seen = evaluate(chain_loss, data.policy(d_logits), policy_pairs<T>{.ref_log_prob = reference},
                                {.log_prob = log_prob, .length = length});
     check_sequences(data, log_prob, length, sums);
     prefopt::report columns;
     auto const d = by_columns(log_prob, reference, {}, columns);
-    CHECK(same_reports(seen, columns));
+    CHECK(same_bits(seen, columns));
     check_logit_gradients(data, d_logits, d, gradients);
 
     auto changed = data;
     auto policy = changed.policy(changed.memory);
-    evaluate(loss, policy, policy_pairs<T>{.ref_log_prob = reference});
+    evaluate(chain_loss, policy, policy_pairs<T>{.ref_log_prob = reference});
     for (std::size_t row = 0; row < data.rows(); ++row) {
       for (std::size_t j = 0; j < data.stride; ++j) {
         std::size_t const at = row * data.stride + j;
@@ -82,7 +82,7 @@ TEMPLATE_TEST_CASE("float, double and 16-bit logits: log-probs and gradients, ou
 
     std::vector<U> before(data.memory.size(), stored<U>(0.625));
     auto added = before;
-    evaluate(loss, data.policy(added), policy_pairs<T>{.ref_log_prob = reference}, {},
+    evaluate(chain_loss, data.policy(added), policy_pairs<T>{.ref_log_prob = reference}, {},
              {.gradient = gradient_write::accumulate});
     check_logit_gradients(data, added, d, gradients, &before);
   }
@@ -95,11 +95,11 @@ TEST_CASE("pairs are the two halves if no sequences are named") {
   auto const reference = numbers<double>(6, 3);
   auto halves = untouched_like(data.memory), named = halves;
   std::vector<double> loss_of_halves(3), loss_of_named(3);
-  auto const a = evaluate(loss, data.policy(halves), {.ref_log_prob = reference}, {.loss = loss_of_halves});
+  auto const a = evaluate(chain_loss, data.policy(halves), {.ref_log_prob = reference}, {.loss = loss_of_halves});
   std::vector<int> const chosen{0, 1, 2}, rejected{3, 4, 5};
-  auto const b = evaluate(loss, data.policy(named), {.chosen = chosen, .rejected = rejected, .ref_log_prob = reference},
-                          {.loss = loss_of_named});
-  CHECK(same_reports(a, b));
+  auto const b = evaluate(chain_loss, data.policy(named),
+                          {.chosen = chosen, .rejected = rejected, .ref_log_prob = reference}, {.loss = loss_of_named});
+  CHECK(same_bits(a, b));
   CHECK(a.count == 3);
   CHECK(same_numbers(loss_of_halves, loss_of_named));
   CHECK(same_numbers(halves, named));
@@ -110,7 +110,7 @@ TEST_CASE("sequences that are named, and none of them, are no pairs") {
   auto const reference = numbers<float>(6, 2);
   std::vector<int> const none;
   auto d_logits = untouched_like(data.memory);
-  auto const seen = evaluate(loss, data.policy(d_logits),
+  auto const seen = evaluate(chain_loss, data.policy(d_logits),
                              policy_pairs<float>{.chosen = none, .rejected = none, .ref_log_prob = reference});
   CHECK(seen.count == 0);
   CHECK(seen.loss == 0);
@@ -123,9 +123,9 @@ TEST_CASE("a loss chosen at run time gives the bits of its type") {
   sequences<double> const data{6, 5, 1};
   auto const reference = numbers<double>(6, 3);
   auto one = untouched_like(data.memory), other = one;
-  auto const a = evaluate(loss, data.policy(one), {.ref_log_prob = reference});
-  auto const b = evaluate(prefopt::any_pair_loss{loss}, data.policy(other), {.ref_log_prob = reference});
-  CHECK(same_reports(a, b));
+  auto const a = evaluate(chain_loss, data.policy(one), {.ref_log_prob = reference});
+  auto const b = evaluate(prefopt::any_pair_loss{chain_loss}, data.policy(other), {.ref_log_prob = reference});
+  CHECK(same_bits(a, b));
   CHECK(same_numbers(one, other));
 }
 
@@ -136,16 +136,16 @@ TEST_CASE("a reference policy stands for the column of its log-probs") {
   evaluate(prefopt::simpo{}, other.policy(), policy_pairs<double>{}, {.log_prob = reference});
   auto by_column = untouched_like(data.memory), by_policy = by_column;
   SECTION("of pairs") {
-    auto const a = evaluate(loss, data.policy(by_column), {.ref_log_prob = reference});
-    auto const b = evaluate(loss, data.policy(by_policy), other.policy(), policy_pairs<double>{});
-    CHECK(same_reports(a, b));
+    auto const a = evaluate(chain_loss, data.policy(by_column), {.ref_log_prob = reference});
+    auto const b = evaluate(chain_loss, data.policy(by_policy), other.policy(), policy_pairs<double>{});
+    CHECK(same_bits(a, b));
   }
   SECTION("of groups") {
     std::vector<int> const offsets{0, 2, 6};
     auto const a = evaluate(plackett_luce{}, data.policy(by_column), {.offsets = offsets, .ref_log_prob = reference});
     auto const b =
         evaluate(plackett_luce{}, data.policy(by_policy), other.policy(), policy_groups<double>{.offsets = offsets});
-    CHECK(same_reports(a, b));
+    CHECK(same_bits(a, b));
   }
   CHECK(same_numbers(by_column, by_policy));
   CHECK(same_numbers(unused, untouched_like(other.memory)));
@@ -160,10 +160,10 @@ TEST_CASE("reductions and the denominator reach the logits") {
     auto d_logits = untouched_like(data.memory);
     std::vector<double> log_prob(6);
     auto const seen =
-        evaluate(loss, data.policy(d_logits), {.ref_log_prob = reference}, {.log_prob = log_prob}, options);
+        evaluate(chain_loss, data.policy(d_logits), {.ref_log_prob = reference}, {.log_prob = log_prob}, options);
     prefopt::report columns;
     auto const d = by_columns(log_prob, reference, options, columns);
-    CHECK(same_reports(seen, columns));
+    CHECK(same_bits(seen, columns));
     check_logit_gradients(data, d_logits, d, worst);
   }
 }
@@ -179,13 +179,13 @@ TEST_CASE("offsets and a number of tokens per sequence give the same bits") {
   std::vector<double> packed_sums(sequence_count), dense_sums(sequence_count);
   auto const reference = numbers<double>(sequence_count, 3);
   auto policy = data.policy(packed);
-  auto const a =
-      evaluate(loss, policy, {.ref_log_prob = reference}, {.log_prob = packed_sums}, {.empty = on_invalid::propagate});
+  auto const a = evaluate(chain_loss, policy, {.ref_log_prob = reference}, {.log_prob = packed_sums},
+                          {.empty = on_invalid::propagate});
   policy.d_logits = data.target(dense);
   policy.tokens = {.labels = data.labels, .tokens_per_sequence = 4};
-  auto const b =
-      evaluate(loss, policy, {.ref_log_prob = reference}, {.log_prob = dense_sums}, {.empty = on_invalid::propagate});
-  CHECK(same_reports(a, b));
+  auto const b = evaluate(chain_loss, policy, {.ref_log_prob = reference}, {.log_prob = dense_sums},
+                          {.empty = on_invalid::propagate});
+  CHECK(same_bits(a, b));
   CHECK(same_numbers(packed_sums, dense_sums));
   CHECK(same_numbers(packed, dense));
 }
@@ -201,11 +201,11 @@ TEST_CASE("labels of another integer type, and another ignored label") {
   for (std::size_t i = 0; i < labels.size(); ++i) same.push_back(data.labels[i] == -100 ? -100 : labels[i]);
   std::vector<double> length(6), length_of_narrow(6);
   policy.tokens.labels = same;
-  evaluate(loss, policy, {.ref_log_prob = reference}, {.length = length});
+  evaluate(chain_loss, policy, {.ref_log_prob = reference}, {.length = length});
   policy.tokens.labels = labels;
   policy.tokens.ignore_index = 3;
   policy.d_logits = data.target(narrow);
-  evaluate(loss, policy, {.ref_log_prob = reference}, {.length = length_of_narrow});
+  evaluate(chain_loss, policy, {.ref_log_prob = reference}, {.length = length_of_narrow});
   CHECK(same_numbers(wide, narrow));
   CHECK(length == length_of_narrow);
 }
@@ -215,14 +215,14 @@ TEST_CASE("the bits of the chain do not depend on the number of threads") {
   auto const reference = numbers<double>(40, 3);
   auto alone = untouched_like(data.memory);
   std::vector<double> sums(40);
-  auto const serial = evaluate(loss, data.policy(alone), {.ref_log_prob = reference}, {.log_prob = sums});
+  auto const serial = evaluate(chain_loss, data.policy(alone), {.ref_log_prob = reference}, {.log_prob = sums});
   for (std::size_t const threads : {1U, 2U, 3U, 7U}) {
     thread_pool const pool{threads};
     auto together = untouched_like(data.memory);
     std::vector<double> sums_together(40);
-    auto const seen = evaluate(loss, data.policy(together), {.ref_log_prob = reference}, {.log_prob = sums_together},
-                               {.executor = pool});
-    CHECK(same_reports(serial, seen));
+    auto const seen = evaluate(chain_loss, data.policy(together), {.ref_log_prob = reference},
+                               {.log_prob = sums_together}, {.executor = pool});
+    CHECK(same_bits(serial, seen));
     CHECK(same_numbers(sums, sums_together));
     CHECK(same_numbers(alone, together));
   }
@@ -233,9 +233,9 @@ TEST_CASE("without a gradient the loss is the same, and float weights do") {
   auto const reference = numbers<double>(6, 3);
   std::vector<float> const weight{1, 2, 0.5F};
   auto d_logits = untouched_like(data.memory);
-  auto const with = evaluate(loss, data.policy(d_logits), {.ref_log_prob = reference, .weight = weight});
-  auto const without = evaluate(loss, data.policy(), {.ref_log_prob = reference, .weight = weight});
-  CHECK(same_reports(with, without));
+  auto const with = evaluate(chain_loss, data.policy(d_logits), {.ref_log_prob = reference, .weight = weight});
+  auto const without = evaluate(chain_loss, data.policy(), {.ref_log_prob = reference, .weight = weight});
+  CHECK(same_bits(with, without));
 }
 
 TEST_CASE("completions without a token: left out, or with score and gradient 0") {
@@ -244,7 +244,7 @@ TEST_CASE("completions without a token: left out, or with score and gradient 0")
   for (auto const how : {on_invalid::skip, on_invalid::propagate}) {
     auto d_logits = untouched_like(data.memory);
     std::vector<double> values(3), log_prob(6), length(6);
-    auto const seen = evaluate(loss, data.policy(d_logits), {.ref_log_prob = reference},
+    auto const seen = evaluate(chain_loss, data.policy(d_logits), {.ref_log_prob = reference},
                                {.loss = values, .log_prob = log_prob, .length = length}, {.empty = how});
     CHECK(seen.empty == 1);
     CHECK(seen.skipped == (how == on_invalid::skip ? 1 : 0));
@@ -294,7 +294,7 @@ TEST_CASE("a NaN among the logits stays in its own sequences' pair") {
   auto const reference = numbers<double>(6, 3);
   auto clean = untouched_like(data.memory);
   prefopt::options const sum{.reduction = reduction::sum};
-  evaluate(loss, data.policy(clean), {.ref_log_prob = reference}, {}, sum);
+  evaluate(chain_loss, data.policy(clean), {.ref_log_prob = reference}, {}, sum);
   // A counted row of sequence 1, the chosen one of pair 1.
   auto row = static_cast<std::size_t>(data.offsets[1]);
   while (data.labels[row] == -100) ++row;
@@ -310,7 +310,7 @@ TEST_CASE("a NaN among the logits stays in its own sequences' pair") {
     auto options = sum;
     options.non_finite = how;
     auto const seen =
-        evaluate(loss, data.policy(d_logits), {.ref_log_prob = reference}, {.log_prob = log_prob}, options);
+        evaluate(chain_loss, data.policy(d_logits), {.ref_log_prob = reference}, {.log_prob = log_prob}, options);
     CHECK(seen.non_finite == 1);
     for (std::size_t i = 0; i < 6; ++i) CHECK(std::isnan(log_prob[i]) == (i == 1));
     for (std::size_t at = 0; at < data.rows(); ++at) {
@@ -358,7 +358,7 @@ TEST_CASE("gradients by logits agree with differences of the loss") {
     }
   };
   check([&](auto const& policy) {
-    return evaluate(loss, policy, {.chosen = chosen, .rejected = rejected, .ref_log_prob = reference}).loss;
+    return evaluate(chain_loss, policy, {.chosen = chosen, .rejected = rejected, .ref_log_prob = reference}).loss;
   });
   check([&](auto const& policy) {
     return evaluate(plackett_luce{.beta = 0.5}, policy, {.offsets = offsets, .ref_log_prob = reference}).loss;

@@ -59,7 +59,7 @@ TEST_CASE("hidden states and a head give what their logits give") {
     auto const right = evaluated(multiplied_out);
     for (std::size_t budget = 400; budget < 8000; budget += 300) {
       INFO("memory budget " << budget);
-      CHECK(same_reports(evaluated(a.policy(budget)), right));
+      CHECK(same_bits(evaluated(a.policy(budget)), right));
       for (bool const adds : {false, true}) {
         double const before = adds ? 0.75 : 0;
         linear_results<double> got{data, adds ? 0.75 : -77};
@@ -67,7 +67,7 @@ TEST_CASE("hidden states and a head give what their logits give") {
         policy.gradients = got.targets();
         prefopt::options const options{.gradient = adds ? prefopt::gradient_write::accumulate
                                                         : prefopt::gradient_write::assign};
-        CHECK(same_reports(evaluated(policy, options), right));
+        CHECK(same_bits(evaluated(policy, options), right));
         // The same gradients by the logits, bit for bit, multiplied back: sums of n products in any order.
         auto const check = [&](double number, std::size_t n, auto const& term) {
           real sum = before, size = before;
@@ -112,7 +112,7 @@ TEST_CASE("of a head the bits do not depend on the number of threads, through a 
         thread_pool const pool{threads};
         linear_results<double> together{a.data};
         policy.gradients = together.targets();
-        CHECK(same_reports(evaluated(policy, {.executor = pool}), serial));
+        CHECK(same_bits(evaluated(policy, {.executor = pool}), serial));
         CHECK(together == alone);
       }
     }
@@ -133,7 +133,7 @@ TEST_CASE("hidden states of a reference stand for its log-probs") {
   auto const by_column = evaluate(prefopt::dpo{}, policy, {.ref_log_prob = log_prob});
   policy.gradients = two.targets();
   auto const by_policy = evaluate(prefopt::dpo{}, policy, reference, prefopt::policy_pairs<double>{});
-  CHECK(same_reports(by_column, by_policy));
+  CHECK(same_bits(by_column, by_policy));
   CHECK(one == two);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "oracle/every_loss.hpp"
+#include "oracle/front.hpp"
 #include "sequences.hpp"
 
 namespace {
@@ -70,13 +71,13 @@ struct chain_results {
         posterior(prefopt::detail::traits_of<L>.has_posterior ? pairs.size() : 0),
         log_prob(data.count()),
         length(data.count()),
-        seen{evaluate(loss_function, data.policy(d_logits), pairs.template batch<L>(),
-                      {.loss = loss,
-                       .chosen_reward = chosen_reward,
-                       .rejected_reward = rejected_reward,
-                       .posterior = posterior,
-                       .log_prob = log_prob,
-                       .length = length})} {}
+        seen{front::evaluate(loss_function, data.policy(d_logits), pairs.template batch<L>(),
+                             {.loss = loss,
+                              .chosen_reward = chosen_reward,
+                              .rejected_reward = rejected_reward,
+                              .posterior = posterior,
+                              .log_prob = log_prob,
+                              .length = length})} {}
 };
 
 /// Against `evaluate` of the columns that the chain should make of its log-probs: the same bits, and the gradients by
@@ -100,14 +101,14 @@ void check_against_columns(L const& loss, sequences<double> const& data, pairs_o
   if (oracle::reads<L>(columns::length)) batch.chosen_length = chosen_length, batch.rejected_length = rejected_length;
   std::vector<double> values(n), d_chosen(n), d_rejected(n), chosen_reward(n), rejected_reward(n),
       posterior(got.posterior.size());
-  auto const seen = evaluate(loss, batch,
-                             {.loss = values,
-                              .d_chosen = d_chosen,
-                              .d_rejected = d_rejected,
-                              .chosen_reward = chosen_reward,
-                              .rejected_reward = rejected_reward,
-                              .posterior = posterior});
-  CHECK(same_reports(seen, got.seen));
+  auto const seen = front::evaluate(loss, batch,
+                                    {.loss = values,
+                                     .d_chosen = d_chosen,
+                                     .d_rejected = d_rejected,
+                                     .chosen_reward = chosen_reward,
+                                     .rejected_reward = rejected_reward,
+                                     .posterior = posterior});
+  CHECK(same_bits(seen, got.seen));
   CHECK(same_numbers(values, got.loss));
   CHECK(same_numbers(chosen_reward, got.chosen_reward));
   CHECK(same_numbers(rejected_reward, got.rejected_reward));

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <oracle/bits.hpp>
+#include <oracle/same_reports.hpp>
 #include <prefopt/logprob/logit_policy.hpp>
 #include <vector>
 
@@ -155,10 +155,4 @@ std::vector<U> untouched_like(std::vector<U> const& memory) {
 }
 
 /// Whether two reports are the same, bit for bit.
-inline bool same_reports(prefopt::report const& a, prefopt::report const& b) {
-  using oracle::same_bits;
-  return same_bits(a.loss, b.loss) && same_bits(a.accuracy, b.accuracy) && same_bits(a.margin, b.margin) &&
-         same_bits(a.chosen_reward, b.chosen_reward) && same_bits(a.rejected_reward, b.rejected_reward) &&
-         same_bits(a.best_probability, b.best_probability) && same_bits(a.weight, b.weight) && a.count == b.count &&
-         a.skipped == b.skipped && a.non_finite == b.non_finite && a.empty == b.empty;
-}
+using oracle::same_bits;

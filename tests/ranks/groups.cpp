@@ -13,13 +13,10 @@ using namespace prefopt;
 namespace {
 
 /// By scores, by rank, and per token.
-std::vector<any_list_loss> const& some_losses() {
+std::vector<any_list_loss> const& some_list_losses() {
   static std::vector<any_list_loss> const losses{adpo{}, plackett_luce{}, pro{}};
   return losses;
 }
-
-template <class T>
-constexpr double tolerance = std::is_same_v<T, double> ? 1e-12 : 2e-6;
 
 /// `exact`: gradients have the very bits of one process.
 template <class T>
@@ -65,7 +62,7 @@ std::vector<std::size_t> some_sizes(std::size_t count) {
 TEMPLATE_TEST_CASE("groups over ranks: report, losses, gradients", "", float, double) {
   for (std::size_t const n : {0U, 1U, 2U, 5U, 150U}) {
     groups<TestType> const data{some_sizes(n)};
-    for (auto const& loss : some_losses()) {
+    for (auto const& loss : some_list_losses()) {
       check_ranks(loss, data, false, true);
       check_ranks(loss, data, true, false);
     }
@@ -74,7 +71,7 @@ TEMPLATE_TEST_CASE("groups over ranks: report, losses, gradients", "", float, do
 
 TEST_CASE("groups over ranks: the bits of sums, of losses left alone, of a given divisor, and added once") {
   groups<double> const data{some_sizes(40)};
-  for (auto const& loss : some_losses()) {
+  for (auto const& loss : some_list_losses()) {
     check_ranks(loss, data, true, true, {.reduction = reduction::sum});
     check_ranks(loss, data, true, true, {.reduction = reduction::none});
     check_ranks(loss, data, true, true, {.denominator = 7});

@@ -17,13 +17,10 @@ using namespace prefopt;
 namespace {
 
 /// With and without a reference, lengths, margins, a posterior.
-std::vector<any_pair_loss> const& some_losses() {
+std::vector<any_pair_loss> const& some_pair_losses() {
   static std::vector<any_pair_loss> const losses{dpo{}, cpo{.sft = 0.5}, bradley_terry{.center = 0.01}, lcpo<dpo>{}};
   return losses;
 }
-
-template <class T>
-constexpr double tolerance = std::is_same_v<T, double> ? 1e-12 : 2e-6;
 
 /// The outputs of pairs [begin, begin + count).
 template <class T>
@@ -85,7 +82,7 @@ void check_ranks(any_pair_loss const& loss, pairs<T> const& data, bool weighted,
 TEMPLATE_TEST_CASE("pairs over ranks: report, losses, gradients", "", float, double) {
   for (std::size_t const n : {0U, 1U, 2U, 3U, 7U, 1000U}) {
     pairs<TestType> const data{n};
-    for (auto const& loss : some_losses()) {
+    for (auto const& loss : some_pair_losses()) {
       // A number of pairs is a sum without rounding, and so every gradient has the same divisor.
       check_ranks(loss, data, false, true);
       check_ranks(loss, data, true, false);
@@ -103,7 +100,7 @@ TEST_CASE("pairs over ranks: more than one part a rank") {
 TEMPLATE_TEST_CASE("pairs over ranks: sums, losses left alone and a given divisor have the same bits", "", float,
                    double) {
   pairs<TestType> const data{203};
-  for (auto const& loss : some_losses()) {
+  for (auto const& loss : some_pair_losses()) {
     for (bool const weighted : {false, true}) {
       check_ranks(loss, data, weighted, true, {.reduction = reduction::sum});
       check_ranks(loss, data, weighted, true, {.reduction = reduction::none});
@@ -114,7 +111,7 @@ TEMPLATE_TEST_CASE("pairs over ranks: sums, losses left alone and a given diviso
 
 TEST_CASE("pairs over ranks: gradients are added once") {
   pairs<double> const data{203};
-  for (auto const& loss : some_losses()) {
+  for (auto const& loss : some_pair_losses()) {
     check_ranks(loss, data, false, true, {.gradient = gradient_write::accumulate});
     check_ranks(loss, data, true, true, {.reduction = reduction::sum, .gradient = gradient_write::accumulate});
   }

@@ -8,9 +8,14 @@
 #include <prefopt/report.hpp>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "rank_group.hpp"
+
+/// Between ranks and one process.
+template <class T>
+constexpr double tolerance = std::is_same_v<T, double> ? 1e-12 : 2e-6;
 
 /// Where the shards of 1 to 5 ranks begin, and the end of the last: even, uneven, and some of them empty.
 inline std::vector<std::vector<std::size_t>> shards_of(std::size_t n) {

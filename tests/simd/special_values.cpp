@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <limits>
 #include <prefopt/simd/math.hpp>
+#include <special_numbers.hpp>
 
 #include "oracle/bits.hpp"
 
@@ -36,10 +37,6 @@ void check_lanes_apart(F const& f, T x, T other) {
   }
 }
 
-template <class T>
-T const infinity = std::numeric_limits<T>::infinity();
-template <class T>
-T const not_a_number = std::numeric_limits<T>::quiet_NaN();
 template <class T>
 T const tiny = std::numeric_limits<T>::denorm_min();
 template <class T>

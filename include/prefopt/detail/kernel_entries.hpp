@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <prefopt/detail/erased_policy.hpp>
 #include <prefopt/detail/foreign.hpp>
 #include <prefopt/detail/kernel_table.hpp>
 #include <string_view>
@@ -21,13 +22,16 @@ void give(void* result, Result const& value) noexcept {
 template <class P, class L, template <class> class Batch, template <class> class Outputs>
 void evaluate_foreign_policy(void const* const* a, void* result) {
   using T = typename P::value_type;
-  auto const loss = foreign<L>(a[0]);
   auto const policy = foreign<P>(a[1]);
-  auto const batch = foreign<Batch<T>>(a[3]);
-  auto const outputs = foreign<Outputs<T>>(a[4]);
-  auto const how = foreign<options>(a[5]);
-  give(result, a[2] == nullptr ? evaluate(loss, policy, batch, outputs, how)
-                               : evaluate(loss, policy, foreign<P>(a[2]), batch, outputs, how));
+  typename P::state kept, kept_of_reference;
+  erased_policy<T> const erased{policy, kept};
+  auto const evaluated = [&](auto const&... reference) {
+    give(result, evaluate(foreign<L>(a[0]), erased, reference..., foreign<Batch<T>>(a[3]), foreign<Outputs<T>>(a[4]),
+                          foreign<options>(a[5])));
+  };
+  if (a[2] == nullptr) return evaluated();
+  auto const reference = foreign<P>(a[2]);
+  evaluated(erased_policy<T>{reference, kept_of_reference});
 }
 
 /// The table of the instruction set that this is compiled for.
