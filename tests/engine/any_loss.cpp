@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <oracle/front.hpp>
 #include <set>
 #include <special_numbers.hpp>
 
@@ -19,7 +18,7 @@ bool same_as_static(any_pair_loss const& made, L const& loss) {
   static pairs<T> const data{n};
   results<T> by_name{n, made}, by_type{n, made};
   auto const named = evaluate(made, data.batch(made), by_name.outputs());
-  auto const typed = oracle::evaluate_typed(loss, data.batch(made), by_type.outputs());
+  auto const typed = evaluate(loss, data.batch(made), by_type.outputs());
   return same_bits(named, typed) && by_name.same_bits(by_type);
 }
 
@@ -81,8 +80,8 @@ std::vector<any_pair_loss> const& every_loss() {
   static std::vector<any_pair_loss> const all = [] {
     std::vector<any_pair_loss> made;
     for (auto const& card : pair_loss_cards()) {
-      if (!card.is_modifier) made.push_back(front::make_pair_loss(card.card.name));
-      for (auto const base : card.bases) made.push_back(front::make_pair_loss(card.card.name, {}, base));
+      if (!card.is_modifier) made.push_back(make_pair_loss(card.card.name));
+      for (auto const base : card.bases) made.push_back(make_pair_loss(card.card.name, {}, base));
     }
     return made;
   }();
@@ -93,17 +92,17 @@ TEMPLATE_TEST_CASE("every name makes the static loss", "", float, double) {
   std::size_t made = 0;
   pair_losses::for_each([&]<class L> {
     CAPTURE(std::string{L::card.name});
-    CHECK(same_as_static<TestType>(front::make_pair_loss(L::card.name), L{}));
-    CHECK(front::make_pair_loss(L::card.name).name() == L::card.name);
+    CHECK(same_as_static<TestType>(make_pair_loss(L::card.name), L{}));
+    CHECK(make_pair_loss(L::card.name).name() == L::card.name);
     ++made;
     modifiers_of<L>::type::for_each([&]<class M> {
       CAPTURE(std::string{M::card.name});
       if (!goes_over(M::card.name, L::card.name)) {
         // A name could not tell the two parameters of one name apart: only as a type.
-        CHECK(same_as_static<TestType>(oracle::erased(M{}), M{}));
+        CHECK(same_as_static<TestType>(any_pair_loss{M{}}, M{}));
         return;
       }
-      auto const over = front::make_pair_loss(M::card.name, {}, L::card.name);
+      auto const over = make_pair_loss(M::card.name, {}, L::card.name);
       CHECK(same_as_static<TestType>(over, M{}));
       CHECK(over.name() == std::string{M::card.name} + "<" + std::string{L::card.name} + ">");
       CHECK(over.has_posterior() == (M::card.name == "lcpo"));
@@ -115,15 +114,13 @@ TEMPLATE_TEST_CASE("every name makes the static loss", "", float, double) {
 }
 
 TEST_CASE("parameters by name reach the loss and its base") {
-  CHECK(same_as_static<double>(front::make_pair_loss("simpo", {{"gamma", 0.5}, {"beta", 3}}),
-                               simpo{.beta = 3, .gamma = 0.5}));
-  CHECK(same_as_static<double>(
-      front::make_pair_loss("smoothed", {{"beta", 3}, {"gamma", 0.5}, {"epsilon", 0.2}}, "simpo"),
-      smoothed<simpo>{.base = {.beta = 3, .gamma = 0.5}, .epsilon = 0.2}));
-  CHECK(same_as_static<float>(front::make_pair_loss("lcpo", {{"tau", 0.7}}, "ipo_mean"),
-                              lcpo<ipo_mean>{.base = {.tau = 0.7}}));
-  CHECK(same_as_static<float>(front::make_pair_loss("rdpo", {{"epsilon", 0.3}}), unbiased<dpo>{.epsilon = 0.3}));
-  CHECK(same_as_static<float>(front::make_pair_loss("cdpo", {{"epsilon", 0.3}}), smoothed<dpo>{.epsilon = 0.3}));
+  CHECK(same_as_static<double>(make_pair_loss("simpo", {{"gamma", 0.5}, {"beta", 3}}), simpo{.beta = 3, .gamma = 0.5}));
+  CHECK(same_as_static<double>(make_pair_loss("smoothed", {{"beta", 3}, {"gamma", 0.5}, {"epsilon", 0.2}}, "simpo"),
+                               smoothed<simpo>{.base = {.beta = 3, .gamma = 0.5}, .epsilon = 0.2}));
+  CHECK(
+      same_as_static<float>(make_pair_loss("lcpo", {{"tau", 0.7}}, "ipo_mean"), lcpo<ipo_mean>{.base = {.tau = 0.7}}));
+  CHECK(same_as_static<float>(make_pair_loss("rdpo", {{"epsilon", 0.3}}), unbiased<dpo>{.epsilon = 0.3}));
+  CHECK(same_as_static<float>(make_pair_loss("cdpo", {{"epsilon", 0.3}}), smoothed<dpo>{.epsilon = 0.3}));
   // Losses of any type become run-time ones, also what no name makes.
   CHECK(same_as_static<double>(any_pair_loss{lcpo<labelled<simpo>>{}}, lcpo<labelled<simpo>>{}));
 }
@@ -151,7 +148,7 @@ TEST_CASE("where a modifier and its base have a parameter of one name, none is o
 
 TEST_CASE("what cannot be made is refused with what can") {
   auto const refused = [](auto const&... arguments) {
-    return refusal([&] { static_cast<void>(front::make_pair_loss(arguments...)); });
+    return refusal([&] { static_cast<void>(make_pair_loss(arguments...)); });
   };
   CHECK(refused("dpoo") ==
         "prefopt::make_pair_loss: there is no loss \"dpoo\", known are dpo, cdpo, rdpo, ipo, ipo_mean, simpo, ln_dpo, "
@@ -187,7 +184,7 @@ TEST_CASE("the cards show the list, in order, with defaults and ranges") {
     if (!card.is_modifier) shown.emplace_back(card.card.name);
     for (auto const& p : card.parameters) CHECK(p.valid.contains(p.standard));
     if (!card.is_modifier) {
-      auto const loss = front::make_pair_loss(card.card.name);
+      auto const loss = make_pair_loss(card.card.name);
       CHECK(loss.needs(card.needs));
       CHECK(loss.reads(card.takes));
     }
@@ -231,9 +228,9 @@ TEST_CASE("a list of one's own makes one's own losses and nothing else") {
 }
 
 TEST_CASE("a run-time loss is a value") {
-  auto made = front::make_pair_loss("simpo", {{"beta", 3}});
+  auto made = make_pair_loss("simpo", {{"beta", 3}});
   auto const copy = made;
-  made = front::make_pair_loss("dpo");
+  made = make_pair_loss("dpo");
   CHECK(same_as_static<double>(copy, simpo{.beta = 3}));
   CHECK(same_as_static<double>(made, dpo{}));
 }
@@ -250,19 +247,17 @@ TEST_CASE("parameters of every loss are held to their ranges") {
               L loss{};
               loss.*q.member = bad;
               auto const expected = parameter_message(std::string{L::card.name}, q.name, bad, q.valid);
-              CHECK(refusal([&] {
-                      static_cast<void>(oracle::evaluate_typed(loss, pair_batch<double>{}, pair_outputs<double>{}));
-                    }) == expected);
-              CHECK(refusal([&] { static_cast<void>(evaluate(oracle::erased(loss), pair_batch<float>{})); }) ==
+              CHECK(refusal([&] { static_cast<void>(evaluate(loss, pair_batch<double>{})); }) == expected);
+              CHECK(refusal([&] { static_cast<void>(evaluate(any_pair_loss{loss}, pair_batch<float>{})); }) ==
                     expected);
               CHECK(refusal([&] {
-                      static_cast<void>(front::make_pair_loss(L::card.name, {{std::string{q.name}, bad}}));
+                      static_cast<void>(make_pair_loss(L::card.name, {{std::string{q.name}, bad}}));
                     }) == expected);
             }
             for (double const good : inside(q.valid)) {
               L loss{};
               loss.*q.member = good;
-              CHECK_NOTHROW(oracle::evaluate_typed(loss, pair_batch<double>{}, pair_outputs<double>{}));
+              CHECK_NOTHROW(evaluate(loss, pair_batch<double>{}));
             }
           };
           (check(p), ...);
@@ -280,15 +275,14 @@ TEST_CASE("parameters of every modifier and of its base are held to their ranges
       for (auto const& own : modifier.parameters) {
         for (double const bad : outside(own.valid)) {
           CHECK(refusal([&] {
-                  static_cast<void>(front::make_pair_loss(modifier.card.name, {{std::string{own.name}, bad}}, base));
+                  static_cast<void>(make_pair_loss(modifier.card.name, {{std::string{own.name}, bad}}, base));
                 }) == parameter_message(name, own.name, bad, own.valid));
         }
       }
     }
   }
   auto const refused = [](auto const& loss) {
-    return refusal(
-        [&] { static_cast<void>(oracle::evaluate_typed(loss, pair_batch<double>{}, pair_outputs<double>{})); });
+    return refusal([&] { static_cast<void>(evaluate(loss, pair_batch<double>{})); });
   };
   CHECK(refused(dpo{.beta = -1}) == "prefopt::dpo: beta is -1, expected a finite number > 0");
   CHECK(refused(simpo{.gamma = -0.25}) == "prefopt::simpo: gamma is -0.25, expected a finite number >= 0");

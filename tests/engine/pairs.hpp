@@ -3,6 +3,7 @@
 #include <catch.hpp>
 #include <cstddef>
 #include <cstring>
+#include <oracle/bits.hpp>
 #include <oracle/same_reports.hpp>
 #include <prefopt/prefopt.hpp>
 #include <random>

@@ -1,8 +1,6 @@
 // A list loss chosen at run time is the static one, bit for bit; what cannot be made says what can; parameters have
 // ranges. The one file that instantiates the whole list.
-#include <oracle/front.hpp>
 #include <set>
-
 #include "groups.hpp"
 
 using namespace prefopt;
@@ -24,7 +22,7 @@ bool same_as_static(any_list_loss const& by_name, L const& loss) {
   for (bool const by_target : {false, true}) {
     list_results<T> named{used}, typed{used};
     auto const batch = used.weighted(by_name, {.target = by_target});
-    same = same && same_bits(evaluate(by_name, batch, named.outputs()), front::evaluate(loss, batch, typed.outputs()));
+    same = same && same_bits(evaluate(by_name, batch, named.outputs()), evaluate(loss, batch, typed.outputs()));
     same = same && same_bits(named, typed) && named.d_logp[0] != list_results<T>::untouched;
   }
   return same;
@@ -53,22 +51,19 @@ std::vector<double> outside(range const& valid) {
 
 }  // namespace
 
-any_list_loss made(std::string_view name, parameter_values const& values) {
-  return front::make_list_loss(name, values);
-}
+any_list_loss made(std::string_view name, parameter_values const& values) { return make_list_loss(name, values); }
 
 std::vector<any_list_loss> const& every_list_loss() {
   static std::vector<any_list_loss> const all = [] {
     std::vector<any_list_loss> losses;
-    for (auto const& card : list_loss_cards()) losses.push_back(front::make_list_loss(card.card.name));
-    losses.push_back(
-        front::make_list_loss("plackett_luce", {{"beta", 0.7}, {"top_k", 3}, {"smoothing", 0.2}, {"mean", 1}}));
-    losses.push_back(front::make_list_loss("plackett_luce", {{"beta", 0.1}, {"smoothing", 0.1}, {"break_ties", 1}}));
-    losses.push_back(front::make_list_loss("pro", {{"temperatures", 0}}));
-    losses.push_back(front::make_list_loss("pro", {{"eps_compat", 1}, {"sft", 0}}));
-    losses.push_back(front::make_list_loss("pro", {{"temperatures", 0}, {"eps_compat", 1}}));
-    losses.push_back(front::make_list_loss("adpo", {{"kl", 1}, {"standardize", 1}, {"adapt", 0.5}}));
-    losses.push_back(front::make_list_loss("rrhf", {{"sft", 0}}));
+    for (auto const& card : list_loss_cards()) losses.push_back(make_list_loss(card.card.name));
+    losses.push_back(make_list_loss("plackett_luce", {{"beta", 0.7}, {"top_k", 3}, {"smoothing", 0.2}, {"mean", 1}}));
+    losses.push_back(make_list_loss("plackett_luce", {{"beta", 0.1}, {"smoothing", 0.1}, {"break_ties", 1}}));
+    losses.push_back(make_list_loss("pro", {{"temperatures", 0}}));
+    losses.push_back(make_list_loss("pro", {{"eps_compat", 1}, {"sft", 0}}));
+    losses.push_back(make_list_loss("pro", {{"temperatures", 0}, {"eps_compat", 1}}));
+    losses.push_back(make_list_loss("adpo", {{"kl", 1}, {"standardize", 1}, {"adapt", 0.5}}));
+    losses.push_back(make_list_loss("rrhf", {{"sft", 0}}));
     return losses;
   }();
   return all;
@@ -77,9 +72,9 @@ std::vector<any_list_loss> const& every_list_loss() {
 TEMPLATE_TEST_CASE("every name makes the static list loss, bit for bit", "", float, double) {
   list_losses::for_each([&]<class L> {
     CAPTURE(std::string{L::card.name});
-    CHECK(same_as_static<TestType>(front::make_list_loss(L::card.name), L{}));
-    CHECK(same_as_static<TestType>(oracle::erased(L{}), L{}));
-    CHECK(front::make_list_loss(L::card.name).name() == L::card.name);
+    CHECK(same_as_static<TestType>(make_list_loss(L::card.name), L{}));
+    CHECK(same_as_static<TestType>(any_list_loss{L{}}, L{}));
+    CHECK(make_list_loss(L::card.name).name() == L::card.name);
   });
 }
 
@@ -140,7 +135,7 @@ TEST_CASE("list loss cards say what the losses are") {
     CAPTURE(shown.back());
     CHECK_FALSE(card.card.formula.empty());
     CHECK_FALSE(card.card.source.empty());
-    auto const loss = front::make_list_loss(card.card.name);
+    auto const loss = make_list_loss(card.card.name);
     CHECK(loss.needs(card.needs));
     CHECK(loss.reads(card.takes));
     CHECK(loss.one_of() == card.one_of);
@@ -228,7 +223,7 @@ TEST_CASE("every list loss says which columns it needs and reads, and holds to i
 
 TEST_CASE("what list loss cannot be made is refused with what can") {
   auto const refused = [](auto const&... arguments) {
-    return refusal([&] { static_cast<void>(front::make_list_loss(arguments...)); });
+    return refusal([&] { static_cast<void>(make_list_loss(arguments...)); });
   };
   CHECK(refused("dpo") ==
         "prefopt::make_list_loss: there is no list loss \"dpo\", known are plackett_luce, list_mle, pro, adpo, "
@@ -259,7 +254,7 @@ TEST_CASE("parameters of every list loss are held to their ranges") {
   groups<double> const data{{4}};
   std::size_t walked = 0;
   list_losses::for_each([&]<class L> {
-    any_list_loss const standard = oracle::erased(L{});
+    any_list_loss const standard{L{}};
     auto const batch = data.batch(standard);
     if constexpr (requires { L::parameters(); }) {
       std::apply(
@@ -270,20 +265,20 @@ TEST_CASE("parameters of every list loss are held to their ranges") {
               for (double const bad : outside(q.valid)) {
                 auto const expected = parameter_message(L::card.name, q.name, bad, q.valid);
                 CHECK(refusal([&] {
-                        static_cast<void>(front::make_list_loss(L::card.name, {{std::string{q.name}, bad}}));
+                        static_cast<void>(make_list_loss(L::card.name, {{std::string{q.name}, bad}}));
                       }) == expected);
                 L loss{};
                 if constexpr (std::is_same_v<decltype(q.member), double L::*>) {
                   loss.*q.member = bad;
                   CHECK(refusal_of(loss, batch) == expected);
-                  CHECK(refusal_of(oracle::erased(loss), batch) == expected);
-                  CHECK(refusal([&] { oracle::erased(loss).check(); }) == expected);
+                  CHECK(refusal_of(any_list_loss{loss}, batch) == expected);
+                  CHECK(refusal([&] { any_list_loss{loss}.check(); }) == expected);
                 }
               }
               for (double const good :
                    {q.valid.low_is_in ? q.valid.low : 1.0,
                     q.valid.high_is_in && q.valid.high < 2 ? q.valid.high : 0x1p-1 + q.valid.is_whole * 0.5}) {
-                CHECK_NOTHROW(evaluate(front::make_list_loss(L::card.name, {{std::string{q.name}, good}}), batch));
+                CHECK_NOTHROW(evaluate(make_list_loss(L::card.name, {{std::string{q.name}, good}}), batch));
               }
             };
             (check(p), ...);

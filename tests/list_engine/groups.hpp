@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <numeric>
+#include <oracle/bits.hpp>
 #include <oracle/same_reports.hpp>
 #include <prefopt/prefopt.hpp>
 #include <refusal.hpp>

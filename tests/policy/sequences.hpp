@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <oracle/bits.hpp>
 #include <oracle/same_reports.hpp>
 #include <prefopt/logprob/logit_policy.hpp>
 #include <vector>
