@@ -72,6 +72,7 @@ list(APPEND CMAKE_MODULE_PATH "$(dirname "$scripts")")
 END
 
 cmake -S "$checkout" -B "$build" --toolchain "$checkout/cmake/aarch64-linux-gnu.cmake" -DCMAKE_BUILD_TYPE=None \
+  -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON \
   "-DCMAKE_CXX_FLAGS=$flags" -DPREFOPT_MARCH= -DPREFOPT_BUILD_EXAMPLES=OFF -DPREFOPT_BUILD_BENCHMARKS=OFF \
   "-Dxsimd_DIR=$packages" "-DEigen3_DIR=$packages" "-DCatch2_DIR=$packages"
 SECONDS=0
