@@ -8,7 +8,7 @@ cmake/test_versions.sh [OPTION]...
 With every compiler and every version of xsimd: all headers, a user's file under each set of flags and
 warnings, and a program that is run. With --tests also the library's own tests of functions and Eigen.
 
-  --compiler NAME    a compiler; may be repeated (default: every g++, g++-N, clang++ and clang++-N on the path)
+  --compiler NAME    a compiler; may be repeated (default: every g++, g++-N, clang++ and clang++-N on the path, each once)
   --xsimd FOLDER     an include folder that holds xsimd/; may be repeated (default: what the compiler finds)
   --eigen FOLDER     an include folder that holds Eigen/; may be repeated (default: /usr/include/eigen3)
   --tests            build and run test_simd with each xsimd, test_adapter with each Eigen (needs CMake and Catch2)
@@ -46,7 +46,10 @@ while [ $# -gt 0 ]; do
   shift
 done
 if [ "${#compilers[@]}" -eq 0 ]; then
-  readarray -t compilers < <(compgen -c | grep -Ex '(g|clang)\+\+(-[0-9]+)?' | sort -uV)
+  # Each once: g++ is a name for one of the others, too.
+  readarray -t compilers < <(compgen -c | grep -Ex '(g|clang)\+\+(-[0-9]+)?' | sort -uV | while read -r name; do
+    echo "$(readlink -f "$(command -v "$name")") $name"
+  done | sort -u -k 1,1 | cut -d ' ' -f 2 | sort -V)
 fi
 [ "${#compilers[@]}" -gt 0 ] || die "no g++ or clang++ on the path, see --compiler"
 [ "${#eigens[@]}" -gt 0 ] || { [ ! -f /usr/include/eigen3/Eigen/Core ] || eigens=(/usr/include/eigen3); }
