@@ -74,7 +74,9 @@ function(prefopt_add_kernels target)
     # Whatever the unit has of the standard library is compiled for its instruction set, too, under the names that all
     # have, and a linker keeps one of each: on an older CPU it may be the wrong one. So all names but the table's become
     # the unit's own, once it is out of the groups that linkers merge.
-    set(compiler "${CMAKE_CXX_COMPILER}")
+    # Of CXX="env g++" the second word is apart.
+    separate_arguments(compiler UNIX_COMMAND "${CMAKE_CXX_COMPILER_ARG1}")
+    list(PREPEND compiler "${CMAKE_CXX_COMPILER}")
     if(CMAKE_CXX_COMPILER_TARGET)
       list(APPEND compiler "--target=${CMAKE_CXX_COMPILER_TARGET}")
     endif()

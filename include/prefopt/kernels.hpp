@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <prefopt/detail/kernel_dispatch.hpp>
+#include <prefopt/detail/ranks.hpp>
 #include <prefopt/evaluate.hpp>
 #include <string_view>
 #include <type_traits>
@@ -61,24 +62,29 @@ inline any_list_loss make_list_loss(std::string_view name, parameter_values cons
   return detail::call_kernel<any_list_loss>(detail::kernels_in_use().make_list_loss_by_name, &name, &values);
 }
 
+// An instruction set that is refused on one rank is an error on all, as everything else that evaluate refuses.
 template <evaluable_pair_loss L, detail::computed_in T>
 report evaluate(L const& loss, pair_batch<T> const& batch, std::type_identity_t<pair_outputs<T>> const& outputs = {},
                 options const& options = {}) {
-  return prefopt::evaluate(for_this_cpu(loss), batch, outputs, options);
+  return detail::with_ranks(
+      options, [&](auto const& own) { return prefopt::evaluate(for_this_cpu(loss), batch, outputs, own); });
 }
 
 template <evaluable_list_loss L, detail::computed_in T>
 report evaluate(L const& loss, list_batch<T> const& batch, std::type_identity_t<list_outputs<T>> const& outputs = {},
                 options const& options = {}) {
-  return prefopt::evaluate(for_this_cpu(loss), batch, outputs, options);
+  return detail::with_ranks(
+      options, [&](auto const& own) { return prefopt::evaluate(for_this_cpu(loss), batch, outputs, own); });
 }
 
 template <evaluable_pair_loss L, token_view Tokens>
 report evaluate(L const& loss, token_pair_batch<Tokens> const& batch,
                 std::type_identity_t<token_pair_outputs<Tokens>> const& outputs = {}, options const& options = {}) {
-  auto const made = for_this_cpu(loss);
-  return detail::call_kernel<report>(detail::kernels_in_use().token_pairs[detail::token_place<Tokens>], &made, &batch,
-                                     &outputs, &options);
+  return detail::with_ranks(options, [&](auto const& own) {
+    auto const made = for_this_cpu(loss);
+    return detail::call_kernel<report>(detail::kernels_in_use().token_pairs[detail::token_place<Tokens>], &made, &batch,
+                                       &outputs, &own);
+  });
 }
 
 /// A logit_policy, a linear_policy or a token_policy; a reference is a policy of the same type. The product of a
@@ -86,8 +92,10 @@ report evaluate(L const& loss, token_pair_batch<Tokens> const& batch,
 template <evaluable_pair_loss L, sequence_policy P>
 report evaluate(L const& loss, P const& policy, policy_pairs<typename P::value_type> const& batch,
                 policy_pair_outputs<typename P::value_type> const& outputs = {}, options const& options = {}) {
-  return detail::evaluate_by_kernels(detail::kernels_in_use().policy_pairs, for_this_cpu(loss), policy,
-                                     static_cast<P const*>(nullptr), batch, outputs, options);
+  return detail::with_ranks(options, [&](auto const& own) {
+    return detail::evaluate_by_kernels(detail::kernels_in_use().policy_pairs, for_this_cpu(loss), policy,
+                                       static_cast<P const*>(nullptr), batch, outputs, own);
+  });
 }
 
 template <evaluable_pair_loss L, sequence_policy P>
@@ -100,8 +108,10 @@ report evaluate(L const& loss, P const& policy, P const& reference, policy_pairs
 template <evaluable_list_loss L, sequence_policy P>
 report evaluate(L const& loss, P const& policy, policy_groups<typename P::value_type> const& batch,
                 policy_group_outputs<typename P::value_type> const& outputs = {}, options const& options = {}) {
-  return detail::evaluate_by_kernels(detail::kernels_in_use().policy_groups, for_this_cpu(loss), policy,
-                                     static_cast<P const*>(nullptr), batch, outputs, options);
+  return detail::with_ranks(options, [&](auto const& own) {
+    return detail::evaluate_by_kernels(detail::kernels_in_use().policy_groups, for_this_cpu(loss), policy,
+                                       static_cast<P const*>(nullptr), batch, outputs, own);
+  });
 }
 
 template <evaluable_list_loss L, sequence_policy P>

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 #include <prefopt/adapter/eigen.hpp>
+#include <prefopt/adapter/moving_reference.hpp>
 #include <prefopt/prefopt.hpp>
 #include <random>
 #include <refusal.hpp>
@@ -72,6 +73,16 @@ struct softmax_policy {
                                      static_cast<double>(d.rejected[i]) * batch.rejected.row(row).transpose();
       gradient += counts - counts.sum() * p;
     }
+  }
+};
+
+struct keeping_policy : softmax_policy {
+  int forward_passes = 0;
+
+  template <class T>
+  void log_probs(bags const& batch, pair_log_probs<T> const& out) {
+    ++forward_passes;
+    softmax_policy::log_probs(batch, out);
   }
 };
 
@@ -264,15 +275,35 @@ TEST_CASE("an error leaves the policy without a backward call") {
   CHECK((policy.gradient.array() == 42).all());
 }
 
-TEST_CASE("a step's gradients are of its own batch, also where the host accumulates") {
+TEST_CASE("a step's gradients are of its own batch: nothing is accumulated") {
   auto const data = some_bags(6);
   softmax_policy policy;
   no_reference none;
   pair_step<double> step;
   step(dpo{}, policy, none, data);
   Eigen::VectorXd const once = policy.gradient;
-  for (int i = 0; i < 2; ++i) step(dpo{}, policy, none, data, {}, {.gradient = gradient_write::accumulate});
+  step(dpo{}, policy, none, data);
   CHECK(policy.gradient == once);
+  CHECK(refusal([&] { step(dpo{}, policy, none, data, {}, {.gradient = gradient_write::accumulate}); }) ==
+        "prefopt::pair_step: options.gradient is accumulate, expected assign: the policy adds up gradients itself");
+  CHECK(policy.gradient == once);
+}
+
+TEST_CASE("a policy whose forward pass keeps something can be a reference") {
+  auto const data = some_bags(3);
+  keeping_policy policy;
+  policy.logits.setLinSpaced(0, 1);
+  frozen_reference frozen{policy};
+  moving_reference moving{policy, copy_every{}};
+  static_assert(pair_reference<decltype(frozen), bags, double> &&
+                !pair_reference<decltype(frozen) const, bags, double>);
+  static_assert(pair_reference<decltype(moving), bags, double> &&
+                !pair_reference<decltype(moving) const, bags, double>);
+  pair_step<double> step;
+  CHECK(step(dpo{}, policy, frozen, data).margin == 0);
+  CHECK(step(dpo{}, policy, moving, data).margin == 0);
+  CHECK(frozen.policy().forward_passes == 1);
+  CHECK(moving.policy().forward_passes == 1);
 }
 
 TEST_CASE("an empty batch is a step over nothing") {

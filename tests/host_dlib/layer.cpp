@@ -195,6 +195,11 @@ TEST_CASE("what the layer refuses, before it writes") {
         "prefopt::evaluate: weight[0] is -1, expected a finite number >= 0");
   CHECK(refused_batch(prefopt::bradley_terry{.temperature = 0}, two, label_list(2)) ==
         "prefopt::bradley_terry: temperature is 0, expected a finite number > 0");
+  prefopt::dlib_pair_loss<prefopt::bradley_terry> const adding{loss, {.gradient = prefopt::gradient_write::accumulate}};
+  CHECK(
+      refusal([&] { adding.compute_loss_value_and_gradient(two.input, label_list(2).begin(), two); }) ==
+      "prefopt::dlib_pair_loss: options.gradient is accumulate, expected assign: the gradients of a mini-batch are its "
+      "own");
   two.expansion = 2;
   CHECK(refused_batch(loss, two, label_list(2)) ==
         "prefopt::dlib_pair_loss: the network makes 2 outputs of 2 inputs, expected one of each");

@@ -1,5 +1,6 @@
 // Tensors that lie elsewhere, and what is refused of any tensor: without ggml.
 
+#include <Eigen/Core>
 #include <algorithm>
 #include <cstring>
 #include <prefopt/adapter/ggml.hpp>
@@ -164,6 +165,9 @@ TEST_CASE("ggml: numbers of every type") {
     CHECK(numbers(seen.sequences()[0]) == doubles{1, 2});
     CHECK(numbers(seen.sequences()[1]) == doubles{3, 4});
     CHECK(seen.rows<bfloat16>().stride() == 5);
+    CHECK(static_cast<float>(seen.rows<Eigen::bfloat16>()[1][1]) == 4);
+    CHECK(refusal([&] { (void)seen.rows<Eigen::half>(); }) ==
+          "prefopt::ggml_numbers: x is of another type, bf16, than the rows that are asked for");
   }
 }
 

@@ -1,6 +1,7 @@
 // Log-probs of a reference in a file: what comes back is what was written, and everything else is refused.
 #include <sys/stat.h>
 #include <unistd.h>
+#include <algorithm>
 #include <array>
 #include <catch.hpp>
 #include <cmath>
@@ -362,8 +363,8 @@ TEST_CASE("a file that cannot be written is an error, and nothing is left of it"
   CHECK(place.names() == std::vector<std::string>{"a"});
   auto const before = content_of(path);
 
-  CHECK(refused_at(place.file("none/a")) == "prefopt::write_reference_file: " + place.file("none/a.part") +
-                                                ": cannot be written: No such file or directory");
+  CHECK(refused_at(place.file("none/a")) ==
+        "prefopt::write_reference_file: " + place.file("none/a") + ": cannot be written: No such file or directory");
   REQUIRE(mkdir(place.file("inner").c_str(), 0700) == 0);
   CHECK(refused_at(place.file("inner")) ==
         "prefopt::write_reference_file: " + place.file("inner") + ": is not a regular file");
@@ -382,6 +383,19 @@ TEST_CASE("a file that cannot be written is an error, and nothing is left of it"
       CHECK(std::filesystem::exists("/dev/full"));
     }
   }
+}
+
+TEST_CASE("a symbolic link stays one: the file that it leads to is written") {
+  folder const place;
+  std::vector<double> const values{-1};
+  put(place.file("target"), "old");
+  REQUIRE(symlink("target", place.file("link").c_str()) == 0);
+  write_reference_file<double>(place.file("link"), values, values, hello());
+  CHECK(std::filesystem::is_symlink(place.file("link")));
+  CHECK(reference_file<double>{place.file("target"), hello()}.pairs() == 1);
+  auto names = place.names();
+  std::sort(names.begin(), names.end());
+  CHECK(names == std::vector<std::string>{"link", "target"});
 }
 
 TEST_CASE("copies share the values and outlive the first") {

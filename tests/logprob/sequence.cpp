@@ -147,6 +147,19 @@ TEMPLATE_TEST_CASE("any storage order, stride and mask type gives the same bits"
   CHECK(reversed.log_prob == expected.log_prob);
 }
 
+TEST_CASE("Eigen's 16-bit numbers and integers are summed in float") {
+  ragged<float> const data;
+  Eigen::Array<Eigen::half, Eigen::Dynamic, Eigen::Dynamic> const halves =
+      Eigen::Map<as_rows<float> const>(data.log_prob.data(), sequences, width).cast<Eigen::half>();
+  as_rows<float> const widened = halves.cast<float>();
+  as_rows<float> const marks = Eigen::Map<as_rows<float> const>(data.mask.data(), sequences, width);
+  static_assert(std::is_same_v<decltype(tokens_of(halves, marks)), dense_tokens<float>>);
+  static_assert(std::is_same_v<decltype(tokens_of(halves)), dense_tokens<float>>);
+  CHECK(sums_of(tokens_of(halves, marks)) == sums_of(tokens_of(widened, marks)));
+  Eigen::ArrayXXi const integers = Eigen::ArrayXXi::Constant(sequences, 3, -2);
+  CHECK(sums_of(tokens_of(integers)).log_prob == std::vector<float>(sequences, -6));
+}
+
 TEMPLATE_TEST_CASE("packed sequences with offsets of any integer type are the dense ones", "", float, double) {
   using T = TestType;
   ragged<T> const data;

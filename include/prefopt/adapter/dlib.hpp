@@ -9,6 +9,7 @@
 #include <istream>
 #include <optional>
 #include <ostream>
+#include <prefopt/detail/assigned_gradients.hpp>
 #include <prefopt/evaluate.hpp>
 #include <prefopt/loss/parameter_values.hpp>
 #include <string>
@@ -83,8 +84,9 @@ inline constexpr std::array<dlib_column, 6> dlib_columns{{{"reference", &dlib_la
 ///     reads      the network's output where it lies, and the labels
 ///     writes     the gradient of the reduced loss by the output, as dlib expects it, and returns that loss
 ///     throws     std::invalid_argument, before anything is written: an odd number of samples; an output that is not
-///                1 x 1 x 1 a sample; a column in some labels only; and what `evaluate` refuses. Out of the thread
-///                of dlib::dnn_trainer it comes by one of the next calls, not always by the very next
+///                1 x 1 x 1 a sample; a column in some labels only; gradient_write::accumulate; and what `evaluate`
+///                refuses. Out of the thread of dlib::dnn_trainer it comes by one of the next calls, not always by the
+///                very next
 template <evaluable_pair_loss L>
 class dlib_pair_loss {
  public:
@@ -247,6 +249,7 @@ class dlib_pair_loss {
   template <class LabelIterator, class Subnet>
   prefopt::report evaluate_batch(dlib::tensor const& input, LabelIterator labels, Subnet& subnet,
                                  prefopt::options const& options) const {
+    detail::check_assigned("dlib_pair_loss", options, "the gradients of a mini-batch are its own");
     dlib::tensor const& scores = subnet.get_output();
     check_output(input, subnet, scores);
     auto const samples = static_cast<std::size_t>(scores.num_samples());

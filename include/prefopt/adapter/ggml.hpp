@@ -23,6 +23,7 @@
 //                prefopt::ggml_gradient d{surrogate.gradient};
 //                prefopt::evaluate(…, seen.values(), …, d.values(), …);
 //                d.store();
+//                ggml_graph_reset(graph)   the loss's own gradient is 1, all others 0; ggml_opt does it itself
 //                compute the graph with its backward pass
 //
 // The surrogate's value means nothing: the loss is what evaluate reports.
@@ -54,11 +55,11 @@ ggml_number number_of(Tensor const& tensor) noexcept {
   return static_cast<ggml_number>(static_cast<int>(tensor.type));
 }
 
-template <class U>
-inline constexpr ggml_number ggml_number_for = std::same_as<U, double>     ? ggml_number::f64
-                                               : std::same_as<U, float16>  ? ggml_number::f16
-                                               : std::same_as<U, bfloat16> ? ggml_number::bf16
-                                                                           : ggml_number::f32;
+template <stored_number U>
+inline constexpr ggml_number ggml_number_for = std::same_as<U, double> ? ggml_number::f64
+                                               : float16_like<U>       ? ggml_number::f16
+                                               : bfloat16_like<U>      ? ggml_number::bf16
+                                                                       : ggml_number::f32;
 
 template <class Tensor>
 [[noreturn]] PREFOPT_COLD void fail_tensor(std::string_view where, Tensor const& tensor, std::string const& what) {
@@ -233,8 +234,9 @@ class ggml_numbers {
     });
   }
 
-  /// Logits [vocabulary, tokens]: a row for each token, which is what logit_policy takes. U is the tensor's own type.
-  template <class U = float>
+  /// Logits [vocabulary, tokens]: a row for each token, which is what logit_policy takes. U is the tensor's own type,
+  /// for 16 bits the library's or a host's.
+  template <detail::stored_number U = float>
   [[nodiscard]] row_major<U const> rows() const {
     constexpr char const* where = "ggml_numbers";
     auto const& tensor = memory_.tensor();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <prefopt/adapter/policy.hpp>
 #include <prefopt/adapter/reference.hpp>
+#include <prefopt/detail/assigned_gradients.hpp>
 #include <prefopt/detail/list_offsets.hpp>
 #include <prefopt/evaluate.hpp>
 #include <span>
@@ -23,7 +24,9 @@ struct list_columns {
 };
 
 /// One training step of any host on groups: log-probs of the policy and of the reference, the loss, and the gradients
-/// back to the policy. Keeps its buffers between steps. The reference is asked only if the loss reads it.
+/// back to the policy. Keeps its buffers between steps. The reference is asked only if the loss reads it. The buffers
+/// belong to the step, whose gradients are of this batch alone: throws std::invalid_argument for
+/// gradient_write::accumulate.
 template <detail::computed_in T>
 class list_step {
  public:
@@ -56,7 +59,8 @@ class list_step {
  private:
   template <class L, class Policy, class Reference, class Batch>
   report evaluate_batch(L const& loss, Policy& policy, Reference& reference, Batch const& batch,
-                        list_columns<T> const& columns, prefopt::options options) {
+                        list_columns<T> const& columns, prefopt::options const& options) {
+    detail::check_assigned("list_step", options);
     std::size_t const n = candidates_of(columns);
     bool const anchored =
         !std::same_as<std::remove_cvref_t<Reference>, no_reference> && detail::reads(loss, prefopt::columns::reference);
@@ -68,8 +72,6 @@ class list_step {
     length_.resize(measured ? n : 0);
     policy.log_probs(batch, list_log_probs<T>{logp_, length_});
     if (anchored) reference.log_probs(batch, list_log_probs<T>{ref_logp_, {}});
-    // The buffers belong to this step: gradients are always of this batch alone.
-    options.gradient = gradient_write::assign;
     return evaluate(loss,
                     list_batch<T>{.logp = logp_,
                                   .ref_logp = ref_logp_,

@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 #include <prefopt/adapter/policy.hpp>
+#include <prefopt/column.hpp>
 #include <prefopt/detail/fail.hpp>
 #include <ranges>
 #include <type_traits>
@@ -33,12 +34,23 @@ struct copy_when_far {
 };
 
 /// A policy whose parameters can be averaged: `parameters()` is a range of contiguous ranges of numbers, in the same
-/// order for every copy.
+/// order for every copy. Of a policy that is not const they are the parameters themselves, by reference or by views
+/// (std::span, Eigen::Map), and not copies.
 template <class Policy>
 concept has_parameters = requires(Policy& policy) {
   requires std::ranges::range<decltype(policy.parameters())>;
   requires std::ranges::range<std::ranges::range_reference_t<decltype(policy.parameters())>>;
 };
+
+namespace detail {
+
+/// Ranges whose elements, and their numbers, outlive them: a view of parameters, or a reference to a container.
+template <class Ranges, class Part = std::ranges::range_reference_t<Ranges>>
+concept refers_to_parameters = viewable_vector<std::remove_cvref_t<Part>> ||
+    std::ranges::borrowed_range<std::remove_cvref_t<Part>> ||
+    (std::is_lvalue_reference_v<Part> && (std::ranges::borrowed_range<Ranges> || std::ranges::view<Ranges>));
+
+}  // namespace detail
 
 /// An anchor that follows the policy: a copy of it, moved by a schedule. Call `update` once after every step of the
 /// optimizer. Copying and assigning the policy must copy its weights; where it is a handle (a torch module, a pointer),
@@ -50,9 +62,11 @@ class moving_reference {
   moving_reference(Policy const& start, Schedule const& schedule) : anchor_{start}, schedule_{schedule} { check(); }
 
   template <class Batch, class LogProbs>
-  void log_probs(Batch const& batch, LogProbs const& out) const {
-    anchor_.log_probs(batch, out);
-  }
+    requires(detail::gives_log_probs<Policy const, Batch, LogProbs>)
+  void log_probs(Batch const& batch, LogProbs const& out) const { anchor_.log_probs(batch, out); }
+  template <class Batch, class LogProbs>
+    requires(detail::gives_log_probs<Policy, Batch, LogProbs>)
+  void log_probs(Batch const& batch, LogProbs const& out) { anchor_.log_probs(batch, out); }
 
   /// True if the anchor moved.
   bool update(Policy const& policy) requires(!std::same_as<Schedule, copy_when_far>) {
@@ -62,6 +76,8 @@ class moving_reference {
     } else {
       static_assert(has_parameters<Policy> && has_parameters<Policy const>,
                     "an average needs the policy's parameters()");
+      static_assert(detail::refers_to_parameters<decltype(anchor_.parameters())>,
+                    "parameters() returns copies, whose average would be lost: return views of them");
       average(policy);
       return true;
     }

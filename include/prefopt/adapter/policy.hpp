@@ -20,6 +20,16 @@ struct pair_gradients {
   std::span<T const> chosen, rejected;
 };
 
+namespace detail {
+
+/// Of a policy, that its log_probs may keep something for `backward`; of a const one, that it does not.
+template <class Policy, class Batch, class LogProbs>
+concept gives_log_probs = requires(Policy& policy, Batch const& batch, LogProbs const& out) {
+  policy.log_probs(batch, out);
+};
+
+}  // namespace detail
+
 /// A policy for batches of the host's own type: log-probs forward, gradients back. `backward` is called after
 /// `log_probs` of the same batch, and adds to or replaces the host's own gradients as the host likes.
 template <class Policy, class Batch, class T>
@@ -31,9 +41,7 @@ concept pair_policy = requires(Policy& policy, Batch const& batch, pair_log_prob
 
 /// A reference: log-probs only.
 template <class Reference, class Batch, class T>
-concept pair_reference = requires(Reference& reference, Batch const& batch, pair_log_probs<T> const& out) {
-  reference.log_probs(batch, out);
-};
+concept pair_reference = detail::gives_log_probs<Reference, Batch, pair_log_probs<T>>;
 
 /// The same for groups: one value a candidate, group after group.
 template <class T>
@@ -54,8 +62,6 @@ concept list_policy = requires(Policy& policy, Batch const& batch, list_log_prob
 };
 
 template <class Reference, class Batch, class T>
-concept list_reference = requires(Reference& reference, Batch const& batch, list_log_probs<T> const& out) {
-  reference.log_probs(batch, out);
-};
+concept list_reference = detail::gives_log_probs<Reference, Batch, list_log_probs<T>>;
 
 }  // namespace prefopt::inline PREFOPT_ABI

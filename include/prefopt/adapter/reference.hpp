@@ -51,9 +51,11 @@ class frozen_reference {
   explicit frozen_reference(Policy policy) : policy_{std::move(policy)} {}
 
   template <class Batch, class LogProbs>
-  void log_probs(Batch const& batch, LogProbs const& out) const {
-    policy_.log_probs(batch, out);
-  }
+    requires(detail::gives_log_probs<Policy const, Batch, LogProbs>)
+  void log_probs(Batch const& batch, LogProbs const& out) const { policy_.log_probs(batch, out); }
+  template <class Batch, class LogProbs>
+    requires(detail::gives_log_probs<Policy, Batch, LogProbs>)
+  void log_probs(Batch const& batch, LogProbs const& out) { policy_.log_probs(batch, out); }
 
   [[nodiscard]] Policy const& policy() const noexcept { return policy_; }
 

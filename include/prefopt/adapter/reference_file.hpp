@@ -163,16 +163,19 @@ PREFOPT_COLD inline void write_whole_file(std::string_view where, std::string co
   if (kind != std::filesystem::file_type::regular && kind != std::filesystem::file_type::not_found) {
     fail(where, path + (error ? ": cannot be written: " + error.message() : ": is not a regular file"));
   }
-  std::string const unfinished = path + ".part";
+  // The file that a symbolic link leads to, not the link.
+  auto const target = std::filesystem::weakly_canonical(path, error).string();
+  if (error) fail(where, path + ": cannot be written: " + error.message());
+  std::string const unfinished = target + ".part";
   std::FILE* const file = std::fopen(unfinished.c_str(), "wb");
-  if (file == nullptr) fail(where, unfinished + ": cannot be written: " + std::strerror(errno));
+  if (file == nullptr) fail(where, path + ": cannot be written: " + std::strerror(errno));
   errno = 0;
   bool good = std::fwrite(header.data(), 1, header.size(), file) == header.size() &&
               std::fwrite(contents.data(), 1, contents.size(), file) == contents.size();
   good = std::fflush(file) == 0 && good;
   int const reason = errno;
   if (std::fclose(file) == 0 && good) {
-    std::filesystem::rename(unfinished, path, error);
+    std::filesystem::rename(unfinished, target, error);
     if (!error) return;
   } else {
     error = {reason != 0 ? reason : errno, std::generic_category()};
@@ -261,9 +264,9 @@ PREFOPT_COLD inline read_reference read_reference_file(std::string_view where, s
 }  // namespace detail
 
 /// Writes a reference's log-probs of pairs to a file, as T, which `reference_file` reads back; an old file is replaced
-/// in one step, and a run that is stopped leaves no half one. `data` is the checksum of what they were computed from.
-/// Of several processes only one may write. Throws std::invalid_argument for sizes that differ, for NaN or +inf, and if
-/// the file cannot be written.
+/// in one step, by way of one that is named as it with .part at the end, and a run that is stopped leaves no half one.
+/// `data` is the checksum of what they were computed from. Of several processes only one may write. Throws
+/// std::invalid_argument for sizes that differ, for NaN or +inf, and if the file cannot be written.
 template <detail::file_number T>
 void write_reference_file(std::string const& path, column<T> chosen, std::type_identity_t<column<T>> rejected,
                           data_checksum const& data) {

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <prefopt/adapter/policy.hpp>
 #include <prefopt/adapter/reference.hpp>
+#include <prefopt/detail/assigned_gradients.hpp>
 #include <prefopt/evaluate.hpp>
 #include <span>
 #include <vector>
@@ -17,7 +18,9 @@ struct pair_columns {
 };
 
 /// One training step of any host: log-probs of the policy and of the reference, the loss, and the gradients back to the
-/// policy. Keeps its buffers between steps. The reference is asked only if the loss reads it.
+/// policy. Keeps its buffers between steps. The reference is asked only if the loss reads it, and the policy for
+/// lengths only if the loss reads them: options.empty acts on those alone. The buffers belong to the step, whose
+/// gradients are of this batch alone: throws std::invalid_argument for gradient_write::accumulate.
 template <detail::computed_in T>
 class pair_step {
  public:
@@ -51,7 +54,8 @@ class pair_step {
  private:
   template <class L, class Policy, class Reference, class Batch>
   report evaluate_batch(L const& loss, Policy& policy, Reference& reference, Batch const& batch,
-                        pair_columns<T> const& extra, prefopt::options options) {
+                        pair_columns<T> const& extra, prefopt::options const& options) {
+    detail::check_assigned("pair_step", options);
     std::size_t const n = std::size(batch);
     for (auto* column : {&chosen_, &rejected_, &d_chosen_, &d_rejected_, &loss_}) column->resize(n);
     for (auto* column : {&ref_chosen_, &ref_rejected_}) column->resize(detail::needs(loss, columns::reference) ? n : 0);
@@ -60,8 +64,6 @@ class pair_step {
     posterior_.resize(writes_posterior(loss) ? n : 0);
     policy.log_probs(batch, pair_log_probs<T>{chosen_, rejected_, chosen_length_, rejected_length_});
     if (!ref_chosen_.empty()) reference.log_probs(batch, pair_log_probs<T>{ref_chosen_, ref_rejected_, {}, {}});
-    // The buffers belong to this step: gradients are always of this batch alone.
-    options.gradient = gradient_write::assign;
     return evaluate(loss,
                     pair_batch<T>{.chosen = chosen_,
                                   .rejected = rejected_,

@@ -7,6 +7,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <prefopt/detail/assigned_gradients.hpp>
 #include <prefopt/detail/ranks.hpp>
 #include <prefopt/evaluate.hpp>
 #include <prefopt/logprob/evaluate_policy.hpp>
@@ -216,8 +217,7 @@ at::Tensor with_gradients(at::Tensor const& first, at::Tensor const& second, tor
 }
 
 inline void check_torch_options(options const& options) {
-  if (options.gradient == gradient_write::assign) return;
-  fail(torch_evaluate_name, "options.gradient is accumulate, expected assign: torch adds up gradients itself");
+  check_assigned(torch_evaluate_name, options, "torch adds up gradients itself");
 }
 
 template <evaluable_pair_loss L>

@@ -39,7 +39,7 @@ PREFOPT_HIDDEN inline kernel_table choose_kernels() {
     if (table.layout != kernel_layout()) {
       fail("kernels", "the kernels for " + std::string{choice->name} +
                           " were compiled with other options than their caller, which change the "
-                          "layout of types");
+                          "layout of types or forbid exceptions");
     }
     return table;
   }

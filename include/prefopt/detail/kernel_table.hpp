@@ -101,7 +101,7 @@ struct foreign_gradient {
 /// unit.
 struct kernel_table {
   char const* name;
-  std::uint64_t layout;  ///< of everything that crosses
+  std::uint64_t layout;  ///< kernel_layout() of the unit
   /// (loss) -> any_pair_loss, any_list_loss
   foreign_function make_pair_loss[place_in<void, kernel_pair_losses>::count];
   foreign_function make_list_loss[place_in<void, kernel_list_losses>::count];
@@ -128,10 +128,16 @@ struct kernel_table {
   foreign_function policy_groups[place_in<void, kernel_policies>::count];
 };
 
-/// Differs where a type that crosses has another size.
+/// Differs where a type that crosses has another size, and where errors are not thrown on both sides.
 constexpr std::uint64_t kernel_layout() noexcept {
   std::uint64_t hash = 14695981039346656037U;
-  for (std::size_t const size : {sizeof(any_pair_loss),
+#if defined(__cpp_exceptions)
+  constexpr std::size_t throws = 1;
+#else
+  constexpr std::size_t throws = 0;
+#endif
+  for (std::size_t const size : {throws,
+                                 sizeof(any_pair_loss),
                                  sizeof(any_list_loss),
                                  sizeof(pair_batch<float>),
                                  sizeof(pair_outputs<float>),
@@ -153,6 +159,9 @@ constexpr std::uint64_t kernel_layout() noexcept {
                                  sizeof(linear_policy<float, foreign_product<float, float>>),
                                  sizeof(matrix_factor<float>),
                                  sizeof(sequence_outputs<float>),
+                                 sizeof(linear_head<float>),
+                                 sizeof(parameter_values),
+                                 sizeof(std::string),
                                  sizeof(kernel_table)}) {
     hash = (hash ^ size) * 1099511628211U;
   }
