@@ -77,7 +77,7 @@ cmake -S "$checkout" -B "$build" --toolchain "$checkout/cmake/aarch64-linux-gnu.
   "-Dxsimd_DIR=$packages" "-DEigen3_DIR=$packages" "-DCatch2_DIR=$packages"
 SECONDS=0
 targets=("${folders[@]/#/test_}")
-[[ " ${folders[*]} " != *" kernels "* ]] || targets+=(test_kernels_print test_kernels_two_libraries)
+[[ " ${folders[*]} " != *" kernels "* ]] || targets+=(test_kernels_print test_kernels_refused test_kernels_two_libraries)
 cmake --build "$build" --parallel "$jobs" --target "${targets[@]}"
 echo "built in $SECONDS s"
 SECONDS=0

@@ -101,8 +101,10 @@ report evaluate(L const& loss, P const& policy, policy_pairs<typename P::value_t
 template <evaluable_pair_loss L, sequence_policy P>
 report evaluate(L const& loss, P const& policy, P const& reference, policy_pairs<typename P::value_type> const& batch,
                 policy_pair_outputs<typename P::value_type> const& outputs = {}, options const& options = {}) {
-  return detail::evaluate_by_kernels(detail::kernels_in_use().policy_pairs, for_this_cpu(loss), policy, &reference,
-                                     batch, outputs, options);
+  return detail::with_ranks(options, [&](auto const& own) {
+    return detail::evaluate_by_kernels(detail::kernels_in_use().policy_pairs, for_this_cpu(loss), policy, &reference,
+                                       batch, outputs, own);
+  });
 }
 
 template <evaluable_list_loss L, sequence_policy P>
@@ -117,8 +119,10 @@ report evaluate(L const& loss, P const& policy, policy_groups<typename P::value_
 template <evaluable_list_loss L, sequence_policy P>
 report evaluate(L const& loss, P const& policy, P const& reference, policy_groups<typename P::value_type> const& batch,
                 policy_group_outputs<typename P::value_type> const& outputs = {}, options const& options = {}) {
-  return detail::evaluate_by_kernels(detail::kernels_in_use().policy_groups, for_this_cpu(loss), policy, &reference,
-                                     batch, outputs, options);
+  return detail::with_ranks(options, [&](auto const& own) {
+    return detail::evaluate_by_kernels(detail::kernels_in_use().policy_groups, for_this_cpu(loss), policy, &reference,
+                                       batch, outputs, own);
+  });
 }
 
 template <token_view Tokens>
