@@ -23,8 +23,8 @@
 //                prefopt::ggml_gradient d{surrogate.gradient};
 //                prefopt::evaluate(…, seen.values(), …, d.values(), …);
 //                d.store();
-//                ggml_graph_reset(graph), without which the loss's own gradient is not 1. It clears the momenta of AdamW
-//                steps in that graph: apart from them, or with tensors whose memory is kept, once for all steps
+//                ggml_graph_reset(graph): the loss's own gradient is 1; momenta of AdamW steps in that graph are
+//                cleared, so they belong into another one
 //                compute the graph with its backward pass
 //
 // The surrogate's value means nothing: the loss is what evaluate reports.
