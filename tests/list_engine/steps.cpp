@@ -228,7 +228,7 @@ TEST_CASE("a list step gives the loss what it reads: reference, lengths, the hos
   CHECK(other.gradient == policy.gradient);
 }
 
-TEST_CASE("a list step's gradients are of its own batch, also where the host accumulates") {
+TEST_CASE("a list step's gradients are of its own batch: nothing is accumulated") {
   auto const data = some_bags({4, 3});
   auto const smaller = some_bags({2});
   auto const reward = rewards_of(data), less = rewards_of(smaller);
@@ -238,9 +238,12 @@ TEST_CASE("a list step's gradients are of its own batch, also where the host acc
   list_columns<double> const columns{.offsets = data.offsets, .reward = reward};
   step(made("plackett_luce"), policy, none, data, columns);
   Eigen::VectorXd const once = policy.gradient;
-  for (int i = 0; i < 2; ++i) {
-    step(made("plackett_luce"), policy, none, data, columns, {.gradient = gradient_write::accumulate});
-  }
+  step(made("plackett_luce"), policy, none, data, columns);
+  CHECK(policy.gradient == once);
+  CHECK(refusal([&] {
+          step(made("plackett_luce"), policy, none, data, columns, {.gradient = gradient_write::accumulate});
+        }) ==
+        "prefopt::list_step: options.gradient is accumulate, expected assign: the policy adds up gradients itself");
   CHECK(policy.gradient == once);
   // A smaller batch between them leaves nothing behind.
   step(made("pro"), policy, none, smaller, {.offsets = smaller.offsets, .reward = less});
