@@ -55,7 +55,8 @@ struct affine {
 
   template <lane V>
   PREFOPT_INLINE V operator()(V const& u) const noexcept {
-    return V(math::constant<V>(scale) * u - math::constant<V>(offset));
+    // Not for the compiler to fuse or not: a loss and its modifications have the same bits.
+    return math::fma(math::constant<V>(scale), u, math::constant<V>(-offset));
   }
 };
 
