@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <memory>
 #include <prefopt/adapter/eigen_product.hpp>
-#include <prefopt/logprob/evaluate_policy.hpp>
-#include <prefopt/logprob/linear_policy.hpp>
+#include <prefopt/chain/evaluate_policy.hpp>
+#include <prefopt/chain/linear_policy.hpp>
 #include <prefopt/logprob/token_logprobs.hpp>
 #include <prefopt/loss/dpo.hpp>
 #include <random>

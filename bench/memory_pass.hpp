@@ -3,7 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <prefopt/detail/logit_kernel.hpp>
+#include <prefopt/logprob/logit_kernel.hpp>
 #include <xsimd/xsimd.hpp>
 
 /// Passes over memory that do nothing else: no call that touches the same bytes can be faster. They fetch ahead as the

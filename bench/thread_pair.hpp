@@ -3,7 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <prefopt/executor.hpp>
+#include <prefopt/core/executor.hpp>
 #include <thread>
 
 /// An executor of two threads: the caller's takes the first half of the parts, a second one the rest. The same part

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <prefopt/loss/any.hpp>
-#include <prefopt/loss/any_list.hpp>
+#include <prefopt/engine/any_loss.hpp>
+#include <prefopt/engine/any_list_loss.hpp>
 #include <string>
 
 #include "loss_catalog.hpp"

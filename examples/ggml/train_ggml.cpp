@@ -11,8 +11,8 @@
 #include <exception>
 #include <optional>
 #include <prefopt/adapter/ggml.hpp>
-#include <prefopt/logprob/evaluate_policy.hpp>
-#include <prefopt/logprob/logit_policy.hpp>
+#include <prefopt/chain/evaluate_policy.hpp>
+#include <prefopt/chain/logit_policy.hpp>
 #include <prefopt/loss/dpo.hpp>
 #include <prefopt/loss/simpo.hpp>
 #include <random>

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <exception>
 #include <functional>
-#include <prefopt/evaluate.hpp>
+#include <prefopt/engine/evaluate.hpp>
 #include <prefopt/logprob/sequence.hpp>
 #include <prefopt/loss/dpo.hpp>
 #include <span>

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <prefopt/adapter/list_step.hpp>
+#include <prefopt/train/list_step.hpp>
 #include <prefopt/loss/info_nce.hpp>
 #include <vector>
 

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <optional>
-#include <prefopt/loss/any.hpp>
-#include <prefopt/loss/any_list.hpp>
+#include <prefopt/engine/any_loss.hpp>
+#include <prefopt/engine/any_list_loss.hpp>
 #include <string>
 #include <string_view>
 #include <variant>

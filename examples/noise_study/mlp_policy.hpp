@@ -2,7 +2,7 @@
 
 #include <Eigen/Core>
 #include <array>
-#include <prefopt/adapter/policy.hpp>
+#include <prefopt/train/policy.hpp>
 #include <random>
 #include <span>
 

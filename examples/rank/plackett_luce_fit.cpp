@@ -10,7 +10,7 @@
 #include <limits>
 #include <memory>
 #include <new>
-#include <prefopt/evaluate.hpp>
+#include <prefopt/engine/evaluate.hpp>
 #include <prefopt/loss/plackett_luce.hpp>
 #include <span>
 #include <stdexcept>

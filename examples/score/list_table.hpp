@@ -2,7 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <prefopt/loss/any_list.hpp>
+#include <prefopt/engine/any_list_loss.hpp>
 #include <string>
 #include <string_view>
 #include <vector>

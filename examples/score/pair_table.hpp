@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstddef>
-#include <prefopt/loss/any.hpp>
+#include <prefopt/engine/any_loss.hpp>
 #include <string>
 #include <vector>
 

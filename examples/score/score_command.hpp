@@ -1,7 +1,7 @@
 #pragma once
 
 #include <optional>
-#include <prefopt/options.hpp>
+#include <prefopt/batch/options.hpp>
 #include <string>
 #include <vector>
 

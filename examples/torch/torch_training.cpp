@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <numeric>
-#include <prefopt/adapter/reference_file.hpp>
+#include <prefopt/train/reference_file.hpp>
 #include <random>
 #include <span>
 #include <stdexcept>

@@ -3,7 +3,7 @@
 #include <Eigen/Core>
 #include <Eigen/SparseCore>
 #include <cstddef>
-#include <prefopt/adapter/policy.hpp>
+#include <prefopt/train/policy.hpp>
 #include <span>
 #include <vector>
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <prefopt/adapter/policy.hpp>
+#include <prefopt/train/policy.hpp>
 #include <span>
 #include <string_view>
 #include <vector>

@@ -3,7 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <exception>
-#include <prefopt/all_reduce.hpp>
+#include <prefopt/core/all_reduce.hpp>
 #include <span>
 
 /// Thrown by a rank that has to stop because of an error that another rank tells.

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <prefopt/group_pairs.hpp>
+#include <prefopt/chain/group_pairs.hpp>
 #include <string>
 
 #include "loss_choice.hpp"

@@ -3,7 +3,7 @@
 #include <Eigen/Core>
 #include <cstddef>
 #include <cstdint>
-#include <prefopt/report.hpp>
+#include <prefopt/batch/report.hpp>
 #include <random>
 #include <vector>
 

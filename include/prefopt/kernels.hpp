@@ -3,9 +3,9 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <prefopt/detail/kernel_dispatch.hpp>
-#include <prefopt/detail/ranks.hpp>
-#include <prefopt/evaluate.hpp>
+#include <prefopt/engine/kernel_dispatch.hpp>
+#include <prefopt/engine/ranks.hpp>
+#include <prefopt/engine/evaluate.hpp>
 #include <string_view>
 #include <type_traits>
 #include <vector>

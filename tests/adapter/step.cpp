@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 #include <prefopt/adapter/eigen.hpp>
-#include <prefopt/adapter/moving_reference.hpp>
+#include <prefopt/train/moving_reference.hpp>
 #include <prefopt/prefopt.hpp>
 #include <random>
 #include <refusal.hpp>

@@ -7,7 +7,7 @@
 #include <limits>
 #include <map>
 #include <numeric>
-#include <prefopt/evaluate.hpp>
+#include <prefopt/engine/evaluate.hpp>
 #include <prefopt/loss/list.hpp>
 #include <set>
 #include <string>

@@ -7,7 +7,7 @@
 #include <limits>
 #include <optional>
 #include <prefopt/adapter/dlib.hpp>
-#include <prefopt/loss/any.hpp>
+#include <prefopt/engine/any_loss.hpp>
 #include <prefopt/prefopt.hpp>
 #include <span>
 #include <sstream>

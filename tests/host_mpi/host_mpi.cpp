@@ -5,10 +5,10 @@
 #include <cmath>
 #include <cstdio>
 #include <prefopt/adapter/mpi.hpp>
-#include <prefopt/evaluate.hpp>
+#include <prefopt/engine/evaluate.hpp>
 #include <prefopt/loss/adpo.hpp>
 #include <prefopt/loss/dpo.hpp>
-#include <prefopt/modifier/annotator_reliability.hpp>
+#include <prefopt/train/annotator_reliability.hpp>
 #include <prefopt/modifier/lcpo.hpp>
 #include <stdexcept>
 #include <string>

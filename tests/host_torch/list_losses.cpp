@@ -3,7 +3,7 @@
 
 #include <cstdio>
 #include <prefopt/adapter/torch.hpp>
-#include <prefopt/loss/any_list.hpp>
+#include <prefopt/engine/any_list_loss.hpp>
 #include <prefopt/prefopt.hpp>
 
 #include "refusal.hpp"

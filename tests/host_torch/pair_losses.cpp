@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <functional>
 #include <prefopt/adapter/torch.hpp>
-#include <prefopt/loss/any.hpp>
+#include <prefopt/engine/any_loss.hpp>
 #include <prefopt/prefopt.hpp>
 #include <string>
 

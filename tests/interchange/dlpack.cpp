@@ -5,7 +5,7 @@
 #include <limits>
 #include <numeric>
 #include <prefopt/adapter/dlpack.hpp>
-#include <prefopt/evaluate.hpp>
+#include <prefopt/engine/evaluate.hpp>
 #include <prefopt/logprob/token_logprobs.hpp>
 #include <prefopt/loss/cpo.hpp>
 #include <prefopt/loss/simpo.hpp>

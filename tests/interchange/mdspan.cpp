@@ -6,11 +6,11 @@
 #include <cstdint>
 #include <memory>
 #include <numeric>
-#include <prefopt/evaluate.hpp>
+#include <prefopt/engine/evaluate.hpp>
 #include <prefopt/logprob/token_logprobs.hpp>
 #include <prefopt/logprob/tokens.hpp>
 #include <prefopt/loss/cpo.hpp>
-#include <prefopt/row_major.hpp>
+#include <prefopt/view/row_major.hpp>
 #include <refusal.hpp>
 #include <type_traits>
 #include <vector>

@@ -11,8 +11,8 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
-#include <prefopt/adapter/reference_file.hpp>
-#include <prefopt/adapter/step.hpp>
+#include <prefopt/train/reference_file.hpp>
+#include <prefopt/train/step.hpp>
 #include <prefopt/loss/dpo.hpp>
 #include <refusal.hpp>
 #include <span>

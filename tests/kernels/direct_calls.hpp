@@ -1,6 +1,6 @@
 #pragma once
 
-#include <prefopt/logprob/linear_policy.hpp>
+#include <prefopt/chain/linear_policy.hpp>
 #include <prefopt/prefopt.hpp>
 #include <span>
 #include <type_traits>

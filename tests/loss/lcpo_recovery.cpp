@@ -5,7 +5,7 @@
 #include <numeric>
 #include <prefopt/loss/dpo.hpp>
 #include <prefopt/loss/ipo_mean.hpp>
-#include <prefopt/modifier/annotator_reliability.hpp>
+#include <prefopt/train/annotator_reliability.hpp>
 #include <prefopt/modifier/lcpo.hpp>
 #include <span>
 #include <vector>

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <prefopt/detail/pair_engine.hpp>
+#include <prefopt/engine/pair_engine.hpp>
 #include <prefopt/loss/list.hpp>
 #include <string>
 #include <tuple>

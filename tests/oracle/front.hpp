@@ -6,7 +6,7 @@
 #include <prefopt/kernels.hpp>
 namespace front = prefopt::kernels;
 #else
-#include <prefopt/evaluate.hpp>
+#include <prefopt/engine/evaluate.hpp>
 #include <prefopt/logprob/token_logprobs.hpp>
 namespace front = prefopt;
 #endif

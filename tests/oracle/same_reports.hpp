@@ -2,7 +2,7 @@
 
 #include <bit>
 #include <cstdint>
-#include <prefopt/report.hpp>
+#include <prefopt/batch/report.hpp>
 
 namespace oracle {
 

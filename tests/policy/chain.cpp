@@ -3,9 +3,9 @@
 #include <cmath>
 #include <cstdio>
 #include <numeric>
-#include <prefopt/logprob/evaluate_policy.hpp>
-#include <prefopt/logprob/logit_policy.hpp>
-#include <prefopt/loss/any.hpp>
+#include <prefopt/chain/evaluate_policy.hpp>
+#include <prefopt/chain/logit_policy.hpp>
+#include <prefopt/engine/any_loss.hpp>
 #include <prefopt/loss/dpo.hpp>
 #include <prefopt/loss/plackett_luce.hpp>
 #include <prefopt/loss/simpo.hpp>

@@ -1,8 +1,8 @@
 // What is wrong is found, and said, before anything is written.
 #include <catch.hpp>
 #include <limits>
-#include <prefopt/logprob/evaluate_policy.hpp>
-#include <prefopt/logprob/logit_policy.hpp>
+#include <prefopt/chain/evaluate_policy.hpp>
+#include <prefopt/chain/logit_policy.hpp>
 #include <prefopt/loss/dpo.hpp>
 #include <prefopt/loss/plackett_luce.hpp>
 #include <prefopt/loss/simpo.hpp>

@@ -1,8 +1,8 @@
 // From hidden states to any loss and back equals the chain from the logits multiplied out.
 #include <cstdio>
-#include <prefopt/logprob/evaluate_policy.hpp>
-#include <prefopt/logprob/linear_policy.hpp>
-#include <prefopt/logprob/logit_policy.hpp>
+#include <prefopt/chain/evaluate_policy.hpp>
+#include <prefopt/chain/linear_policy.hpp>
+#include <prefopt/chain/logit_policy.hpp>
 #include <prefopt/loss/dpo.hpp>
 #include <prefopt/loss/plackett_luce.hpp>
 

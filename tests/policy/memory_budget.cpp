@@ -1,9 +1,9 @@
 // The memory budget is held: every byte that this program allocates is counted.
 #include <algorithm>
 #include <cstdio>
-#include <prefopt/logprob/evaluate_policy.hpp>
-#include <prefopt/logprob/linear_policy.hpp>
-#include <prefopt/logprob/logit_policy.hpp>
+#include <prefopt/chain/evaluate_policy.hpp>
+#include <prefopt/chain/linear_policy.hpp>
+#include <prefopt/chain/logit_policy.hpp>
 #include <prefopt/loss/simpo.hpp>
 #include "counted_allocations.hpp"
 

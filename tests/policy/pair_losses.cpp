@@ -1,8 +1,8 @@
 // From logits to every pair loss of the list, and the gradient back to every logit.
 #include <catch.hpp>
 #include <cstdio>
-#include <prefopt/logprob/evaluate_policy.hpp>
-#include <prefopt/logprob/logit_policy.hpp>
+#include <prefopt/chain/evaluate_policy.hpp>
+#include <prefopt/chain/logit_policy.hpp>
 #include <string>
 
 #include "oracle/every_loss.hpp"

@@ -6,7 +6,7 @@
 #include <limits>
 #include <oracle/bits.hpp>
 #include <oracle/same_reports.hpp>
-#include <prefopt/logprob/logit_policy.hpp>
+#include <prefopt/chain/logit_policy.hpp>
 #include <vector>
 
 #include "token_softmax.hpp"

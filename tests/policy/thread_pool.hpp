@@ -2,7 +2,7 @@
 
 #include <cstddef>
 #include <mutex>
-#include <prefopt/executor.hpp>
+#include <prefopt/core/executor.hpp>
 #include <thread>
 #include <vector>
 

@@ -2,8 +2,8 @@
 #include <engine/pairs.hpp>
 #include <oracle/same_numbers.hpp>
 #include <policy/thread_pool.hpp>
-#include <prefopt/evaluate.hpp>
-#include <prefopt/loss/any.hpp>
+#include <prefopt/engine/evaluate.hpp>
+#include <prefopt/engine/any_loss.hpp>
 #include <prefopt/loss/bradley_terry.hpp>
 #include <prefopt/loss/cpo.hpp>
 #include <prefopt/loss/dpo.hpp>

@@ -4,10 +4,10 @@
 #include <engine/pairs.hpp>
 #include <functional>
 #include <policy/sequences.hpp>
-#include <prefopt/adapter/list_step.hpp>
-#include <prefopt/adapter/step.hpp>
-#include <prefopt/logprob/evaluate.hpp>
-#include <prefopt/logprob/evaluate_policy.hpp>
+#include <prefopt/train/list_step.hpp>
+#include <prefopt/train/step.hpp>
+#include <prefopt/chain/evaluate_tokens.hpp>
+#include <prefopt/chain/evaluate_policy.hpp>
 #include <prefopt/loss/dpo.hpp>
 #include <prefopt/loss/plackett_luce.hpp>
 #include <prefopt/loss/simpo.hpp>

@@ -1,7 +1,7 @@
 // lcpo over ranks: every annotator's reliability is learnt from all ranks' posteriors.
 #include <engine/pairs.hpp>
 #include <prefopt/loss/dpo.hpp>
-#include <prefopt/modifier/annotator_reliability.hpp>
+#include <prefopt/train/annotator_reliability.hpp>
 #include <prefopt/modifier/lcpo.hpp>
 
 #include "shards.hpp"

@@ -4,8 +4,8 @@
 #include <catch.hpp>
 #include <cmath>
 #include <cstddef>
-#include <prefopt/options.hpp>
-#include <prefopt/report.hpp>
+#include <prefopt/batch/options.hpp>
+#include <prefopt/batch/report.hpp>
 #include <span>
 #include <string>
 #include <type_traits>

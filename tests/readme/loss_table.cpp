@@ -2,8 +2,8 @@
 
 #include <cstdio>
 #include <initializer_list>
-#include <prefopt/loss/any.hpp>
-#include <prefopt/loss/any_list.hpp>
+#include <prefopt/engine/any_loss.hpp>
+#include <prefopt/engine/any_list_loss.hpp>
 #include <string>
 
 namespace {

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <prefopt/row_major.hpp>
+#include <prefopt/view/row_major.hpp>
 #include <prefopt/simd/half.hpp>
 #include <type_traits>
 #include <vector>

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <concepts>
 #include <limits>
-#include <prefopt/detail/fail.hpp>
+#include <prefopt/core/errors.hpp>
 #include <prefopt/logprob/matrix_product.hpp>
 #include <string>
 #include <utility>

@@ -9,9 +9,9 @@
 #include <istream>
 #include <optional>
 #include <ostream>
-#include <prefopt/detail/assigned_gradients.hpp>
-#include <prefopt/evaluate.hpp>
-#include <prefopt/loss/parameter_values.hpp>
+#include <prefopt/train/assigned_gradients.hpp>
+#include <prefopt/engine/evaluate.hpp>
+#include <prefopt/core/parameter_values.hpp>
 #include <string>
 #include <string_view>
 #include <tuple>

@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <prefopt/column.hpp>
-#include <prefopt/detail/fail.hpp>
-#include <prefopt/matrix.hpp>
-#include <prefopt/row_major.hpp>
+#include <prefopt/view/column.hpp>
+#include <prefopt/core/errors.hpp>
+#include <prefopt/view/matrix.hpp>
+#include <prefopt/view/row_major.hpp>
 #include <prefopt/simd/half.hpp>
 #include <string>
 #include <string_view>

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
-#include <prefopt/all_reduce.hpp>
-#include <prefopt/detail/fail.hpp>
+#include <prefopt/core/all_reduce.hpp>
+#include <prefopt/core/errors.hpp>
 #include <span>
 #include <string>
 

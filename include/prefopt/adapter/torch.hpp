@@ -7,11 +7,11 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <prefopt/detail/assigned_gradients.hpp>
-#include <prefopt/detail/ranks.hpp>
-#include <prefopt/evaluate.hpp>
-#include <prefopt/logprob/evaluate_policy.hpp>
-#include <prefopt/logprob/logit_policy.hpp>
+#include <prefopt/train/assigned_gradients.hpp>
+#include <prefopt/engine/ranks.hpp>
+#include <prefopt/engine/evaluate.hpp>
+#include <prefopt/chain/evaluate_policy.hpp>
+#include <prefopt/chain/logit_policy.hpp>
 #include <sstream>
 #include <string>
 #include <utility>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <array>
-#include <prefopt/loss/candidates.hpp>
+#include <prefopt/group/candidates.hpp>
 #include <prefopt/simd/math.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {

@@ -2,7 +2,7 @@
 
 #include <limits>
 #include <optional>
-#include <prefopt/loss/candidates.hpp>
+#include <prefopt/group/candidates.hpp>
 #include <prefopt/simd/math.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {

@@ -5,10 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <prefopt/detail/parts_that_throw.hpp>
+#include <prefopt/core/parts_that_throw.hpp>
 #include <prefopt/logprob/matrix_product.hpp>
 #include <prefopt/logprob/token_logprobs.hpp>
-#include <prefopt/row_major.hpp>
+#include <prefopt/view/row_major.hpp>
 #include <string>
 #include <string_view>
 #include <type_traits>

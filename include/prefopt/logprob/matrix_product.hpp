@@ -2,7 +2,7 @@
 
 #include <concepts>
 #include <cstddef>
-#include <prefopt/row_major.hpp>
+#include <prefopt/view/row_major.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <prefopt/detail/for_each_in_parts.hpp>
+#include <prefopt/core/parts.hpp>
 #include <prefopt/logprob/tokens.hpp>
-#include <prefopt/options.hpp>
+#include <prefopt/batch/options.hpp>
 #include <type_traits>
 
 namespace prefopt::inline PREFOPT_ABI {

@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <memory>
 #include <new>
-#include <prefopt/column.hpp>
-#include <prefopt/detail/arithmetic.hpp>
-#include <prefopt/detail/for_each_in_parts.hpp>
-#include <prefopt/detail/logit_kernel.hpp>
-#include <prefopt/options.hpp>
-#include <prefopt/row_major.hpp>
+#include <prefopt/view/column.hpp>
+#include <prefopt/core/arithmetic.hpp>
+#include <prefopt/core/parts.hpp>
+#include <prefopt/logprob/logit_kernel.hpp>
+#include <prefopt/batch/options.hpp>
+#include <prefopt/view/row_major.hpp>
 #include <string>
 #include <type_traits>
 

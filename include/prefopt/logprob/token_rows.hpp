@@ -2,8 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <prefopt/column.hpp>
-#include <prefopt/detail/fail.hpp>
+#include <prefopt/view/column.hpp>
+#include <prefopt/core/errors.hpp>
 #include <string>
 #include <string_view>
 

@@ -3,8 +3,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <prefopt/detail/fail.hpp>
-#include <prefopt/matrix.hpp>
+#include <prefopt/core/errors.hpp>
+#include <prefopt/view/matrix.hpp>
 #include <string>
 
 namespace prefopt::inline PREFOPT_ABI {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <prefopt/link/softmax.hpp>
-#include <prefopt/loss/list_contract.hpp>
+#include <prefopt/contract/list_loss.hpp>
 #include <prefopt/score/as_given.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <prefopt/link/logistic.hpp>
-#include <prefopt/loss/list_contract.hpp>
+#include <prefopt/contract/list_loss.hpp>
 #include <prefopt/score/as_given.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {

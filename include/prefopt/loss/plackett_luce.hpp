@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <prefopt/link/successive_choice.hpp>
-#include <prefopt/loss/list_contract.hpp>
+#include <prefopt/contract/list_loss.hpp>
 #include <prefopt/score/as_given.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {

@@ -4,7 +4,7 @@
 #include <limits>
 #include <optional>
 #include <prefopt/link/successive_choice.hpp>
-#include <prefopt/loss/list_contract.hpp>
+#include <prefopt/contract/list_loss.hpp>
 #include <prefopt/score/length_mean.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {

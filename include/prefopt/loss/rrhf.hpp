@@ -1,7 +1,7 @@
 #pragma once
 
 #include <array>
-#include <prefopt/loss/list_contract.hpp>
+#include <prefopt/contract/list_loss.hpp>
 #include <prefopt/score/length_mean.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {

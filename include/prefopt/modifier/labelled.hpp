@@ -1,7 +1,7 @@
 #pragma once
 
 #include <prefopt/link/mixed.hpp>
-#include <prefopt/loss/contract.hpp>
+#include <prefopt/contract/pair_loss.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <prefopt/loss/contract.hpp>
+#include <prefopt/contract/pair_loss.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {
 

@@ -4,7 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <prefopt/detail/abi.hpp>
+#include <prefopt/core/abi.hpp>
 #include <type_traits>
 
 // GCC 12 takes its own AVX-512 intrinsics' deliberately undefined registers for mistakes (GCC bug 105593).

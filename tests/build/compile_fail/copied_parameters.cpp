@@ -1,5 +1,5 @@
 // An average is written through parameters(): into copies it would be lost.
-#include <prefopt/adapter/moving_reference.hpp>
+#include <prefopt/train/moving_reference.hpp>
 #include <span>
 #include <vector>
 

@@ -1,0 +1,333 @@
+#pragma once
+
+#include <prefopt/link/link.hpp>
+#include <prefopt/link/mixed.hpp>
+#include <prefopt/core/parameter.hpp>
+#include <prefopt/score/score.hpp>
+
+// What a loss is made of. Three ways to write one, from the shortest:
+//
+//   composition()                 another name for losses that exist: `cdpo` is `smoothed<dpo>`
+//   score, link(), logit()        phi(logit(u)) of the margin u = score(chosen) - score(rejected), and if wanted
+//                                 rest(a, b), a term of both scores that a label does not flip
+//   score, operator()(u)          any function of the margin          -> value_slope
+//   score, operator()(a, b)       any function of both scores         -> pair_value
+//
+// The operators may take the pair's further columns first, as `pair_row<V>`. A loss names the columns that it reads
+// beyond its score's as `needs` and `takes` (optional), its parameters and their ranges as `parameters()`, and
+// what it is as `card`; each of these may be left out.
+
+namespace prefopt::inline PREFOPT_ABI {
+
+/// A function of both scores: its value and partial derivatives.
+template <lane V>
+struct pair_value {
+  V value, d_chosen, d_rejected;
+};
+
+/// The same, with the probability that the label is right.
+template <class Value, lane V>
+struct with_posterior : Value {
+  V posterior;
+};
+
+/// A pair's columns beyond log-probs, lane by lane. `margin` is 0 if it is not given.
+template <lane V>
+struct pair_row {
+  V margin, label, reliability;
+};
+
+/// z = scale u: the pair swapped has the logit -z.
+struct linear {
+  double scale = 1;
+  static constexpr bool is_odd = true;
+
+  template <lane V>
+  PREFOPT_INLINE V operator()(V const& u) const noexcept {
+    return V(math::constant<V>(scale) * u);
+  }
+};
+
+/// z = scale u - offset.
+struct affine {
+  double scale = 1, offset = 0;
+  static constexpr bool is_odd = false;
+
+  template <lane V>
+  PREFOPT_INLINE V operator()(V const& u) const noexcept {
+    // Not for the compiler to fuse or not: a loss and its modifications have the same bits.
+    return math::fma(math::constant<V>(scale), u, math::constant<V>(-offset));
+  }
+};
+
+namespace detail {
+
+/// Names stand for their composition.
+template <class L>
+constexpr auto resolve(L const& loss) noexcept {
+  if constexpr (requires { loss.composition(); }) {
+    return resolve(loss.composition());
+  } else {
+    return loss;
+  }
+}
+
+template <class L>
+using resolved = decltype(resolve(std::declval<L const&>()));
+
+template <class L, class V>
+concept has_link_of_row = requires(L const loss, pair_row<V> const row) {
+  loss.link(row);
+};
+
+template <class L>
+concept has_link = (has_link_of_row<L, double> || requires(L const loss) { loss.link(); }) && requires(L const loss) {
+  loss.logit().scale;
+};
+
+template <has_link L, lane V>
+PREFOPT_INLINE auto link_of(L const& loss, pair_row<V> const& row) noexcept {
+  if constexpr (has_link_of_row<L, V>) {
+    return loss.link(row);
+  } else {
+    return loss.link();
+  }
+}
+
+template <class L>
+concept has_rest = has_link<L> && requires(L const loss, double const score) {
+  loss.rest(score, score);
+};
+
+template <class L>
+constexpr columns needs_of() noexcept {
+  auto needs = L::score::needs;
+  if constexpr (requires { L::needs; }) needs = needs | L::needs;
+  return needs;
+}
+
+template <class L>
+constexpr columns takes_of() noexcept {
+  if constexpr (requires { L::takes; }) {
+    return L::takes;
+  } else {
+    return columns::none;
+  }
+}
+
+template <class L>
+inline constexpr bool reads_margin = contains(needs_of<L>() | takes_of<L>(), columns::margin);
+
+template <class L, class... V>
+concept calls_plain = requires(L const loss, V const... scores) {
+  { loss(scores...) }
+  noexcept;
+};
+template <class L, class V, class... Scores>
+concept calls_with_row = requires(L const loss, pair_row<V> const row, Scores const... scores) {
+  { loss(row, scores...) }
+  noexcept;
+};
+
+template <class L, class V>
+concept calls_on_margin = calls_plain<L, V> || calls_with_row<L, V, V>;
+template <class L, class V>
+concept calls_on_scores = calls_plain<L, V, V> || calls_with_row<L, V, V, V>;
+
+template <class L, class V, class... Scores>
+PREFOPT_INLINE auto call(L const& loss, pair_row<V> const& row, Scores const&... scores) noexcept {
+  if constexpr (calls_with_row<L, V, Scores...>) {
+    return loss(row, scores...);
+  } else {
+    return loss(scores...);
+  }
+}
+
+template <class L, class V>
+PREFOPT_INLINE V shifted(V const& u, pair_row<V> const& row) noexcept {
+  if constexpr (reads_margin<L>) {
+    return V(u - row.margin);
+  } else {
+    return u;
+  }
+}
+
+}  // namespace detail
+
+/// A function of the margin of two scores.
+template <class L>
+concept margin_loss = score<typename detail::resolved<L>::score> &&
+    ((detail::has_link<detail::resolved<L>> && !detail::has_rest<detail::resolved<L>>) ||
+     (detail::calls_on_margin<detail::resolved<L>, float> && detail::calls_on_margin<detail::resolved<L>, double> &&
+      detail::calls_on_margin<detail::resolved<L>, xsimd::batch<float>> &&
+      detail::calls_on_margin<detail::resolved<L>, xsimd::batch<double>>));
+
+/// A function of both scores; every margin_loss is one.
+template <class L>
+concept pair_loss = score<typename detail::resolved<L>::score> &&
+    (margin_loss<L> || detail::has_rest<detail::resolved<L>> ||
+     (detail::calls_on_scores<detail::resolved<L>, float> && detail::calls_on_scores<detail::resolved<L>, double> &&
+      detail::calls_on_scores<detail::resolved<L>, xsimd::batch<float>> &&
+      detail::calls_on_scores<detail::resolved<L>, xsimd::batch<double>>));
+
+/// A loss whose label can be flipped at the same logit: one that is made of a link.
+template <class L>
+concept linked_loss = pair_loss<L> && detail::has_link<detail::resolved<L>>;
+
+namespace detail {
+
+/// The link of a loss at the margin u; not its rest.
+template <has_link L, lane V>
+PREFOPT_INLINE value_slope<V> linked(L const& loss, pair_row<V> const& row, V const& u) noexcept {
+  auto const logit = loss.logit();
+  auto const at = link_of(loss, row)(logit(shifted<L>(u, row)));
+  return {at.value, V(math::constant<V>(logit.scale) * at.slope)};
+}
+
+/// A margin loss at the margin u.
+template <class L, lane V>
+PREFOPT_INLINE auto apply(L const& loss, pair_row<V> const& row, V const& u) noexcept {
+  if constexpr (has_link<L>) {
+    return linked(loss, row, u);
+  } else {
+    return call(loss, row, u);
+  }
+}
+
+template <lane V>
+PREFOPT_INLINE pair_value<V> of_scores(value_slope<V> const& m) noexcept {
+  return {m.value, m.slope, V(-m.slope)};
+}
+
+template <lane V>
+PREFOPT_INLINE with_posterior<pair_value<V>, V> of_scores(with_posterior<value_slope<V>, V> const& m) noexcept {
+  return {{m.value, m.slope, V(-m.slope)}, m.posterior};
+}
+
+/// A pair loss at the scores a and b.
+template <class L, lane V>
+PREFOPT_INLINE auto apply(L const& loss, pair_row<V> const& row, V const& a, V const& b) noexcept {
+  if constexpr (has_rest<L>) {
+    value_slope<V> const part = linked(loss, row, V(a - b));
+    pair_value<V> const rest = loss.rest(a, b);
+    return pair_value<V>{V(part.value + rest.value), V(rest.d_chosen + part.slope), V(rest.d_rejected - part.slope)};
+  } else if constexpr (has_link<L> || calls_on_margin<L, V>) {
+    return of_scores(apply(loss, row, V(a - b)));
+  } else {
+    return call(loss, row, a, b);
+  }
+}
+
+/// The pair swapped has the logit -z: nothing in the logit but the difference of the scores.
+template <class L>
+concept has_odd_logit = has_link<L> && requires(L const loss) {
+  requires std::remove_cvref_t<decltype(loss.logit())>::is_odd && !reads_margin<L>;
+};
+
+/// A loss of the pair as given and of the pair swapped, both differentiated by the scores as given.
+template <class Value>
+struct both_orders {
+  Value given, swapped;
+};
+
+template <class L, lane V>
+PREFOPT_INLINE both_orders<value_slope<V>> in_both_orders(L const& loss, pair_row<V> const& row, V const& u) noexcept {
+  if constexpr (has_odd_logit<L>) {
+    auto const logit = loss.logit();
+    V const scale = math::constant<V>(logit.scale);
+    auto const both = at_both_signs(link_of(loss, row), logit(u));
+    return {{both.plus.value, V(scale * both.plus.slope)}, {both.minus.value, V(-scale * both.minus.slope)}};
+  } else {
+    value_slope<V> const swapped = apply(loss, row, V(-u));
+    return {apply(loss, row, u), {swapped.value, V(-swapped.slope)}};
+  }
+}
+
+template <class L, lane V>
+PREFOPT_INLINE both_orders<pair_value<V>> in_both_orders(L const& loss, pair_row<V> const& row, V const& a,
+                                                         V const& b) noexcept {
+  pair_value<V> const swapped = apply(loss, row, b, a);
+  return {apply(loss, row, a, b), {swapped.value, swapped.d_rejected, swapped.d_chosen}};
+}
+
+/// L(pair swapped) - L(pair as given) and its derivatives. What a link knows of its own difference does not cancel, nor
+/// does a rest that is the same in both orders.
+template <class L, lane V>
+PREFOPT_INLINE value_slope<V> swap_gap(L const& loss, pair_row<V> const& row, V const& u) noexcept {
+  if constexpr (has_odd_logit<L>) {
+    auto const logit = loss.logit();
+    auto const at = gap(link_of(loss, row), logit(u));
+    return {at.value, V(math::constant<V>(logit.scale) * at.slope)};
+  } else if constexpr (has_link<L>) {
+    value_slope<V> const given = linked(loss, row, u), swapped = linked(loss, row, V(-u));
+    return {V(swapped.value - given.value), V(-swapped.slope - given.slope)};
+  } else {
+    auto const both = in_both_orders(loss, row, u);
+    return {V(both.swapped.value - both.given.value), V(both.swapped.slope - both.given.slope)};
+  }
+}
+
+template <class L, lane V>
+PREFOPT_INLINE pair_value<V> swap_gap(L const& loss, pair_row<V> const& row, V const& a, V const& b) noexcept {
+  if constexpr (has_rest<L>) {
+    value_slope<V> const part = swap_gap(loss, row, V(a - b));
+    pair_value<V> const given = loss.rest(a, b), swapped = loss.rest(b, a);
+    return {V(part.value + (swapped.value - given.value)), V(part.slope + (swapped.d_rejected - given.d_chosen)),
+            V((swapped.d_chosen - given.d_rejected) - part.slope)};
+  } else {
+    auto const both = in_both_orders(loss, row, a, b);
+    return {V(both.swapped.value - both.given.value), V(both.swapped.d_chosen - both.given.d_chosen),
+            V(both.swapped.d_rejected - both.given.d_rejected)};
+  }
+}
+
+/// What a chosen completion's implicit reward is, in units of its score.
+template <class L>
+constexpr double reward_scale(L const& loss) noexcept {
+  if constexpr (requires { loss.reward_scale(); }) {
+    return loss.reward_scale();
+  } else if constexpr (requires { loss.logit().scale; }) {
+    return loss.logit().scale;
+  } else if constexpr (requires { loss.base; }) {
+    return reward_scale(resolve(loss.base));
+  } else {
+    return 1;
+  }
+}
+
+template <class L>
+std::string name_of() {
+  if constexpr (requires { L::card.name; }) {
+    std::string name{L::card.name};
+    if constexpr (requires(L loss) { loss.base; }) name += '<' + name_of<decltype(L::base)>() + '>';
+    return name;
+  } else {
+    return "this loss";
+  }
+}
+
+template <class L>
+[[noreturn]] PREFOPT_COLD void fail_for_parameter(std::string_view name, double got, range const& valid) {
+  fail(name_of<L>(), std::string{name} + " is " + text(got) + ", expected " +
+                         (valid.is_whole ? "" : "a finite number ") + valid.text());
+}
+
+/// Throws for the first parameter that is out of its range.
+template <class L>
+void check_parameters(L const& loss) {
+  if constexpr (requires { L::parameters(); }) {
+    std::apply(
+        [&](auto const&... p) {
+          auto const check = [&](auto const& q) {
+            auto const got = static_cast<double>(loss.*q.member);
+            if (!q.valid.contains(got)) fail_for_parameter<L>(q.name, got, q.valid);
+          };
+          (check(p), ...);
+        },
+        L::parameters());
+  }
+  if constexpr (requires { loss.base; }) check_parameters(loss.base);
+}
+
+}  // namespace detail
+}  // namespace prefopt::inline PREFOPT_ABI

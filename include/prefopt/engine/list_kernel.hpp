@@ -1,0 +1,263 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <prefopt/contract/list_loss.hpp>
+#include <type_traits>
+
+namespace prefopt::inline PREFOPT_ABI::detail {
+
+/// Groups of up to this size run a group a lane; larger ones are spread over the lanes. Their size alone decides, so
+/// that a group's result does not depend on the batch around it.
+inline constexpr std::size_t largest_lane_group = 64;
+
+inline double pairs_among(std::size_t n) noexcept { return static_cast<double>(n) * (static_cast<double>(n) - 1) / 2; }
+
+/// What a call does to every group alike.
+template <class T>
+struct list_settings {
+  T gradient_scale = 1;
+  T reward_scale = 1;
+};
+
+/// Sums over the counted groups.
+enum list_sum : std::size_t {
+  loss_sum,
+  counted_sum,
+  non_finite_sum,
+  empty_sum,
+  ordered_sum,
+  right_sum,
+  best_sum,
+  others_sum,
+  probability_sum,
+  list_sum_count
+};
+using list_sums = std::array<double, list_sum_count>;
+
+/// Where in a tile a value comes from.
+template <class T>
+using tile_index = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+
+/// As many groups of one size as there are lanes, or one large group, copied together. What the loss sees is in the
+/// order of rank, what makes up a score in the order of the batch.
+template <class T>
+struct list_tile {
+  T *log_prob = nullptr, *reference = nullptr, *length = nullptr;  ///< null where not given
+  T *slope = nullptr, *given_score = nullptr;
+  candidate_columns<T> ranked;
+  /// Of each value in rank its place in the batch's order; null where that is the same.
+  tile_index<T> const* origins = nullptr;
+  std::size_t size = 0, values = 0;  ///< candidates of a group; of the tile
+  bool is_spread = false;
+  bool best_first = false;      ///< the first candidate is the best; otherwise the one with the most evidence
+  bool has_ties = false;        ///< among the evidence, if that is in order
+  T const* evidence = nullptr;  ///< what says which candidate is better: the rewards, or the target
+  // One a group.
+  T const* weight = nullptr;
+  T const* poison = nullptr;  ///< NaN for a group with a NaN in what is read, else 0
+  T* counted = nullptr;       ///< 1, or 0 for a group that is left out
+  T* loss = nullptr;
+
+  static constexpr std::size_t column_count = 9 + slot_count;
+};
+
+/// Adds up a sum of a tile: lane by lane, or of the one group in every lane.
+template <class V, class T, bool Spread>
+struct tile_sums {
+  T* lanes;
+  list_sums& totals;
+
+  PREFOPT_INLINE void add(list_sum which, V const& x) const noexcept {
+    if constexpr (Spread) {
+      totals[which] += static_cast<double>(first_lane(x));
+    } else {
+      T* const at = lanes + which * V::size;
+      (V::load_aligned(at) + x).store_aligned(at);
+    }
+  }
+};
+
+/// One tile: the groups' losses, and the gradients by log-prob in the tile's gradient column; adds to the sums.
+template <class T>
+using list_kernel = void (*)(void const* loss, list_settings<T> const&, list_tile<T> const&, T* lane_sums,
+                             list_sums&) noexcept;
+
+/// How many ordered pairs a group has, and twice how many of them its scores rank right; a tie in the scores counts
+/// half.
+template <class V, class T>
+PREFOPT_INLINE std::array<V, 2> ranked_pairs_of(candidate_group<V, T, false> const& group,
+                                                list_tile<T> const& tile) noexcept {
+  // Infinities that are equal must have the difference 0.
+  constexpr T largest = std::numeric_limits<T>::max();
+  auto const clamped = [](V const& x) PREFOPT_INLINE_LAMBDA {
+    V const above = xsimd::select(x < V(-largest), V(-largest), x);
+    return V(xsimd::select(above > V(largest), V(largest), above));
+  };
+  group.for_each([&](auto const& c) PREFOPT_INLINE_LAMBDA {
+    c.template keep<0>(clamped(c.load(tile.evidence)));
+    c.template keep<1>(clamped(c.score()));
+  });
+  V const zero(T(0)), one(T(1));
+  V ordered = zero, right = zero;
+  auto const add = [&](V& count, auto const& condition)
+                       PREFOPT_INLINE_LAMBDA { count = xsimd::select(condition, V(count + one), count); };
+  bool const in_order = tile.best_first && !tile.has_ties;
+  if (in_order) ordered = V(static_cast<T>(pairs_among(group.size())));
+  for (std::size_t i = 0; i + 1 < group.size(); ++i) {
+    V const evidence = group.at(i).template kept<0>(), score = group.at(i).template kept<1>();
+    // Counts of their own: one after the other, the additions would take longer than everything else.
+    V pairs = zero, ahead_or_level = zero, strictly_ahead = zero;
+    for (std::size_t j = i + 1; in_order && j < group.size(); ++j) {
+      V const other = group.at(j).template kept<1>();
+      add(strictly_ahead, score > other);
+      add(ahead_or_level, score >= other);
+    }
+    for (std::size_t j = i + 1; !in_order && j < group.size(); ++j) {
+      V const preferred = evidence - group.at(j).template kept<0>(), ahead = score - group.at(j).template kept<1>();
+      V const agreement = ahead ^ xsimd::bitofsign(preferred);
+      // Not preferred != 0: evidence that is NaN prefers nothing.
+      auto const is_pair = xsimd::abs(preferred) > zero;
+      add(pairs, is_pair);
+      add(strictly_ahead, is_pair & (agreement > zero));
+      add(ahead_or_level, is_pair & (agreement >= zero));
+    }
+    ordered += pairs;
+    right += strictly_ahead + ahead_or_level;
+  }
+  return {ordered, right};
+}
+
+/// The metrics that every list loss reports alike; those that need pairs of a spread group, the engine counts.
+template <class V, class T, bool Spread, class Mask>
+PREFOPT_INLINE void add_metrics(candidate_group<V, T, Spread> const& group, list_tile<T> const& tile, V const& scale,
+                                Mask const& counts, tile_sums<V, T, Spread> const& sums) noexcept {
+  V const zero(T(0));
+  auto const kept = [&](V const& x) PREFOPT_INLINE_LAMBDA { return V(xsimd::select(counts, x, zero)); };
+  V best_number = zero;
+  if (!tile.best_first) {
+    best_number = group.highest([&](auto const& c) PREFOPT_INLINE_LAMBDA { return c.load(tile.evidence); }).number;
+  }
+  auto const top = group.highest([](auto const& c) PREFOPT_INLINE_LAMBDA { return c.score(); });
+  std::array<V, 3> const totals = group.sum([&](auto const& c) PREFOPT_INLINE_LAMBDA {
+    auto const is_best = c.number() == best_number;
+    return std::array<V, 3>{math::exp(V((c.score() - top.value) * scale)), xsimd::select(is_best, c.score(), zero),
+                            xsimd::select(is_best, zero, c.score())};
+  });
+  V const best = totals[1];
+  V const others =
+      group.size() > 1 ? V(totals[2] * V(static_cast<T>(1 / static_cast<double>(group.size() - 1)))) : best;
+  sums.add(best_sum, kept(best));
+  sums.add(others_sum, kept(others));
+  sums.add(probability_sum, kept(math::divide(math::exp(V((best - top.value) * scale)), totals[0])));
+  if constexpr (!Spread) {
+    auto const pairs = ranked_pairs_of(group, tile);
+    sums.add(ordered_sum, kept(pairs[0]));
+    sums.add(right_sum, kept(V(V(T(0.5)) * pairs[1])));
+  }
+}
+
+/// f(i) for i < count, a multiple of Unrolled.
+template <std::size_t Unrolled, class F>
+PREFOPT_INLINE void for_each_value(std::size_t count, F const& f) noexcept {
+  for (std::size_t i = 0; i < count; i += Unrolled) {
+    for (std::size_t j = 0; j < Unrolled; ++j) f(i + j);
+  }
+}
+
+/// Every candidate's score and its slope, in the order of the batch.
+template <class S, class V, class T>
+PREFOPT_INLINE void score_tile(list_tile<T> const& tile) noexcept {
+  V const zero(T(0)), one(T(1));
+  auto const score = [&](std::size_t i, V const& length) PREFOPT_INLINE_LAMBDA {
+    V const reference = tile.reference != nullptr ? V::load_unaligned(tile.reference + i) : zero;
+    scored<V> const s = S{}(completion<V>{V::load_unaligned(tile.log_prob + i), reference, length});
+    s.value.store_unaligned(tile.given_score + i);
+    s.slope.store_unaligned(tile.slope + i);
+  };
+  if (tile.length != nullptr) {
+    for (std::size_t i = 0; i < tile.values; i += V::size) score(i, V::load_unaligned(tile.length + i));
+  } else {
+    for (std::size_t i = 0; i < tile.values; i += V::size) score(i, one);
+  }
+}
+
+template <class L, class V, class T, bool Spread>
+PREFOPT_INLINE void run_tile(L const& loss, list_settings<T> const& settings, list_tile<T> const& tile,
+                             tile_sums<V, T, Spread> const& sums) noexcept {
+  constexpr std::size_t lanes = V::size;
+  V const zero(T(0)), one(T(1));
+  auto const of_group = [](T const* values) PREFOPT_INLINE_LAMBDA {
+    if constexpr (Spread) {
+      return V(*values);
+    } else {
+      return V::load_aligned(values);
+    }
+  };
+  score_tile<typename L::score, V>(tile);
+  candidate_columns<T> columns = tile.ranked;
+  if (tile.origins == nullptr) {
+    columns.score = tile.given_score;
+  } else {
+    for_each_value<Spread ? 1 : lanes>(tile.values, [&](std::size_t i) PREFOPT_INLINE_LAMBDA {
+      columns.score[i] = tile.given_score[tile.origins[i]];
+    });
+  }
+
+  candidate_group<V, T, Spread> const group{columns, tile.size, columns.target != nullptr};
+  // A NaN that the loss does not compute with, of a candidate that is alone for one, must not get lost.
+  V const poison = of_group(tile.poison);
+  V value = loss(group) + poison;
+  V const weight = of_group(tile.weight);
+  auto const counts = of_group(tile.counted) > zero;
+  V const chain = V(settings.gradient_scale) * weight + poison;
+  T* by_score = columns.gradient;
+  if (tile.origins != nullptr) {
+    by_score = columns.slots[0];
+    for_each_value<Spread ? 1 : lanes>(
+        tile.values, [&](std::size_t i) PREFOPT_INLINE_LAMBDA { by_score[tile.origins[i]] = columns.gradient[i]; });
+  }
+  for (std::size_t i = 0; i < tile.values; i += lanes) {
+    V const gradient = V::load_unaligned(by_score + i) * V::load_unaligned(tile.slope + i) * chain;
+    V(xsimd::select(counts, gradient, zero)).store_unaligned(columns.gradient + i);
+  }
+  if constexpr (requires { loss.sft_weight(tile.size); }) {
+    if (double const likelihood = loss.sft_weight(tile.size); likelihood != 0) {
+      alignas(64) T best[lanes], gradient[lanes];
+      V const factor(static_cast<T>(likelihood));
+      V(xsimd::select(counts, V(factor * chain), zero)).store_aligned(gradient);
+      for (std::size_t lane = 0; lane < (Spread ? 1 : lanes); ++lane) {
+        auto const at = tile.origins == nullptr ? lane : static_cast<std::size_t>(tile.origins[lane]);
+        best[lane] = tile.log_prob[at];
+        columns.gradient[at] -= gradient[lane];
+      }
+      value = value - factor * of_group(best);
+    }
+  }
+  value = xsimd::select(counts, V(value * weight), zero);
+  if constexpr (Spread) {
+    *tile.loss = first_lane(value);
+  } else {
+    value.store_aligned(tile.loss);
+  }
+
+  sums.add(loss_sum, value);
+  sums.add(counted_sum, xsimd::select(counts, one, zero));
+  if constexpr (!is_square<L>()) add_metrics(group, tile, V(settings.reward_scale), counts, sums);
+}
+
+template <class L, class T, class Arch>
+PREFOPT_NOINLINE void run_list_kernel(void const* loss_address, list_settings<T> const& settings,
+                                      list_tile<T> const& tile, T* lane_sums, list_sums& totals) noexcept {
+  using V = xsimd::batch<T, Arch>;
+  L const loss = *static_cast<L const*>(loss_address);
+  if (tile.is_spread) {
+    run_tile<L, V, T, true>(loss, settings, tile, {lane_sums, totals});
+  } else {
+    run_tile<L, V, T, false>(loss, settings, tile, {lane_sums, totals});
+  }
+}
+
+}  // namespace prefopt::inline PREFOPT_ABI::detail
