@@ -25,8 +25,7 @@
 // there; N(0, 1). /threads:2 does the same on two threads, its limit too.
 //     logits_per_second
 //     log_prob_ulp      the largest error of a log-prob, in units of float's last place; log_prob_ulp_<rows> for rows
-//     of
-//                       one kind (log_prob_error.hpp)
+//                       of one kind (log_prob_error.hpp)
 //     of_one_thread     time on one thread / time on two
 // linear/<forward|step>/<f32|bf16>/<eigen|cblas|onednn>/tokens:<n>/H:<h>/V:<v>/MiB:<budget>: DPO from hidden states and
 // the output matrix: the value, or with the gradients of both, on one thread; 4 sequences.
@@ -48,9 +47,9 @@ struct pair_data {
   std::vector<T const*> in;
 
   template <class L>
-  explicit pair_data(std::size_t n, L const&) {
+  explicit pair_data(std::size_t n, L const& loss) {
     std::mt19937 random{7};
-    constexpr auto needs = prefopt::detail::traits_of<L>.needs;
+    prefopt::columns const needs = prefopt::detail::facts_of_any(loss).needs;
     auto const fill = [&](prefopt::column<T>& target, bool wanted, std::size_t index, T low, T high) {
       if (!wanted) return;
       std::uniform_real_distribution<T> spread{low, high};
@@ -134,7 +133,7 @@ struct list_data {
   list_data(std::size_t size, std::size_t groups, bool best_first, L const& loss_kind)
       : loss(groups), d_logp(groups * size), offsets(groups + 1) {
     std::mt19937 random{7};
-    auto const facts = prefopt::detail::facts_of<L>(prefopt::detail::resolve(loss_kind));
+    auto const facts = prefopt::detail::facts_of_any(loss_kind);
     auto const fill = [&](prefopt::column<T>& target, bool wanted, std::size_t index, T low, T high) {
       if (!wanted) return;
       std::uniform_real_distribution<T> spread{low, high};
@@ -180,8 +179,8 @@ void list(benchmark::State& state, L const& loss, std::size_t size, bool best_fi
 template <class L>
 void add_pair_benchmarks() {
   auto const add = [](char const* type, auto* function) {
-    auto* const family =
-        benchmark::RegisterBenchmark(("pair/" + prefopt::detail::name_of<L>() + '/' + type).c_str(), function);
+    auto* const family = benchmark::RegisterBenchmark(
+        ("pair/" + std::string{prefopt::detail::name_of<L>()} + '/' + type).c_str(), function);
     for (std::int64_t const n : {64, 4096, 1 << 16, 1 << 20, 1 << 23}) family->Arg(n);
   };
   add("f32", &pair<L, float>);
@@ -189,13 +188,13 @@ void add_pair_benchmarks() {
 }
 
 template <class L>
-void add_list_benchmarks(std::string const& name, L const& loss, bool best_first = false) {
+void add_list_benchmarks(std::string_view name, L const& loss, bool best_first = false) {
   auto const add = [&](char const* type, auto* function) {
     for (std::int64_t const size : {2, 4, 8, 64}) {
       // Its groups are square matrices.
       if (prefopt::detail::is_square<prefopt::detail::resolved<L>>() && (size == 2 || size == 8)) continue;
       for (std::int64_t const candidates : {std::int64_t{1} << 12, std::int64_t{1} << 20}) {
-        std::string const label = "list/" + name + '/' + type + "/K:" + std::to_string(size);
+        std::string const label = "list/" + std::string{name} + '/' + type + "/K:" + std::to_string(size);
         benchmark::RegisterBenchmark(label.c_str(), [=](benchmark::State& state) {
           function(state, loss, static_cast<std::size_t>(size), best_first);
         })->Arg(candidates / size);

@@ -25,6 +25,6 @@ program_packages=(g++ cmake make libxsimd-dev libeigen3-dev libcli11-dev nlohman
                   liblbfgs-dev gnuplot-nox)
 # What the tests and benchmarks need besides; clang with its sanitizers as the second compiler; a BLAS and oneDNN for the
 # products that go through them; an emulator of older CPUs.
-test_packages=(catch2 libbenchmark-dev clang libclang-rt-dev libopenblas-dev libdnnl-dev qemu-user)
+test_packages=(catch2 libbenchmark-dev clang clang-format libclang-rt-dev libopenblas-dev libdnnl-dev qemu-user)
 # The hosts of the adapters that Debian has, and both MPIs. Without them their tests are left out, with a line that says so.
 host_packages=(libtorch-dev libdlib-dev libarmadillo-dev libopenmpi-dev openmpi-bin libmpich-dev mpich pkg-config)
