@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <prefopt/batch/columns.hpp>
 #include <prefopt/view/column.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {
@@ -26,6 +28,35 @@ template <class T>
 struct list_outputs {
   output<T> loss{};    ///< one a group: its own loss times its weight, never reduced
   output<T> d_logp{};  ///< one a candidate: gradient of the reduced loss by logp
+};
+
+/// The family of groups: its tables, and how it is called in messages.
+struct list_family {
+  template <class T>
+  using batch = list_batch<T>;
+  template <class T>
+  using outputs = list_outputs<T>;
+
+  static constexpr char const* example = "group";
+  static constexpr char const* output_prefix = "";
+  static constexpr char const* loss_name = "list loss";
+  static constexpr char const* make_name = "make_list_loss";
+
+  enum input : std::size_t { logp, ref_logp, length, reward, target, weight, input_count };
+  enum output : std::size_t { loss, d_logp, output_count };
+
+  template <class T, class B = list_batch<T>>
+  static constexpr std::array<detail::input_row<B, column<T>>, input_count> inputs{
+      {{"logp", &B::logp, columns::none, presence::always},
+       {"ref_logp", &B::ref_logp, columns::reference},
+       {"length", &B::length, columns::length, presence::as_read, value_range::non_negative},
+       {"reward", &B::reward, columns::reward},
+       {"target", &B::target, columns::target, presence::as_read, value_range::non_negative},
+       {"weight", &B::weight, columns::none, presence::optional, value_range::weight, entries::of_either}}};
+
+  template <class T, class O = list_outputs<T>>
+  static constexpr std::array<detail::output_row<O, prefopt::output<T>>, output_count> results{
+      {{"loss", &O::loss, -1, false, entries::of_examples}, {"d_logp", &O::d_logp, logp}}};
 };
 
 }  // namespace prefopt::inline PREFOPT_ABI

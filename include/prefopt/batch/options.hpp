@@ -34,9 +34,9 @@ struct options {
   on_invalid empty = on_invalid::error;
   prefopt::executor executor{};
   /// Data-parallel ranks: each evaluates its shard, which may be empty, and gets the report of the whole batch and its
-  /// own pairs' gradients of the whole batch's loss. Called once in every `evaluate`, with 16 doubles; a rank that
-  /// refuses its batch makes the call on every rank throw. The loss is computed twice, as the gradient's divisor comes
-  /// from all ranks.
+  /// own pairs' gradients of the whole batch's loss. Called with 16 doubles, once in every `evaluate` and once more
+  /// before that for a loss with statistics of the batch; a rank that refuses its batch makes the call on every rank
+  /// throw. The loss is computed twice, as the gradient's divisor comes from all ranks.
   prefopt::all_reduce all_reduce{};
 };
 

@@ -1,8 +1,23 @@
 #pragma once
 
+#include <array>
+#include <prefopt/batch/columns.hpp>
 #include <prefopt/view/column.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {
+
+/// What is known of a pair beside its completions and its weight: the table of the columns that a loss may read lane by
+/// lane. Whatever brings pairs has a member for each, and the kernel loads those that the loss names. A row is
+/// X(name, range, value where it is not given, type); its kind is `columns::name`.
+///     margin       subtracted from the difference of the scores
+///     label        in [0, 1]: probability that chosen is the better one
+///     reliability  in [0, 1]: probability that this pair's annotator is right (eta)
+#define PREFOPT_PAIR_COLUMNS(X, type) \
+  X(margin, any, 0, type)             \
+  X(label, probability, 1, type)      \
+  X(reliability, probability, 1, type)
+
+#define PREFOPT_COLUMN_MEMBER(name, range, neutral, type) type name{};
 
 /// n preference pairs as columns of n values. Log-probs are sums over the completion's tokens, natural logarithm
 /// (rewards for bradley_terry). T is the type computed in: float or double.
@@ -13,9 +28,7 @@ struct pair_batch {
   column<T> ref_chosen{}, ref_rejected{};        ///< the same under the reference policy
   column<T> chosen_length{}, rejected_length{};  ///< tokens in the completion, >= 0
   column<T> weight{};                            ///< >= 0; multiplies the pair's loss and gradient
-  column<T> margin{};                            ///< subtracted from the difference of the scores
-  column<T> label{};                             ///< in [0, 1]: probability that chosen is the better one
-  column<T> reliability{};                       ///< in [0, 1]: probability that this pair's annotator is right (eta)
+  PREFOPT_PAIR_COLUMNS(PREFOPT_COLUMN_MEMBER, column<T>)
 };
 
 /// Where results go, each of n values or left empty. Gradients are with respect to the columns of the same name.
@@ -25,6 +38,71 @@ struct pair_outputs {
   output<T> d_chosen{}, d_rejected{};            ///< gradient of the reduced loss
   output<T> chosen_reward{}, rejected_reward{};  ///< implicit rewards, beta * score
   output<T> posterior{};                         ///< lcpo: probability that the label is right (w)
+};
+
+namespace detail {
+
+/// The columns of pairs that come with the data and not from a policy, from one struct that has them to another.
+template <class To, class From>
+void copy_pair_columns(To& to, From const& from) {
+  to.weight = from.weight;
+#define PREFOPT_COLUMN_COPY(name, range, neutral, type) to.name = from.name;
+  PREFOPT_PAIR_COLUMNS(PREFOPT_COLUMN_COPY, )
+#undef PREFOPT_COLUMN_COPY
+}
+
+}  // namespace detail
+
+/// The family of pairs: its tables, and how it is called in messages.
+struct pair_family {
+  template <class T>
+  using batch = pair_batch<T>;
+  template <class T>
+  using outputs = pair_outputs<T>;
+
+  static constexpr char const* example = "pair";
+  static constexpr char const* output_prefix = "output ";
+  static constexpr char const* loss_name = "loss";
+  static constexpr char const* make_name = "make_pair_loss";
+
+  enum input : std::size_t {
+    chosen,
+    rejected,
+    ref_chosen,
+    ref_rejected,
+    chosen_length,
+    rejected_length,
+    weight,
+#define PREFOPT_COLUMN_INDEX(name, range, neutral, type) name,
+    PREFOPT_PAIR_COLUMNS(PREFOPT_COLUMN_INDEX, )
+#undef PREFOPT_COLUMN_INDEX
+        input_count
+  };
+  enum output : std::size_t { loss, d_chosen, d_rejected, chosen_reward, rejected_reward, posterior, output_count };
+
+  template <class T, class B = pair_batch<T>>
+  static constexpr std::array<detail::input_row<B, column<T>>, input_count> inputs{
+      {{"chosen", &B::chosen, columns::none, presence::always},
+       {"rejected", &B::rejected, columns::none, presence::always},
+       {"ref_chosen", &B::ref_chosen, columns::reference},
+       {"ref_rejected", &B::ref_rejected, columns::reference},
+       {"chosen_length", &B::chosen_length, columns::length, presence::as_read, value_range::non_negative},
+       {"rejected_length", &B::rejected_length, columns::length, presence::as_read, value_range::non_negative},
+       {"weight", &B::weight, columns::none, presence::optional, value_range::weight},
+#define PREFOPT_COLUMN_ROW(name, range, neutral, type) \
+  {#name, &B::name, columns::name, presence::as_read, value_range::range},
+       PREFOPT_PAIR_COLUMNS(PREFOPT_COLUMN_ROW, )
+#undef PREFOPT_COLUMN_ROW
+      }};
+
+  template <class T, class O = pair_outputs<T>>
+  static constexpr std::array<detail::output_row<O, prefopt::output<T>>, output_count> results{
+      {{"loss", &O::loss},
+       {"d_chosen", &O::d_chosen, chosen},
+       {"d_rejected", &O::d_rejected, rejected},
+       {"chosen_reward", &O::chosen_reward},
+       {"rejected_reward", &O::rejected_reward},
+       {"posterior", &O::posterior, -1, true}}};
 };
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -2,8 +2,8 @@
 
 #include <concepts>
 #include <cstddef>
-#include <prefopt/link/softmax.hpp>
 #include <prefopt/contract/pair_loss.hpp>
+#include <prefopt/link/softmax.hpp>
 
 // A list loss: a score, and a call operator on a group of candidates, which returns the group's value and sets every
 // candidate's gradient by its score. See candidates.hpp for what a group offers. Beyond what a pair loss may name

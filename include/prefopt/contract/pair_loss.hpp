@@ -1,8 +1,10 @@
 #pragma once
 
+#include <prefopt/batch/pairs.hpp>
+#include <prefopt/contract/loss_facts.hpp>
+#include <prefopt/core/parameter.hpp>
 #include <prefopt/link/link.hpp>
 #include <prefopt/link/mixed.hpp>
-#include <prefopt/core/parameter.hpp>
 #include <prefopt/score/score.hpp>
 
 // What a loss is made of. Three ways to write one, from the shortest:
@@ -15,7 +17,11 @@
 //
 // The operators may take the pair's further columns first, as `pair_row<V>`. A loss names the columns that it reads
 // beyond its score's as `needs` and `takes` (optional), its parameters and their ranges as `parameters()`, and
-// what it is as `card`; each of these may be left out.
+// what it is as `card`; each of these may be left out. Sums over the batch that it depends on: see observation.hpp.
+//
+// The opposite label of a loss with a link is phi(-z). Of one without, it is the pair swapped: f(-u), f(b, a). There a
+// target margin inside f changes sides: a loss with one should be written with link and logit. One that reads the margin
+// column has to be, or `smoothed` and `labelled` refuse it.
 
 namespace prefopt::inline PREFOPT_ABI {
 
@@ -31,10 +37,12 @@ struct with_posterior : Value {
   V posterior;
 };
 
-/// A pair's columns beyond log-probs, lane by lane. `margin` is 0 if it is not given.
+/// A pair's columns beyond log-probs, lane by lane; one that is not given has its neutral value, see the table.
 template <lane V>
 struct pair_row {
-  V margin, label, reliability;
+#define PREFOPT_ROW_MEMBER(name, range, neutral, type) type name;
+  PREFOPT_PAIR_COLUMNS(PREFOPT_ROW_MEMBER, V)
+#undef PREFOPT_ROW_MEMBER
 };
 
 /// z = scale u: the pair swapped has the logit -z.
@@ -176,6 +184,17 @@ concept linked_loss = pair_loss<L> && detail::has_link<detail::resolved<L>>;
 
 namespace detail {
 
+template <class L>
+inline constexpr bool has_opposite_label = has_link<L> || !reads_margin<L>;
+
+}  // namespace detail
+
+/// A loss with an opposite label: at the same logit, or the pair swapped, which the margin column must not be part of.
+template <class L>
+concept loss_with_opposite_label = pair_loss<L> && detail::has_opposite_label<detail::resolved<L>>;
+
+namespace detail {
+
 /// The link of a loss at the margin u; not its rest.
 template <has_link L, lane V>
 PREFOPT_INLINE value_slope<V> linked(L const& loss, pair_row<V> const& row, V const& u) noexcept {
@@ -250,6 +269,29 @@ PREFOPT_INLINE both_orders<pair_value<V>> in_both_orders(L const& loss, pair_row
   return {apply(loss, row, a, b), {swapped.value, swapped.d_rejected, swapped.d_chosen}};
 }
 
+/// right * given + wrong * swapped. A label without doubt must not turn the other label's infinity into 0 * inf.
+template <lane V>
+PREFOPT_INLINE V mix(V const& right, V const& wrong, V const& given, V const& swapped) noexcept {
+  V const zero = math::constant<V>(0), sum = math::fma(right, given, V(wrong * swapped));
+  return math::select(wrong == zero, given, V(math::select(right == zero, swapped, sum)));
+}
+
+/// A loss without a link under a label that is right with probability `right`: the opposite label is the pair swapped.
+template <class L, lane V>
+PREFOPT_INLINE value_slope<V> mixed_orders(L const& loss, pair_row<V> const& row, V const& right, V const& wrong,
+                                           V const& u) noexcept {
+  auto const [given, swapped] = in_both_orders(loss, row, u);
+  return {mix(right, wrong, given.value, swapped.value), mix(right, wrong, given.slope, swapped.slope)};
+}
+
+template <class L, lane V>
+PREFOPT_INLINE pair_value<V> mixed_orders(L const& loss, pair_row<V> const& row, V const& right, V const& wrong,
+                                          V const& a, V const& b) noexcept {
+  auto const [given, swapped] = in_both_orders(loss, row, a, b);
+  return {mix(right, wrong, given.value, swapped.value), mix(right, wrong, given.d_chosen, swapped.d_chosen),
+          mix(right, wrong, given.d_rejected, swapped.d_rejected)};
+}
+
 /// L(pair swapped) - L(pair as given) and its derivatives. What a link knows of its own difference does not cancel, nor
 /// does a rest that is the same in both orders.
 template <class L, lane V>
@@ -292,17 +334,6 @@ constexpr double reward_scale(L const& loss) noexcept {
     return reward_scale(resolve(loss.base));
   } else {
     return 1;
-  }
-}
-
-template <class L>
-std::string name_of() {
-  if constexpr (requires { L::card.name; }) {
-    std::string name{L::card.name};
-    if constexpr (requires(L loss) { loss.base; }) name += '<' + name_of<decltype(L::base)>() + '>';
-    return name;
-  } else {
-    return "this loss";
   }
 }
 

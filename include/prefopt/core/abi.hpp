@@ -74,12 +74,19 @@
 #define PREFOPT_ERRORS aborts
 #endif
 
-#define PREFOPT_JOIN_EXPANDED(major, minor, isa, fma, f16c, bmi, vbmi, fp16, errors) \
-  v##major##_##minor##_##isa##fma##f16c##bmi##vbmi##fp16##_##errors
+// With PREFOPT_AT_RUN_TIME defined, every call of a file goes through the kernels that prefopt_add_kernels has compiled.
+#if defined(PREFOPT_AT_RUN_TIME)
+#define PREFOPT_DISPATCH _at_run_time
+#else
+#define PREFOPT_DISPATCH
+#endif
+
+#define PREFOPT_JOIN_EXPANDED(major, minor, isa, fma, f16c, bmi, vbmi, fp16, errors, dispatch) \
+  v##major##_##minor##_##isa##fma##f16c##bmi##vbmi##fp16##_##errors##dispatch
 #define PREFOPT_JOIN(...) PREFOPT_JOIN_EXPANDED(__VA_ARGS__)
 #define PREFOPT_ABI                                                                                          \
   PREFOPT_JOIN(PREFOPT_VERSION_MAJOR, PREFOPT_VERSION_MINOR, PREFOPT_ISA, PREFOPT_ISA_FMA, PREFOPT_ISA_F16C, \
-               PREFOPT_ISA_BMI, PREFOPT_ISA_VBMI, PREFOPT_ISA_FP16, PREFOPT_ERRORS)
+               PREFOPT_ISA_BMI, PREFOPT_ISA_VBMI, PREFOPT_ISA_FP16, PREFOPT_ERRORS, PREFOPT_DISPATCH)
 
 #define PREFOPT_KERNELS_EXPANDED(major, minor) prefopt_kernels_##major##_##minor
 #define PREFOPT_KERNELS_JOINED(major, minor) PREFOPT_KERNELS_EXPANDED(major, minor)

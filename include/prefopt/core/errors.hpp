@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
 #include <prefopt/core/abi.hpp>
 #include <stdexcept>
 #include <string>
@@ -46,6 +47,13 @@ PREFOPT_COLD inline std::string elements(std::size_t count) {
   std::fprintf(stderr, "%s\n", message.c_str());
   std::abort();
 #endif
+}
+
+/// The same with a text of several pieces.
+[[noreturn]] PREFOPT_COLD inline void fail(std::string_view where, std::initializer_list<std::string_view> pieces) {
+  std::string what;
+  for (auto const piece : pieces) what.append(piece);
+  fail(where, std::string_view{what});
 }
 
 }  // namespace detail

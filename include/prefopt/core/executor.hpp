@@ -6,6 +6,13 @@
 #include <type_traits>
 
 namespace prefopt::inline PREFOPT_ABI {
+namespace detail {
+
+template <class Run, class Executor>
+concept runs_parts = !std::same_as<std::remove_cvref_t<Run>, Executor> &&
+                     std::invocable<Run&, std::size_t, typename Executor::task const&>;
+
+}  // namespace detail
 
 /// How the independent parts of one call are run: one after the other by default, or by a callable of the host's,
 /// `run(parts, task)`, which must call `task(i)` exactly once for every i in [0, parts), on any threads, and return
@@ -29,13 +36,11 @@ class executor {
 
   executor() = default;
 
-  template <class Run>
-    requires(!std::same_as<std::remove_cvref_t<Run>, executor>)
-  &&std::invocable<Run&, std::size_t, task const&> executor(Run& run) noexcept
-      : run_{detail::address_of(run)},
-  call_{[](void* function, std::size_t parts, void const* work) {
-    detail::callable_at<Run>(function)(parts, *static_cast<task const*>(work));
-  }} {}
+  template <detail::runs_parts<executor> Run>
+  executor(Run& run) noexcept
+      : run_{detail::address_of(run)}, call_{[](void* function, std::size_t parts, void const* work) {
+          detail::callable_at<Run>(function)(parts, *static_cast<task const*>(work));
+        }} {}
 
   void operator()(std::size_t parts, task const& work) const {
     if (call_ == nullptr) {

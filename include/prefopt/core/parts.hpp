@@ -1,26 +1,72 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
+#include <exception>
 #include <prefopt/core/executor.hpp>
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
-/// Runs f(begin, end) over [0, count) in at most 64 parts of at least `smallest`, which the executor may run at once.
+/// At most this many parts can be run at once.
+inline constexpr std::size_t most_parts = 64;
+
+/// Work of a size in parts that can be run at once: their number and bounds depend on the size alone, so that bits do
+/// not depend on the number of threads. Each has a multiple of `unit`, at least `least` units; the last one what is left.
+struct parts {
+  std::size_t size, length, count;
+
+  constexpr explicit parts(std::size_t n, std::size_t least = 1, std::size_t unit = 1) noexcept : size{n} {
+    std::size_t const units = (n + unit - 1) / unit;
+    length = std::max({(units + most_parts - 1) / most_parts, least, std::size_t{1}}) * unit;
+    count = (n + length - 1) / length;
+  }
+
+  [[nodiscard]] constexpr std::size_t begin(std::size_t part) const noexcept { return part * length; }
+  [[nodiscard]] constexpr std::size_t end(std::size_t part) const noexcept {
+    return std::min(size, (part + 1) * length);
+  }
+};
+
+/// Runs f(begin, end) over [0, count) in parts of at least `least`, which the executor may run at once.
 template <class F>
-void in_parts(std::size_t count, std::size_t smallest, executor const& run, F const& f) {
-  constexpr std::size_t most = 64;
-  std::size_t const length = std::max({(count + most - 1) / most, smallest, std::size_t{1}});
-  auto const part = [&](std::size_t index) noexcept { f(index * length, std::min(count, (index + 1) * length)); };
-  run((count + length - 1) / length, executor::task{part});
+void in_parts(std::size_t count, std::size_t least, executor const& run, F const& f) {
+  parts const split{count, least};
+  auto const part = [&](std::size_t index) noexcept { f(split.begin(index), split.end(index)); };
+  run(split.count, executor::task{part});
 }
 
 /// The same, one by one.
 template <class F>
-void for_each_in_parts(std::size_t count, std::size_t smallest, executor const& run, F const& f) {
-  in_parts(count, smallest, run, [&](std::size_t begin, std::size_t end) noexcept {
+void for_each_in_parts(std::size_t count, std::size_t least, executor const& run, F const& f) {
+  in_parts(count, least, run, [&](std::size_t begin, std::size_t end) noexcept {
     for (std::size_t i = begin; i < end; ++i) f(i);
   });
+}
+
+/// Runs f(begin, count) over [0, size) in parts of `length`. What one of them throws is thrown when all are done; parts
+/// that have not begun are then left out.
+template <class F>
+void in_parts_that_throw(std::size_t size, std::size_t length, executor const& run, F const& f) {
+  std::size_t const count = (size + length - 1) / length;
+  auto const call = [&](std::size_t part) { f(part * length, std::min(length, size - part * length)); };
+#if defined(__cpp_exceptions)
+  std::atomic_flag failed{};
+  std::exception_ptr error;
+  auto const part = [&](std::size_t index) noexcept {
+    if (failed.test()) return;
+    try {
+      call(index);
+    } catch (...) {
+      if (!failed.test_and_set()) error = std::current_exception();
+    }
+  };
+  run(count, executor::task{part});
+  if (error) std::rethrow_exception(error);
+#else
+  auto const part = [&](std::size_t index) noexcept { call(index); };
+  run(count, executor::task{part});
+#endif
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI::detail

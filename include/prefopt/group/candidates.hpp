@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <limits>
 #include <prefopt/simd/lanes.hpp>
+#include <prefopt/view/kernel_types.hpp>
 
 // The candidates of a group, as a list loss sees them. The same loss runs in two ways: on as many groups of one size as
 // there are lanes, a group a lane, or on one large group that is spread over the lanes. It says what happens to a
@@ -12,15 +13,6 @@
 
 namespace prefopt::inline PREFOPT_ABI {
 namespace detail {
-
-inline constexpr std::size_t slot_count = 4;
-
-/// Where the columns of a group lie. Null where a column is not given.
-template <class T>
-struct candidate_columns {
-  T *score = nullptr, *reward = nullptr, *target = nullptr, *gradient = nullptr;
-  std::array<T*, slot_count> slots{};
-};
 
 template <class V>
 constexpr std::size_t lanes_of() noexcept {

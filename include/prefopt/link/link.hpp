@@ -20,8 +20,8 @@ struct both_signs {
 /// A link: the function of the logit z that makes a loss, with its slope. It falls where larger z is better.
 template <class F, class V = double>
 concept link = requires(F const f, V const z) {
-  { f(z) }
-  noexcept->std::same_as<value_slope<V>>;
+  { f(z) } -> std::same_as<value_slope<V>>;
+  requires noexcept(f(z));
 };
 
 namespace detail {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <prefopt/link/softmax.hpp>
 #include <prefopt/contract/list_loss.hpp>
+#include <prefopt/link/softmax.hpp>
 #include <prefopt/score/as_given.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {
@@ -15,7 +15,7 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     L, dL/dlogp  as adpo
 ///     special   K = 1 gives 0; a reward that is not finite gives NaN
 ///     source    inspired by the KDE listwise variant of arXiv:2510.18913, whose formula is not public: this one is
-///     ours
+///               ours
 /// O(K^2).
 struct adpo_kde {
   double tau = 0.8;          ///< > 0

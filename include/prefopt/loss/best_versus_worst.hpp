@@ -1,7 +1,7 @@
 #pragma once
 
-#include <prefopt/link/logistic.hpp>
 #include <prefopt/contract/list_loss.hpp>
+#include <prefopt/link/logistic.hpp>
 #include <prefopt/score/as_given.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {

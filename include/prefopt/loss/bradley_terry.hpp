@@ -1,7 +1,7 @@
 #pragma once
 
-#include <prefopt/link/logistic.hpp>
 #include <prefopt/contract/pair_loss.hpp>
+#include <prefopt/link/logistic.hpp>
 #include <prefopt/score/sum.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {

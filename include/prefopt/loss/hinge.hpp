@@ -1,7 +1,7 @@
 #pragma once
 
-#include <prefopt/link/rectified.hpp>
 #include <prefopt/contract/pair_loss.hpp>
+#include <prefopt/link/rectified.hpp>
 #include <prefopt/score/anchored.hpp>
 #include <prefopt/score/sum.hpp>
 
@@ -11,8 +11,8 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     h = (chosen - ref_chosen) - (rejected - ref_rejected)
 ///     L = max(0, 1 - beta h),  dL/dh = -beta for beta h < 1, else 0
 ///     special   h = +inf gives 0, h = -inf gives +inf
-///     source    Zhao et al. 2023 (SLiC-HF), arXiv:2305.10425; anchored: Liu et al. 2023 (RSO), arXiv:2309.06657, eq.
-///     11
+///     source    Zhao et al. 2023 (SLiC-HF), arXiv:2305.10425; anchored: Liu et al. 2023 (RSO), arXiv:2309.06657,
+///               eq. 11
 struct hinge {
   double beta = 0.1;  ///< 1 / margin, > 0
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <prefopt/link/squared.hpp>
 #include <prefopt/contract/pair_loss.hpp>
+#include <prefopt/link/squared.hpp>
 #include <prefopt/score/anchored.hpp>
 #include <prefopt/score/length_mean.hpp>
 

@@ -48,9 +48,14 @@ using list_losses = loss_list<plackett_luce, list_mle, pro, adpo, adpo_kde, adpo
 /// The modifiers that can be laid over the loss L.
 template <class L>
 struct modifiers_of {
+  using type = loss_list<>;
+};
+template <pair_loss L>
+struct modifiers_of<L> {
   using type = loss_list<unbiased<L>, lcpo<L>>;
 };
-template <linked_loss L>
+template <pair_loss L>
+  requires loss_with_opposite_label<L>
 struct modifiers_of<L> {
   using type = loss_list<smoothed<L>, labelled<L>, unbiased<L>, lcpo<L>>;
 };

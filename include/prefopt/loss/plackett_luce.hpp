@@ -1,8 +1,8 @@
 #pragma once
 
 #include <algorithm>
-#include <prefopt/link/successive_choice.hpp>
 #include <prefopt/contract/list_loss.hpp>
+#include <prefopt/link/successive_choice.hpp>
 #include <prefopt/score/as_given.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {

@@ -3,8 +3,8 @@
 #include <array>
 #include <limits>
 #include <optional>
-#include <prefopt/link/successive_choice.hpp>
 #include <prefopt/contract/list_loss.hpp>
+#include <prefopt/link/successive_choice.hpp>
 #include <prefopt/score/length_mean.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {

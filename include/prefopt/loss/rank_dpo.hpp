@@ -1,8 +1,8 @@
 #pragma once
 
 #include <array>
-#include <prefopt/link/logistic.hpp>
 #include <prefopt/contract/list_loss.hpp>
+#include <prefopt/link/logistic.hpp>
 #include <prefopt/score/as_given.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {

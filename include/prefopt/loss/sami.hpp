@@ -2,8 +2,8 @@
 
 #include <cmath>
 #include <limits>
-#include <prefopt/link/softmax.hpp>
 #include <prefopt/contract/list_loss.hpp>
+#include <prefopt/link/softmax.hpp>
 #include <prefopt/score/as_given.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {

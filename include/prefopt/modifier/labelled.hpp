@@ -1,16 +1,23 @@
 #pragma once
 
-#include <prefopt/link/mixed.hpp>
 #include <prefopt/contract/pair_loss.hpp>
+#include <prefopt/link/mixed.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {
 
 /// Soft labels: the `label` column holds each pair's probability q that chosen is the better one.
 ///     phi(z) = q phi_base(z) + (1 - q) phi_base(-z)
-/// Smoothing with an epsilon = 1 - q of each pair's own; the opposite label is taken at the same logit.
+/// Smoothing with an epsilon = 1 - q of each pair's own; the opposite label is taken at the same logit. That of a base
+/// without a link is the swapped pair: a target margin inside it changes sides, write such a base with link() and
+/// logit().
+///     special   NaN where the two orders of a base without a link are +inf and -inf (rdpo at an infinite margin)
 ///     source    the soft-label logistic loss; labelled<dpo> is ADPO's pairwise form, arXiv:2510.18913
-template <linked_loss L>
+template <pair_loss L>
 struct labelled {
+  static_assert(loss_with_opposite_label<L>,
+                "prefopt: a loss that reads the margin column has no opposite label unless it is written with link() "
+                "and logit(): swapping the pair would put the margin on the wrong side");
+
   L base{};
 
   using score = typename detail::resolved<L>::score;
@@ -18,16 +25,29 @@ struct labelled {
                            takes = detail::takes_of<detail::resolved<L>>();
 
   template <lane V>
-  PREFOPT_INLINE auto link(pair_row<V> const& row) const noexcept {
+  PREFOPT_INLINE auto link(pair_row<V> const& row) const noexcept requires(linked_loss<L>) {
     return mixed{detail::link_of(detail::resolve(base), row), row.label, V(math::constant<V>(1) - row.label)};
   }
-  [[nodiscard]] constexpr auto logit() const noexcept { return detail::resolve(base).logit(); }
+  [[nodiscard]] constexpr auto logit() const noexcept requires(linked_loss<L>) { return detail::resolve(base).logit(); }
   [[nodiscard]] constexpr double reward_scale() const noexcept { return detail::reward_scale(detail::resolve(base)); }
 
   template <lane V>
-    requires(detail::has_rest<detail::resolved<L>>)
-  PREFOPT_INLINE pair_value<V> rest(V const& a, V const& b)
-  const noexcept { return detail::resolve(base).rest(a, b); }
+  PREFOPT_INLINE pair_value<V> rest(V const& a, V const& b) const noexcept
+      requires(detail::has_rest<detail::resolved<L>>) {
+    return detail::resolve(base).rest(a, b);
+  }
+
+  template <lane V>
+  PREFOPT_INLINE value_slope<V> operator()(pair_row<V> const& row, V const& u) const noexcept
+      requires(margin_loss<L> && !linked_loss<L>) {
+    return detail::mixed_orders(detail::resolve(base), row, row.label, V(math::constant<V>(1) - row.label), u);
+  }
+
+  template <lane V>
+  PREFOPT_INLINE pair_value<V> operator()(pair_row<V> const& row, V const& a, V const& b) const noexcept
+      requires(!margin_loss<L> && !linked_loss<L>) {
+    return detail::mixed_orders(detail::resolve(base), row, row.label, V(math::constant<V>(1) - row.label), a, b);
+  }
 
   static constexpr loss_card card{"labelled", "label L + (1 - label) L(opposite label)", "arXiv:2510.18913, pairwise"};
 };

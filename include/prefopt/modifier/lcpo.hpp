@@ -24,18 +24,16 @@ struct lcpo {
                            takes = detail::takes_of<detail::resolved<L>>();
 
   template <lane V>
-    requires(margin_loss<L>)
-  PREFOPT_INLINE with_posterior<value_slope<V>, V>
-  operator()(pair_row<V> const& row, V const& u) const noexcept {
+  PREFOPT_INLINE with_posterior<value_slope<V>, V> operator()(pair_row<V> const& row, V const& u) const noexcept
+      requires(margin_loss<L>) {
     auto const gap = detail::swap_gap(detail::resolve(base), row, u);
     auto const [value, slope, posterior] = expected(gap.value, row.reliability);
     return {{value, V(slope * gap.slope)}, posterior};
   }
 
   template <lane V>
-    requires(!margin_loss<L>)
-  PREFOPT_INLINE with_posterior<pair_value<V>, V>
-  operator()(pair_row<V> const& row, V const& a, V const& b) const noexcept {
+  PREFOPT_INLINE with_posterior<pair_value<V>, V> operator()(pair_row<V> const& row, V const& a,
+                                                             V const& b) const noexcept requires(!margin_loss<L>) {
     auto const gap = detail::swap_gap(detail::resolve(base), row, a, b);
     auto const [value, slope, posterior] = expected(gap.value, row.reliability);
     return {{value, V(slope * gap.d_chosen), V(slope * gap.d_rejected)}, posterior};

@@ -1,17 +1,23 @@
 #pragma once
 
-#include <prefopt/link/mixed.hpp>
 #include <prefopt/contract/pair_loss.hpp>
+#include <prefopt/link/mixed.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {
 
 /// Label smoothing: the opposite label at the same logit has weight epsilon. smoothed<dpo> is cDPO.
 ///     phi(z) = (1 - epsilon) phi_base(z) + epsilon phi_base(-z)
 /// For a base with a target margin this is not the swapped pair: z holds the margin. A base's other terms stay as they
-/// are.
+/// are. The opposite label of a base without a link is the swapped pair: a target margin inside it changes sides, write
+/// such a base with link() and logit().
+///     special   NaN where the two orders of a base without a link are +inf and -inf (rdpo at an infinite margin)
 ///     source    Mitchell 2023, "A note on DPO with noisy preferences"
-template <linked_loss L>
+template <pair_loss L>
 struct smoothed {
+  static_assert(loss_with_opposite_label<L>,
+                "prefopt: a loss that reads the margin column has no opposite label unless it is written with link() "
+                "and logit(): swapping the pair would put the margin on the wrong side");
+
   L base{};
   double epsilon = 0.1;  ///< in [0, 0.5]; 0 is the base, bit for bit (with a rest: to rounding)
 
@@ -20,16 +26,31 @@ struct smoothed {
                            takes = detail::takes_of<detail::resolved<L>>();
 
   template <lane V>
-  PREFOPT_INLINE auto link(pair_row<V> const& row) const noexcept {
+  PREFOPT_INLINE auto link(pair_row<V> const& row) const noexcept requires(linked_loss<L>) {
     return mixed{detail::link_of(detail::resolve(base), row), 1 - epsilon, epsilon};
   }
-  [[nodiscard]] constexpr auto logit() const noexcept { return detail::resolve(base).logit(); }
+  [[nodiscard]] constexpr auto logit() const noexcept requires(linked_loss<L>) { return detail::resolve(base).logit(); }
   [[nodiscard]] constexpr double reward_scale() const noexcept { return detail::reward_scale(detail::resolve(base)); }
 
   template <lane V>
-    requires(detail::has_rest<detail::resolved<L>>)
-  PREFOPT_INLINE pair_value<V> rest(V const& a, V const& b)
-  const noexcept { return detail::resolve(base).rest(a, b); }
+  PREFOPT_INLINE pair_value<V> rest(V const& a, V const& b) const noexcept
+      requires(detail::has_rest<detail::resolved<L>>) {
+    return detail::resolve(base).rest(a, b);
+  }
+
+  template <lane V>
+  PREFOPT_INLINE value_slope<V> operator()(pair_row<V> const& row, V const& u) const noexcept
+      requires(margin_loss<L> && !linked_loss<L>) {
+    return detail::mixed_orders(detail::resolve(base), row, math::constant<V>(1 - epsilon), math::constant<V>(epsilon),
+                                u);
+  }
+
+  template <lane V>
+  PREFOPT_INLINE pair_value<V> operator()(pair_row<V> const& row, V const& a, V const& b) const noexcept
+      requires(!margin_loss<L> && !linked_loss<L>) {
+    return detail::mixed_orders(detail::resolve(base), row, math::constant<V>(1 - epsilon), math::constant<V>(epsilon),
+                                a, b);
+  }
 
   static constexpr loss_card card{"smoothed", "(1 - epsilon) L + epsilon L(opposite label)",
                                   "cDPO note, Mitchell 2023"};

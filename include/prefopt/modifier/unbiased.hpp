@@ -20,17 +20,14 @@ struct unbiased {
                            takes = detail::takes_of<detail::resolved<L>>();
 
   template <lane V>
-    requires(margin_loss<L>)
-  PREFOPT_INLINE value_slope<V>
-  operator()(pair_row<V> const& row, V const& u) const noexcept {
+  PREFOPT_INLINE value_slope<V> operator()(pair_row<V> const& row, V const& u) const noexcept requires(margin_loss<L>) {
     auto const [given, swapped] = detail::in_both_orders(detail::resolve(base), row, u);
     return {blend(given.value, swapped.value), blend(given.slope, swapped.slope)};
   }
 
   template <lane V>
-    requires(!margin_loss<L>)
-  PREFOPT_INLINE pair_value<V>
-  operator()(pair_row<V> const& row, V const& a, V const& b) const noexcept {
+  PREFOPT_INLINE pair_value<V> operator()(pair_row<V> const& row, V const& a, V const& b) const noexcept
+      requires(!margin_loss<L>) {
     auto const [given, swapped] = detail::in_both_orders(detail::resolve(base), row, a, b);
     return {blend(given.value, swapped.value), blend(given.d_chosen, swapped.d_chosen),
             blend(given.d_rejected, swapped.d_rejected)};

@@ -1,28 +1,9 @@
 #pragma once
 
+#include <prefopt/batch/columns.hpp>
 #include <prefopt/simd/lanes.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {
-
-/// The columns of a batch, beyond log-probs and weights, that a score or a loss reads.
-enum class columns : unsigned {
-  none = 0,
-  reference = 1,
-  length = 2,
-  margin = 4,
-  label = 8,
-  reliability = 16,
-  reward = 32,
-  target = 64
-};
-
-constexpr columns operator|(columns a, columns b) noexcept {
-  return static_cast<columns>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
-}
-constexpr columns operator&(columns a, columns b) noexcept {
-  return static_cast<columns>(static_cast<unsigned>(a) & static_cast<unsigned>(b));
-}
-constexpr bool contains(columns set, columns subset) noexcept { return (set & subset) == subset; }
 
 /// One completion, lane by lane.
 template <lane V>
@@ -42,8 +23,8 @@ struct scored {
 template <class S, class V = double>
 concept score = requires(S const s, completion<V> const c) {
   { S::needs } -> std::convertible_to<columns>;
-  { s(c) }
-  noexcept->std::same_as<scored<V>>;
+  { s(c) } -> std::same_as<scored<V>>;
+  requires noexcept(s(c));
 };
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -229,8 +229,7 @@ inline constexpr struct {
 /// log(1 + e^x), log(1 + e^-x), sigma(x) = 1 / (1 + e^-x) and sigma(-x), from one exp, one log1p and one division.
 ///     range     any x; finite for finite x, exact limits at +-inf; NaN gives NaN in all four
 ///     lanes     largest error, float and double: softplus 2.5 ULP, sigma 3 ULP; what would be below the smallest
-///     normal
-///               number is 0
+///               normal number is 0
 template <lane V>
 struct logistic_parts {
   V softplus, softplus_negated, sigmoid, sigmoid_negated;

@@ -7,18 +7,47 @@
 #include <prefopt/core/abi.hpp>
 #include <ranges>
 #include <type_traits>
+#include <vector>
+
+namespace PREFOPT_KERNELS {
+
+/// Where the values of a column lie, as kernels of every instruction set see it.
+template <class T>
+struct column_memory {
+  void const* first;
+  std::size_t size;
+  std::ptrdiff_t stride;
+  /// Null where the values are contiguous T.
+  void (*pack)(void const*, std::ptrdiff_t, std::size_t, std::size_t, T*) noexcept;
+  bool is_given;
+};
+
+/// The same of an output.
+template <class T>
+struct output_memory {
+  T* first;
+  std::size_t size;
+  std::ptrdiff_t stride;
+};
+
+}  // namespace PREFOPT_KERNELS
 
 namespace prefopt::inline PREFOPT_ABI {
 namespace detail {
 
+template <class U, class T>
+concept narrower_float = std::floating_point<U> && std::floating_point<T> &&
+    (std::numeric_limits<U>::digits < std::numeric_limits<T>::digits);
+
+template <class U, class T>
+concept half_class = std::floating_point<T> && std::is_class_v<U> && sizeof(U) == 2 && requires(U const value) {
+  static_cast<float>(value);
+};
+
 /// A value that becomes a T without losing more than an integer's or a half type's natural rounding: T itself,
 /// a narrower float, an integer (lengths, labels), a 16-bit class type with a conversion to float (bfloat16, float16).
 template <class U, class T>
-concept column_value = (std::same_as<U, T>) || (std::integral<U>) ||
-                       ((std::floating_point<U>)&&(std::floating_point<T>)&&(std::numeric_limits<U>::digits <
-                                                                             std::numeric_limits<T>::digits)) ||
-                       (std::floating_point<T> && std::is_class_v<U> && sizeof(U) == 2 &&
-                        requires(U const value) { static_cast<float>(value); });
+concept column_value = std::same_as<U, T> || std::integral<U> || narrower_float<U, T> || half_class<U, T>;
 
 /// A one-dimensional vector with an inner stride, by shape: Eigen's Map, Ref, Block, Array and Matrix vectors.
 template <class V>
@@ -52,8 +81,11 @@ constexpr bool mdspan_is_plain() {
   return std::is_pointer_v<handle>;
 }
 
+template <class M>
+concept plain_mdspan = mdspan_like<M> && mdspan_is_plain<M>();
+
 template <class M, std::size_t Rank>
-concept strided_mdspan = mdspan_like<M> && mdspan_is_plain<M>() &&(std::remove_cvref_t<M>::rank() == Rank);
+concept strided_mdspan = plain_mdspan<M> && Rank == std::remove_cvref_t<M>::rank();
 
 /// Owns its elements. An Eigen::Ref<const X> may, too, when it had to copy: it is not trivially destructible.
 template <class V>
@@ -112,8 +144,8 @@ constexpr auto mdspan_first(M const& view) noexcept {
 /// A read-only view of one column of a batch: contiguous or strided numbers that are, or convert to, T.
 /// Made implicitly from whatever is contiguous (vector, array, span), from Eigen vectors and maps, from what is like a
 /// std::mdspan of one dimension, or from {pointer, size, stride}; the stride counts elements, may be negative, and 0
-/// repeats one value. Contiguous T is read where it lies; anything else is packed block by block, never whole. A column
-/// of size 0 counts as not given.
+/// repeats one value. Contiguous T is read where it lies; anything else is packed block by block, never whole.
+/// A column knows whether it was given: one that is made of something of size 0 is given, and has no values.
 template <class T>
 class column {
  public:
@@ -123,7 +155,7 @@ class column {
 
   template <detail::column_value<T> U>
   constexpr column(U const* first, std::size_t size, std::ptrdiff_t stride = 1) noexcept
-      : first_{first}, size_{size}, stride_{stride}, pack_{std::same_as<U, T> && stride == 1 ? nullptr : pack<U>} {}
+      : memory_{first, size, stride, std::same_as<U, T> && stride == 1 ? nullptr : pack<U>, true} {}
 
   template <detail::viewable_range R>
     requires(detail::column_value<std::ranges::range_value_t<R>, T>)
@@ -140,20 +172,25 @@ class column {
   constexpr column(M&& view) noexcept
       : column{detail::mdspan_first(view), detail::mdspan_extent(view, 0), detail::mdspan_stride(view, 0)} {}
 
-  [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
-  [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
+  /// What a kernel was handed.
+  explicit constexpr column(PREFOPT_KERNELS::column_memory<T> const& memory) noexcept : memory_{memory} {}
+  [[nodiscard]] constexpr PREFOPT_KERNELS::column_memory<T> const& memory() const noexcept { return memory_; }
 
-  /// `count` values from `begin` on: where they lie, or packed into `buffer`; null for a column that is not given.
+  [[nodiscard]] constexpr bool is_given() const noexcept { return memory_.is_given; }
+  [[nodiscard]] constexpr std::size_t size() const noexcept { return memory_.size; }
+  [[nodiscard]] constexpr bool empty() const noexcept { return memory_.size == 0; }
+
+  /// `count` values from `begin` on: where they lie, or packed into `buffer`; null for a column without values.
   [[nodiscard]] T const* block(std::size_t begin, std::size_t count, T* buffer) const noexcept {
     if (empty()) return nullptr;
-    if (pack_ == nullptr) return static_cast<T const*>(first_) + begin;
-    pack_(first_, stride_, begin, count, buffer);
+    if (memory_.pack == nullptr) return static_cast<T const*>(memory_.first) + begin;
+    memory_.pack(memory_.first, memory_.stride, begin, count, buffer);
     return buffer;
   }
 
   /// The values where they lie, if they are contiguous T; otherwise null.
   [[nodiscard]] T const* in_place() const noexcept {
-    return empty() || pack_ != nullptr ? nullptr : static_cast<T const*>(first_);
+    return empty() || memory_.pack != nullptr ? nullptr : static_cast<T const*>(memory_.first);
   }
 
   [[nodiscard]] T operator[](std::size_t index) const noexcept {
@@ -174,10 +211,7 @@ class column {
     }
   }
 
-  void const* first_ = nullptr;
-  std::size_t size_ = 0;
-  std::ptrdiff_t stride_ = 1;
-  void (*pack_)(void const*, std::ptrdiff_t, std::size_t, std::size_t, T*) noexcept = nullptr;
+  PREFOPT_KERNELS::column_memory<T> memory_{nullptr, 0, 1, nullptr, false};
 };
 
 /// A view that results are written to: contiguous or strided T, made like a column. Size 0 means: not wanted.
@@ -189,7 +223,7 @@ class output {
   constexpr output() = default;
 
   constexpr output(T* first, std::size_t size, std::ptrdiff_t stride = 1) noexcept
-      : first_{first}, size_{size}, stride_{size == 1 ? 1 : stride} {}
+      : memory_{first, size, size == 1 ? 1 : stride} {}
 
   template <detail::viewable_range R>
     requires(std::same_as<std::ranges::range_reference_t<R>, T&>)
@@ -206,41 +240,51 @@ class output {
   constexpr output(M&& view) noexcept
       : output{detail::mdspan_first(view), detail::mdspan_extent(view, 0), detail::mdspan_stride(view, 0)} {}
 
-  [[nodiscard]] constexpr std::size_t size() const noexcept { return size_; }
-  [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
+  /// What a kernel was handed.
+  explicit constexpr output(PREFOPT_KERNELS::output_memory<T> const& memory) noexcept : memory_{memory} {}
+  [[nodiscard]] constexpr PREFOPT_KERNELS::output_memory<T> const& memory() const noexcept { return memory_; }
+
+  [[nodiscard]] constexpr std::size_t size() const noexcept { return memory_.size; }
+  [[nodiscard]] constexpr bool empty() const noexcept { return memory_.size == 0; }
 
   /// Where `count` results from `begin` on may be written: in place, or in `buffer`, which `commit` then spreads out.
   /// The present values are there already if `fetch` is set. Null for an output that is not wanted.
   [[nodiscard]] T* block(std::size_t begin, std::size_t count, T* buffer, bool fetch) const noexcept {
     if (empty()) return nullptr;
     T* const source = at(begin);
-    if (stride_ == 1) return source;
+    if (memory_.stride == 1) return source;
     if (fetch) {
-      for (std::size_t i = 0; i < count; ++i) buffer[i] = source[static_cast<std::ptrdiff_t>(i) * stride_];
+      for (std::size_t i = 0; i < count; ++i) buffer[i] = source[static_cast<std::ptrdiff_t>(i) * memory_.stride];
     }
     return buffer;
   }
 
   /// The values where they lie, if they are contiguous; otherwise null.
-  [[nodiscard]] T* in_place() const noexcept { return stride_ == 1 && !empty() ? first_ : nullptr; }
+  [[nodiscard]] T* in_place() const noexcept { return memory_.stride == 1 && !empty() ? memory_.first : nullptr; }
 
   void commit(std::size_t begin, std::size_t count, T const* buffer) const noexcept {
-    if (empty() || stride_ == 1) return;
+    if (empty() || memory_.stride == 1) return;
     T* const target = at(begin);
-    for (std::size_t i = 0; i < count; ++i) target[static_cast<std::ptrdiff_t>(i) * stride_] = buffer[i];
+    for (std::size_t i = 0; i < count; ++i) target[static_cast<std::ptrdiff_t>(i) * memory_.stride] = buffer[i];
   }
 
  private:
   [[nodiscard]] T* at(std::size_t index) const noexcept {
-    return first_ + static_cast<std::ptrdiff_t>(index) * stride_;
+    return memory_.first + static_cast<std::ptrdiff_t>(index) * memory_.stride;
   }
 
-  T* first_ = nullptr;
-  std::size_t size_ = 0;
-  std::ptrdiff_t stride_ = 1;
+  PREFOPT_KERNELS::output_memory<T> memory_{nullptr, 0, 1};
 };
 
 namespace detail {
+
+/// A column of the values if they are given, and else none.
+template <class T>
+column<T> column_if(bool given, std::vector<T> const& values) noexcept {
+  return given ? column<T>{values} : column<T>{};
+}
+template <class T>
+column<T> column_if(bool, std::vector<T> const&&) = delete;
 
 /// One result, rounded to T, if it is wanted.
 template <class T>

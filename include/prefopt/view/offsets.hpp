@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <prefopt/view/column.hpp>
 #include <prefopt/core/errors.hpp>
+#include <prefopt/view/column.hpp>
 #include <string>
 #include <string_view>
 

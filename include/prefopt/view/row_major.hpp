@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <functional>
 #include <prefopt/core/errors.hpp>
-#include <prefopt/view/matrix.hpp>
 #include <prefopt/simd/half.hpp>
+#include <prefopt/view/matrix.hpp>
 #include <string>
 #include <type_traits>
 
@@ -25,8 +25,9 @@ class row_major {
   constexpr row_major(U* first, std::size_t rows, std::size_t columns) noexcept
       : row_major{first, rows, columns, static_cast<std::ptrdiff_t>(columns)} {}
 
-  constexpr row_major(U* first, std::size_t rows, std::size_t columns, std::ptrdiff_t stride) noexcept
-      : first_{first}, rows_{rows}, columns_{columns}, stride_{stride} {}
+  constexpr row_major(U* first, std::size_t rows, std::size_t columns, std::ptrdiff_t stride,
+                      std::ptrdiff_t column_stride = 1) noexcept
+      : first_{first}, rows_{rows}, columns_{columns}, stride_{stride}, column_stride_{column_stride} {}
 
   /// A matrix whose rows are not contiguous is refused by the function that it is given to.
   template <detail::viewable_matrix M>
@@ -46,8 +47,8 @@ class row_major {
   }
 
   /// Read-only of writable.
-  template <class W>
-    requires(std::is_const_v<U>&& std::same_as<W, value_type>)
+  template <std::same_as<value_type> W>
+    requires(std::is_const_v<U>)
   constexpr row_major(row_major<W> const& other) noexcept
       : row_major{other.data(), other.rows(), other.columns(), other.stride()} {
     column_stride_ = other.column_stride();

@@ -90,7 +90,7 @@ L with_values(std::string_view where, parameter_values const& values) {
     if (set_parameter(loss, name, value)) continue;
     std::vector<std::string_view> known;
     for (auto const& card : parameter_cards<L>()) known.push_back(card.name);
-    fail(where, name_of<L>() + " has no parameter \"" + name + "\", " +
+    fail(where, std::string{name_of<L>()} + " has no parameter \"" + name + "\", " +
                     (known.empty() ? "it has none" : "it has " + joined(known)));
   }
   return loss;

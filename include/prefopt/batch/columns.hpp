@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstddef>
+#include <prefopt/core/abi.hpp>
+
+namespace prefopt::inline PREFOPT_ABI {
+
+/// The columns of a batch, beyond log-probs and weights, that a score or a loss reads.
+enum class columns : unsigned {
+  none = 0,
+  reference = 1,
+  length = 2,
+  margin = 4,
+  label = 8,
+  reliability = 16,
+  reward = 32,
+  target = 64
+};
+
+constexpr columns operator|(columns a, columns b) noexcept {
+  return static_cast<columns>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
+constexpr columns operator&(columns a, columns b) noexcept {
+  return static_cast<columns>(static_cast<unsigned>(a) & static_cast<unsigned>(b));
+}
+constexpr bool contains(columns set, columns subset) noexcept { return (set & subset) == subset; }
+
+/// What the values of a column may be.
+enum class value_range : unsigned char {
+  any,           ///< log-probs, margins, rewards: NaN and infinities, too, see options.non_finite
+  non_negative,  ///< lengths, targets
+  weight,        ///< finite and >= 0: weights enter the sum that every gradient is divided by
+  probability,   ///< in [0, 1]
+};
+
+/// Whether a loss decides if a column is there.
+enum class presence : unsigned char {
+  always,    ///< what the gradients are of
+  as_read,   ///< a loss names its kind among what it needs or takes
+  optional,  ///< every loss reads it if it is given
+};
+
+/// What a column, or an output, has a value for.
+enum class entries : unsigned char {
+  of_examples,  ///< one a pair, one a group
+  of_items,     ///< one a candidate of a group; of a pair, the example is the item
+  of_either,
+};
+
+namespace detail {
+
+/// A column of a family's batch, as everything sees it that treats columns alike: a row of the family's table.
+template <class Batch, class Column>
+struct input_row {
+  char const* name;
+  Column Batch::*values;
+  columns kind = columns::none;
+  presence when = presence::as_read;
+  value_range range = value_range::any;
+  entries per = entries::of_items;
+};
+
+/// An output of a family, likewise.
+template <class Outputs, class Output>
+struct output_row {
+  char const* name;
+  Output Outputs::*values;
+  int gradient_of = -1;       ///< the input whose gradient it is; options.gradient acts on it
+  bool is_posterior = false;  ///< there is one for losses that have it
+  entries per = entries::of_items;
+};
+
+}  // namespace detail
+}  // namespace prefopt::inline PREFOPT_ABI

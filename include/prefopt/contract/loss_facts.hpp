@@ -1,0 +1,70 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <limits>
+#include <prefopt/batch/columns.hpp>
+#include <string_view>
+
+namespace prefopt::inline PREFOPT_ABI::detail {
+
+/// What there is to know of a loss with its parameters, whatever its family.
+struct loss_facts {
+  std::string_view name;
+  columns needs = columns::none, takes = columns::none;
+  columns one_of = columns::none;  ///< of which exactly one has to be given
+  bool has_posterior = false;      ///< writes the output posterior
+  bool is_ranked = false;          ///< candidates come best first
+  bool is_square = false;          ///< a group is an n x n matrix
+  bool refuses_ties = false;       ///< equal rewards in a group are an error
+  double highest_reward = std::numeric_limits<double>::infinity();
+  double reward_scale = 1;   ///< implicit rewards in units of the scores
+  std::size_t observed = 0;  ///< sums over the batch that it asks for
+
+  [[nodiscard]] constexpr bool reads(columns which) const noexcept { return contains(needs | takes, which); }
+};
+
+template <class L>
+constexpr std::size_t name_size() noexcept {
+  if constexpr (!requires { L::card.name; }) {
+    return 9;
+  } else if constexpr (requires(L loss) { loss.base; }) {
+    return L::card.name.size() + 2 + name_size<decltype(L::base)>();
+  } else {
+    return L::card.name.size();
+  }
+}
+
+template <class L>
+constexpr char* write_name(char* to) noexcept {
+  auto const write = [&](std::string_view text) {
+    for (char const c : text) *to++ = c;
+  };
+  if constexpr (!requires { L::card.name; }) {
+    write("this loss");
+  } else if constexpr (requires(L loss) { loss.base; }) {
+    write(L::card.name);
+    *to++ = '<';
+    to = write_name<decltype(L::base)>(to);
+    *to++ = '>';
+  } else {
+    write(L::card.name);
+  }
+  return to;
+}
+
+/// With a 0 behind it.
+template <class L>
+inline constexpr auto name_text = [] {
+  std::array<char, name_size<L>() + 1> text{};
+  write_name<L>(text.data());
+  return text;
+}();
+
+/// "lcpo<dpo>", or "this loss" for one without a card.
+template <class L>
+constexpr std::string_view name_of() noexcept {
+  return {name_text<L>.data(), name_size<L>()};
+}
+
+}  // namespace prefopt::inline PREFOPT_ABI::detail

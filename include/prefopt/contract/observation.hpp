@@ -1,0 +1,85 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <prefopt/contract/pair_loss.hpp>
+#include <tuple>
+#include <type_traits>
+
+// Statistics of the batch, and of all ranks: a pair loss that depends on more than its own pair has
+//
+//   observe(row, a, b)        what is summed over the counted pairs, without weights: a std::array of at most 12 lanes
+//   observed(sums, count)     the loss with those sums (a std::array of as many doubles), and the number of counted
+//                             pairs, which may be 0
+//
+// both noexcept. They are made in a pass before the kernel, and held constant by the gradient. A modifier passes them on
+// to its base.
+
+namespace prefopt::inline PREFOPT_ABI::detail {
+
+template <class L>
+concept observes = requires(L const loss, pair_row<double> const row, double const score) {
+  loss.observe(row, score, score);
+};
+
+template <class L>
+concept takes_observed = std::is_member_function_pointer_v<decltype(&L::observed)>;
+
+template <class L>
+constexpr std::size_t count_observed() noexcept {
+  if constexpr (observes<L>) {
+    using seen = decltype(std::declval<L const&>().observe(std::declval<pair_row<double> const&>(), 0.0, 0.0));
+    using sums = std::array<double, std::tuple_size_v<seen>>;
+    constexpr bool observe_is_noexcept =
+        noexcept(std::declval<L const&>().observe(std::declval<pair_row<double> const&>(), 0.0, 0.0));
+    constexpr bool observed_is_noexcept = noexcept(std::declval<L const&>().observed(std::declval<sums const&>(), 0.0));
+    static_assert(observe_is_noexcept && observed_is_noexcept,
+                  "prefopt: observe and observed of a loss have to be noexcept");
+    return std::tuple_size_v<seen>;
+  } else if constexpr (takes_observed<L>) {
+    static_assert(observes<L>, "prefopt: a loss with observed(sums, count) has to have observe(row, a, b), too");
+    return 0;
+  } else if constexpr (requires(L loss) { loss.base; }) {
+    using base = decltype(L::base);
+    constexpr bool is_name = !std::is_same_v<base, resolved<base>>;
+    constexpr std::size_t count = count_observed<resolved<base>>();
+    static_assert(!is_name || count == 0,
+                  "prefopt: lay a modifier over a loss with statistics itself, not over a name of it");
+    return is_name ? 0 : count;
+  } else {
+    return 0;
+  }
+}
+
+/// As many sums fit into one call of the all-reduce.
+inline constexpr std::size_t most_observed = 12;
+
+template <class L>
+inline constexpr std::size_t observed_by = [] {
+  static_assert(count_observed<L>() <= most_observed, "prefopt: a loss observes at most 12 sums");
+  return count_observed<L>();
+}();
+
+template <class L, lane V>
+PREFOPT_INLINE auto observe(L const& loss, pair_row<V> const& row, V const& a, V const& b) noexcept {
+  if constexpr (observes<L>) {
+    return loss.observe(row, a, b);
+  } else {
+    return observe(loss.base, row, a, b);
+  }
+}
+
+template <class L>
+L with_observed(L loss, double const* sums, double count) noexcept {
+  if constexpr (observes<L>) {
+    std::array<double, observed_by<L>> all;
+    std::copy_n(sums, all.size(), all.begin());
+    return loss.observed(all, count);
+  } else {
+    loss.base = with_observed(loss.base, sums, count);
+    return loss;
+  }
+}
+
+}  // namespace prefopt::inline PREFOPT_ABI::detail

@@ -1,0 +1,164 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <prefopt/view/column.hpp>
+#include <type_traits>
+
+// What crosses between files that are compiled for different instruction sets: pointers to kernels over plain structs, in
+// a namespace that no instruction set names. So the compiler sees that both sides mean the same. Nothing here may have a
+// member function, not even a constructor that default values would make, or a layout that depends on a compiler's
+// options: make them with {}.
+
+namespace PREFOPT_KERNELS {
+
+/// What a call sums up over the counted examples.
+enum sum_index : std::size_t {
+  loss_sum,
+  counted_sum,
+  non_finite_sum,
+  empty_sum,
+  ordered_sum,  ///< pairs that are ordered, in a group
+  right_sum,    ///< of which the scores order right
+  chosen_sum,   ///< scores of the better ones
+  rejected_sum,
+  probability_sum,
+  margin_sum,
+  weight_sum,
+  sum_count
+};
+using sums = std::array<double, sum_count>;
+
+inline constexpr std::size_t most_inputs = 16, most_outputs = 8;
+
+/// Contiguous pieces of the columns of as many examples, null where a column is not given or an output not wanted.
+template <class T>
+struct block {
+  std::array<T const*, most_inputs> in;
+  std::array<T*, most_outputs> out;
+  std::size_t count;
+};
+
+/// What a call does to every example alike.
+template <class T>
+struct settings {
+  T gradient_scale;
+  T reward_scale;
+  bool accumulate;
+  bool skip_non_finite;
+  bool skip_empty;
+  bool has_empty;  ///< lengths are given, read by the score or only to find empty completions
+};
+
+/// One block of examples: writes the outputs, adds to the sums. Reads each input and writes each output once.
+template <class T>
+using block_kernel = void (*)(void const* loss, settings<T> const&, block<T>&, sums&) noexcept;
+
+/// Adds what a loss asks for over the counted examples of a block.
+template <class T>
+using observing_kernel = void (*)(void const* loss, settings<T> const&, block<T>&, double* observed) noexcept;
+
+/// What is looked for in a block before anything is written. A bit, or a value, for each input.
+template <class T>
+struct inspection_settings {
+  std::size_t inputs;
+  unsigned non_negative, bounded, lengths;
+  std::array<T, most_inputs> highest;  ///< of the bounded ones
+  std::size_t weight;                  ///< which input is the weight, if one is
+  bool needs_finite, has_empty, skip_non_finite, skip_empty;
+};
+
+struct inspection {
+  double weight;
+  /// Lowest example with a value out of its column's range, a NaN or infinity, an empty completion, equal rewards.
+  std::size_t out_of_range, non_finite, empty, tied;
+};
+
+template <class T>
+using inspecting_kernel = void (*)(inspection_settings<T> const&, block<T>&, std::size_t begin, inspection&) noexcept;
+
+/// The kernels of a loss on examples that are independent of one another, as pairs are.
+template <class T>
+struct block_kernels {
+  block_kernel<T> run;
+  observing_kernel<T> observe;
+  inspecting_kernel<T> inspect;
+};
+
+/// Where in a tile a value comes from.
+template <class T>
+using tile_index = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+
+inline constexpr std::size_t slot_count = 4;
+
+/// Where the columns of a group lie. Null where a column is not given.
+template <class T>
+struct candidate_columns {
+  T *score, *reward, *target, *gradient;
+  std::array<T*, slot_count> slots;
+};
+
+/// As many groups of one size as there are lanes, or one large group, copied together. What the loss sees is in the
+/// order of rank, what makes up a score in the order of the batch.
+template <class T>
+struct list_tile {
+  T *log_prob, *reference, *length;  ///< null where not given
+  T *slope, *given_score;
+  candidate_columns<T> ranked;
+  /// Of each value in rank its place in the batch's order; null where that is the same.
+  tile_index<T> const* origins;
+  std::size_t size, values;  ///< candidates of a group; of the tile
+  bool is_spread;
+  bool best_first;    ///< the first candidate is the best; otherwise the one with the most evidence
+  bool has_ties;      ///< among the evidence, if that is in order
+  T const* evidence;  ///< what says which candidate is better: the rewards, or the target
+  // One a group.
+  T const* weight;
+  T const* poison;  ///< NaN for a group with a NaN in what is read, else 0
+  T* counted;       ///< 1, or 0 for a group that is left out
+  T* loss;
+};
+
+/// Columns of a tile.
+inline constexpr std::size_t tile_columns = 9 + slot_count;
+
+/// One tile: the groups' losses, and the gradients by log-prob in the tile's gradient column; adds to the sums.
+template <class T>
+using list_kernel = void (*)(void const* loss, settings<T> const&, list_tile<T> const&, T* lane_sums, sums&) noexcept;
+
+/// A batch of groups for a loss, and the working memory of a part of it.
+template <class T>
+struct list_work {
+  list_kernel<T> kernel;
+  void const* loss;
+  PREFOPT_KERNELS::settings<T> settings;
+  bool is_ranked, is_square;
+  std::array<column_memory<T>, most_inputs> in;
+  column_memory<std::int64_t> offsets;
+  std::array<output_memory<T>, most_outputs> out;
+  T* room;
+  tile_index<T>* order;
+};
+
+/// Runs the groups [begin, end).
+template <class T>
+using list_runner = void (*)(list_work<T> const&, std::size_t begin, std::size_t end, sums&) noexcept;
+
+/// The kernels of a loss on groups.
+template <class T>
+struct list_kernels {
+  list_kernel<T> run;
+  list_runner<T> run_groups;
+  inspecting_kernel<T> inspect;
+};
+
+}  // namespace PREFOPT_KERNELS
+
+namespace prefopt::inline PREFOPT_ABI::detail {
+
+using namespace PREFOPT_KERNELS;
+
+inline constexpr std::size_t no_example = static_cast<std::size_t>(-1);
+
+}  // namespace prefopt::inline PREFOPT_ABI::detail
