@@ -1,11 +1,15 @@
-# prefopt_add_kernels(target ISAS sse2 avx2 avx512): compiles the library's entry points once for each instruction set,
-# into the target, for <prefopt/kernels.hpp>, which picks the best that the CPU has. The levels are those of the x86-64
-# psABI: sse2 (v1), sse4_2 (v2), avx2 (v3, with FMA), avx512 (v4); neon on 64-bit Arm. The target's other files need no
-# -march. One target of a program or shared library has the kernels; a target of others can be a static library.
+# prefopt_add_kernels(target ISAS isa… [LOSSES type…] [HEADERS header…]): compiles the library's kernels once for each
+# instruction set, into the target, for <prefopt/kernels.hpp>, which picks the best that the CPU has.
+#   ISAS     levels of the x86-64 psABI: sse2 (v1), sse4_2 (v2), avx2 (v3, with FMA), avx512 (v4); neon on 64-bit Arm
+#   LOSSES   C++ types of losses, or lists of them, as a file names them that says `using namespace prefopt`: dpo,
+#            "lcpo<dpo>", pair_losses, my_loss. Without it the losses of the list and every modifier over each
+#   HEADERS  what declares one's own among them, by absolute path or as the target finds it
+# The target's other files need no -march. One target of a program or shared library has the kernels; a target of others
+# can be a static library.
 set(PREFOPT_KERNEL_TEMPLATES "${CMAKE_CURRENT_LIST_DIR}/kernels" CACHE INTERNAL "")
 
 function(prefopt_add_kernels target)
-  cmake_parse_arguments(PARSE_ARGV 1 kernels "" "" "ISAS")
+  cmake_parse_arguments(PARSE_ARGV 1 kernels "" "" "ISAS;LOSSES;HEADERS")
   # Best first.
   set(known avx512 avx2 sse4_2 sse2 neon)
   set(march_avx512 x86-64-v4)
@@ -23,7 +27,10 @@ function(prefopt_add_kernels target)
     message(FATAL_ERROR "prefopt_add_kernels: there is no target ${target}")
   endif()
   if(kernels_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "prefopt_add_kernels: unknown arguments ${kernels_UNPARSED_ARGUMENTS}, expected target ISAS isa…")
+    message(FATAL_ERROR "prefopt_add_kernels: unknown arguments ${kernels_UNPARSED_ARGUMENTS}, expected target ISAS isa… LOSSES type… HEADERS header…")
+  endif()
+  if("LOSSES" IN_LIST kernels_KEYWORDS_MISSING_VALUES)
+    message(FATAL_ERROR "prefopt_add_kernels: LOSSES names no loss, leave it out for the losses of the list and every modifier over each")
   endif()
   if(NOT kernels_ISAS)
     message(FATAL_ERROR "prefopt_add_kernels: ISAS names no instruction set, known are ${known}")
@@ -46,6 +53,18 @@ function(prefopt_add_kernels target)
   if(NOT CMAKE_OBJCOPY OR APPLE OR WIN32)
     message(FATAL_ERROR "prefopt_add_kernels: needs ELF object files and objcopy (CMAKE_OBJCOPY)")
   endif()
+
+  set(losses every_loss_of_the_list)
+  if(kernels_LOSSES)
+    string(REPLACE ";" ", " losses "${kernels_LOSSES}")
+  endif()
+  set(includes "")
+  foreach(header ${kernels_HEADERS})
+    if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${header}")
+      set(header "${CMAKE_CURRENT_SOURCE_DIR}/${header}")
+    endif()
+    string(APPEND includes "#include \"${header}\"\n")
+  endforeach()
 
   set(folder "${CMAKE_CURRENT_BINARY_DIR}/prefopt_kernels_${target}")
   set(declarations "")
@@ -82,12 +101,12 @@ function(prefopt_add_kernels target)
     endif()
     add_custom_command(OUTPUT "${folder}/${isa}.o"
       COMMAND ${compiler} -r -nostdlib -Wl,--force-group-allocation $<TARGET_OBJECTS:${unit}> -o "${folder}/${isa}.unit.o"
-      COMMAND "${CMAKE_OBJCOPY}" --wildcard "--keep-global-symbol=*prefopt_kernels_*" "${folder}/${isa}.unit.o" "${folder}/${isa}.o"
+      COMMAND "${CMAKE_OBJCOPY}" --wildcard "--keep-global-symbol=*prefopt_kernels_*table_${isa}Ev" "${folder}/${isa}.unit.o" "${folder}/${isa}.o"
       DEPENDS ${unit} "$<TARGET_OBJECTS:${unit}>"
       COMMENT "Kernels of ${target} for ${isa}"
       COMMAND_EXPAND_LISTS VERBATIM)
     list(APPEND objects "${folder}/${isa}.o")
-    string(APPEND declarations "PREFOPT_HIDDEN void const* table_${isa}();\n")
+    string(APPEND declarations "PREFOPT_HIDDEN kernel_table const& table_${isa}();\n")
     string(APPEND entries "    {\"${isa}\", &runs_${isa}, &table_${isa}},\n")
   endforeach()
   configure_file("${PREFOPT_KERNEL_TEMPLATES}/choices.cpp.in" "${folder}/choices.cpp" @ONLY)

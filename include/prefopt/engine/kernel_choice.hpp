@@ -8,11 +8,13 @@
 
 namespace PREFOPT_KERNELS {
 
+struct kernel_table;
+
 /// Kernels compiled for one instruction set.
 struct choice {
   char const* name;
   bool (*runs_here)();
-  void const* (*table)();
+  kernel_table const& (*table)();
 };
 
 /// What prefopt_add_kernels has compiled, best first; the last has no name. Each program and shared library has its

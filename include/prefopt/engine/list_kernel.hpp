@@ -2,10 +2,9 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <limits>
 #include <prefopt/contract/list_loss.hpp>
-#include <type_traits>
+#include <prefopt/view/kernel_types.hpp>
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
@@ -15,62 +14,13 @@ inline constexpr std::size_t largest_lane_group = 64;
 
 inline double pairs_among(std::size_t n) noexcept { return static_cast<double>(n) * (static_cast<double>(n) - 1) / 2; }
 
-/// What a call does to every group alike.
-template <class T>
-struct list_settings {
-  T gradient_scale = 1;
-  T reward_scale = 1;
-};
-
-/// Sums over the counted groups.
-enum list_sum : std::size_t {
-  loss_sum,
-  counted_sum,
-  non_finite_sum,
-  empty_sum,
-  ordered_sum,
-  right_sum,
-  best_sum,
-  others_sum,
-  probability_sum,
-  list_sum_count
-};
-using list_sums = std::array<double, list_sum_count>;
-
-/// Where in a tile a value comes from.
-template <class T>
-using tile_index = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-
-/// As many groups of one size as there are lanes, or one large group, copied together. What the loss sees is in the
-/// order of rank, what makes up a score in the order of the batch.
-template <class T>
-struct list_tile {
-  T *log_prob = nullptr, *reference = nullptr, *length = nullptr;  ///< null where not given
-  T *slope = nullptr, *given_score = nullptr;
-  candidate_columns<T> ranked;
-  /// Of each value in rank its place in the batch's order; null where that is the same.
-  tile_index<T> const* origins = nullptr;
-  std::size_t size = 0, values = 0;  ///< candidates of a group; of the tile
-  bool is_spread = false;
-  bool best_first = false;      ///< the first candidate is the best; otherwise the one with the most evidence
-  bool has_ties = false;        ///< among the evidence, if that is in order
-  T const* evidence = nullptr;  ///< what says which candidate is better: the rewards, or the target
-  // One a group.
-  T const* weight = nullptr;
-  T const* poison = nullptr;  ///< NaN for a group with a NaN in what is read, else 0
-  T* counted = nullptr;       ///< 1, or 0 for a group that is left out
-  T* loss = nullptr;
-
-  static constexpr std::size_t column_count = 9 + slot_count;
-};
-
 /// Adds up a sum of a tile: lane by lane, or of the one group in every lane.
 template <class V, class T, bool Spread>
 struct tile_sums {
   T* lanes;
-  list_sums& totals;
+  PREFOPT_KERNELS::sums& totals;
 
-  PREFOPT_INLINE void add(list_sum which, V const& x) const noexcept {
+  PREFOPT_INLINE void add(sum_index which, V const& x) const noexcept {
     if constexpr (Spread) {
       totals[which] += static_cast<double>(first_lane(x));
     } else {
@@ -79,11 +29,6 @@ struct tile_sums {
     }
   }
 };
-
-/// One tile: the groups' losses, and the gradients by log-prob in the tile's gradient column; adds to the sums.
-template <class T>
-using list_kernel = void (*)(void const* loss, list_settings<T> const&, list_tile<T> const&, T* lane_sums,
-                             list_sums&) noexcept;
 
 /// How many ordered pairs a group has, and twice how many of them its scores rank right; a tie in the scores counts
 /// half.
@@ -131,9 +76,10 @@ PREFOPT_INLINE std::array<V, 2> ranked_pairs_of(candidate_group<V, T, false> con
 }
 
 /// The metrics that every list loss reports alike; those that need pairs of a spread group, the engine counts.
+/// One for all losses.
 template <class V, class T, bool Spread, class Mask>
-PREFOPT_INLINE void add_metrics(candidate_group<V, T, Spread> const& group, list_tile<T> const& tile, V const& scale,
-                                Mask const& counts, tile_sums<V, T, Spread> const& sums) noexcept {
+PREFOPT_NOINLINE void add_metrics(candidate_group<V, T, Spread> const& group, list_tile<T> const& tile, V const& scale,
+                                  Mask const& counts, tile_sums<V, T, Spread> const& sums) noexcept {
   V const zero(T(0));
   auto const kept = [&](V const& x) PREFOPT_INLINE_LAMBDA { return V(xsimd::select(counts, x, zero)); };
   V best_number = zero;
@@ -149,8 +95,8 @@ PREFOPT_INLINE void add_metrics(candidate_group<V, T, Spread> const& group, list
   V const best = totals[1];
   V const others =
       group.size() > 1 ? V(totals[2] * V(static_cast<T>(1 / static_cast<double>(group.size() - 1)))) : best;
-  sums.add(best_sum, kept(best));
-  sums.add(others_sum, kept(others));
+  sums.add(chosen_sum, kept(best));
+  sums.add(rejected_sum, kept(others));
   sums.add(probability_sum, kept(math::divide(math::exp(V((best - top.value) * scale)), totals[0])));
   if constexpr (!Spread) {
     auto const pairs = ranked_pairs_of(group, tile);
@@ -167,9 +113,9 @@ PREFOPT_INLINE void for_each_value(std::size_t count, F const& f) noexcept {
   }
 }
 
-/// Every candidate's score and its slope, in the order of the batch.
+/// Every candidate's score and its slope, in the order of the batch. One for all losses with that score.
 template <class S, class V, class T>
-PREFOPT_INLINE void score_tile(list_tile<T> const& tile) noexcept {
+PREFOPT_NOINLINE void score_tile(list_tile<T> const& tile) noexcept {
   V const zero(T(0)), one(T(1));
   auto const score = [&](std::size_t i, V const& length) PREFOPT_INLINE_LAMBDA {
     V const reference = tile.reference != nullptr ? V::load_unaligned(tile.reference + i) : zero;
@@ -185,7 +131,7 @@ PREFOPT_INLINE void score_tile(list_tile<T> const& tile) noexcept {
 }
 
 template <class L, class V, class T, bool Spread>
-PREFOPT_INLINE void run_tile(L const& loss, list_settings<T> const& settings, list_tile<T> const& tile,
+PREFOPT_INLINE void run_tile(L const& loss, settings<T> const& settings, list_tile<T> const& tile,
                              tile_sums<V, T, Spread> const& sums) noexcept {
   constexpr std::size_t lanes = V::size;
   V const zero(T(0)), one(T(1));
@@ -249,8 +195,8 @@ PREFOPT_INLINE void run_tile(L const& loss, list_settings<T> const& settings, li
 }
 
 template <class L, class T, class Arch>
-PREFOPT_NOINLINE void run_list_kernel(void const* loss_address, list_settings<T> const& settings,
-                                      list_tile<T> const& tile, T* lane_sums, list_sums& totals) noexcept {
+PREFOPT_NOINLINE void run_list_kernel(void const* loss_address, settings<T> const& settings, list_tile<T> const& tile,
+                                      T* lane_sums, PREFOPT_KERNELS::sums& totals) noexcept {
   using V = xsimd::batch<T, Arch>;
   L const loss = *static_cast<L const*>(loss_address);
   if (tile.is_spread) {

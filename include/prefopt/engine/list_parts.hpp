@@ -3,19 +3,18 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <prefopt/engine/pair_engine.hpp>
 #include <prefopt/batch/groups.hpp>
+#include <prefopt/core/parts.hpp>
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
 /// The groups of a batch in parts that can be run at once. Their bounds depend on the offsets alone.
-template <class T>
 class list_parts {
  public:
-  explicit list_parts(list_batch<T> const& batch) noexcept
-      : offsets_{batch.offsets}, groups_{batch.offsets.size() - 1} {
+  list_parts(column<std::int64_t> const& offsets, std::size_t items) noexcept
+      : offsets_{offsets}, groups_{offsets.size() - 1} {
     // A group costs about as much as a few candidates.
-    work_ = batch.logp.size() + 4 * groups_;
+    work_ = items + 4 * groups_;
     count_ = groups_ == 0 ? 0 : std::clamp<std::size_t>(work_ / 16384, 1, most_parts);
   }
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
@@ -55,15 +54,19 @@ void for_each_window(column<std::int64_t> const& offsets, std::size_t begin, std
   }
 }
 
-/// Values of a column for a group: in place if they lie so, else packed in pieces into a buffer.
-template <class T, class F>
-void for_each_piece(column<T> const& values, std::size_t begin, std::size_t size, F const& f) noexcept {
-  constexpr std::size_t piece = 256;
-  T buffer[piece];
-  for (std::size_t i = 0; i < size; i += piece) {
-    std::size_t const count = std::min(piece, size - i);
-    f(values.block(begin + i, count, buffer), count);
-  }
+/// Whether weights come one a candidate and not one a group.
+template <class T>
+bool is_flat(column<T> const& weight, std::size_t groups) noexcept {
+  return weight.is_given() && weight.size() != groups;
+}
+
+/// A group's weight. Of an empty group with none of its own, 0.
+template <class T>
+T weight_of(column<T> const& weight, std::size_t groups, std::size_t group, std::size_t begin,
+            std::size_t size) noexcept {
+  if (!weight.is_given()) return T(1);
+  if (!is_flat(weight, groups)) return weight[group];
+  return size == 0 ? T(0) : weight[begin];
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI::detail

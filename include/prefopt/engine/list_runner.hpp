@@ -5,12 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <prefopt/engine/list_facts.hpp>
+#include <prefopt/batch/groups.hpp>
 #include <prefopt/engine/list_kernel.hpp>
 #include <prefopt/engine/list_order.hpp>
 #include <prefopt/engine/list_parts.hpp>
 #include <prefopt/simd/transpose.hpp>
-#include <prefopt/batch/options.hpp>
 #include <utility>
 
 namespace prefopt::inline PREFOPT_ABI::detail {
@@ -24,44 +23,36 @@ struct large_group_room {
 
   void fit(std::size_t group_size) noexcept {
     if (group_size <= largest_lane_group) return;
-    values = std::max(values, list_tile<T>::column_count * (group_size + padding));
+    values = std::max(values, tile_columns * (group_size + padding));
     places = std::max(places, group_size);
   }
 };
 
 /// Runs the groups of one part.
 template <class T, class Arch>
-class list_runner {
+class group_runner {
+  using f = list_family;
   using V = xsimd::batch<T, Arch>;
   static constexpr std::size_t lanes = V::size;
 
  public:
-  list_runner(list_facts const& facts, list_kernel<T> kernel, void const* loss, list_settings<T> const& settings,
-              list_batch<T> const& batch, list_outputs<T> const& results, options const& options, T* room,
-              tile_index<T>* order) noexcept
-      : facts_{facts},
-        kernel_{kernel},
-        loss_{loss},
-        settings_{settings},
-        batch_{batch},
-        results_{results},
-        accumulate_{options.gradient == gradient_write::accumulate},
-        skip_non_finite_{options.non_finite == on_invalid::skip},
-        skip_empty_{options.empty == on_invalid::skip},
-        room_{room},
-        order_{order} {}
+  explicit group_runner(list_work<T> const& work) noexcept
+      : work_{work}, d_logp_{work.out[f::d_logp]}, loss_{work.out[f::loss]}, offsets_{work.offsets} {
+    for (std::size_t c = 0; c < f::input_count; ++c) in_[c] = column<T>{work.in[c]};
+  }
 
-  void run(std::size_t begin, std::size_t end, list_sums& totals) noexcept {
-    for_each_window(batch_.offsets, begin, end,
+  void run(std::size_t begin, std::size_t end, PREFOPT_KERNELS::sums& totals) noexcept {
+    for_each_window(offsets_, begin, end,
                     [&](std::size_t first, std::size_t count, std::int64_t const* offsets) noexcept {
                       run_window(first, count, offsets, totals);
                     });
   }
 
  private:
-  void run_window(std::size_t first, std::size_t count, std::int64_t const* offsets, list_sums& totals) noexcept {
+  void run_window(std::size_t first, std::size_t count, std::int64_t const* offsets,
+                  PREFOPT_KERNELS::sums& totals) noexcept {
     T loss_buffer[window_groups];
-    T* const losses = results_.loss.block(first, count, loss_buffer, false);
+    T* const losses = loss_.block(first, count, loss_buffer, false);
     auto const size_of = [&](std::size_t i) { return static_cast<std::size_t>(offsets[i + 1] - offsets[i]); };
 
     // The groups of each size, in order.
@@ -69,7 +60,7 @@ class list_runner {
     std::size_t ends[largest_lane_group + 2];
     bool const same_size = sort_by_size(offsets, count, in_size_order, ends);
 
-    alignas(64) T lane_sums[list_sum_count * lanes] = {};
+    alignas(64) T lane_sums[sum_count * lanes] = {};
     std::size_t at = 0;
     for (std::size_t size = 0; size < std::size(ends); ++size) {
       for (std::size_t next = at; at < ends[size]; at = next) {
@@ -92,10 +83,10 @@ class list_runner {
         }
       }
     }
-    for (std::size_t which = 0; which < list_sum_count; ++which) {
+    for (std::size_t which = 0; which < sum_count; ++which) {
       totals[which] += static_cast<double>(sum_of_lanes(V::load_aligned(lane_sums + which * lanes)));
     }
-    results_.loss.commit(first, count, loss_buffer);
+    loss_.commit(first, count, loss_buffer);
   }
 
   /// Where in `order` the groups of each size end; larger ones than lanes take come last. True if all have the same
@@ -121,23 +112,23 @@ class list_runner {
   }
 
   void run_empty(std::size_t first, std::size_t const* groups, std::size_t live, T* losses,
-                 list_sums& totals) const noexcept {
+                 PREFOPT_KERNELS::sums& totals) const noexcept {
     for (std::size_t lane = 0; lane < live; ++lane) {
       if (losses != nullptr) losses[groups[lane]] = T(0);
-      T const weight = weight_of(batch_, first + groups[lane], 0, 0);
+      T const weight = weight_of(in_[f::weight], offsets_.size() - 1, first + groups[lane], 0, 0);
       bool const bad = !(weight - weight == 0);
       totals[empty_sum] += 1;
       totals[non_finite_sum] += bad ? 1 : 0;
-      if (skip_empty_ || (skip_non_finite_ && bad)) continue;
+      if (work_.settings.skip_empty || (work_.settings.skip_non_finite && bad)) continue;
       totals[counted_sum] += 1;
     }
   }
 
-  [[nodiscard]] bool sorts() const noexcept { return facts_.is_ranked && !batch_.reward.empty(); }
+  [[nodiscard]] bool sorts() const noexcept { return work_.is_ranked && !in_[f::reward].empty(); }
 
   /// The columns of a tile, one behind the other, `stride` values each.
   list_tile<T> lay_out(T* memory, std::size_t stride) const noexcept {
-    list_tile<T> tile;
+    list_tile<T> tile{};
     auto const next = [&]() noexcept { return std::exchange(memory, memory + stride); };
     tile.log_prob = next();
     tile.given_score = next();
@@ -147,30 +138,30 @@ class list_runner {
     ranked.reward = next();
     for (T*& slot : ranked.slots) slot = next();
     if (sorts()) ranked.score = next();
-    if (!batch_.ref_logp.empty()) tile.reference = next();
-    if (!batch_.length.empty()) tile.length = next();
-    if (!batch_.target.empty()) ranked.target = next();
-    tile.evidence = batch_.reward.empty() && ranked.target != nullptr ? ranked.target : ranked.reward;
-    tile.best_first = facts_.is_ranked || (batch_.reward.empty() && ranked.target == nullptr);
+    if (!in_[f::ref_logp].empty()) tile.reference = next();
+    if (!in_[f::length].empty()) tile.length = next();
+    if (!in_[f::target].empty()) ranked.target = next();
+    tile.evidence = in_[f::reward].empty() && ranked.target != nullptr ? ranked.target : ranked.reward;
+    tile.best_first = work_.is_ranked || (in_[f::reward].empty() && ranked.target == nullptr);
     return tile;
   }
 
   /// pack(source, into) for every column that is given but the rewards; a target goes the way that the rewards went.
   template <class Pack>
   void pack_columns(list_tile<T>& tile, Pack const& pack) const noexcept {
-    pack(batch_.logp, tile.log_prob);
-    if (tile.reference != nullptr) pack(batch_.ref_logp, tile.reference);
-    if (tile.length != nullptr) pack(batch_.length, tile.length);
+    pack(in_[f::logp], tile.log_prob);
+    if (tile.reference != nullptr) pack(in_[f::ref_logp], tile.reference);
+    if (tile.length != nullptr) pack(in_[f::length], tile.length);
     if (T* const target = tile.ranked.target; target != nullptr) {
       T* const given = tile.origins == nullptr ? target : tile.slope;
-      pack(batch_.target, given);
+      pack(in_[f::target], given);
       for (std::size_t i = 0; tile.origins != nullptr && i < tile.values; ++i) target[i] = given[tile.origins[i]];
     }
   }
 
   void run_lanes(std::size_t first, std::size_t const* groups, std::size_t const* begins, std::size_t live,
-                 std::size_t size, T* losses, T* lane_sums, list_sums& totals) const noexcept {
-    alignas(64) T memory[list_tile<T>::column_count * largest_lane_group * lanes];
+                 std::size_t size, T* losses, T* lane_sums, PREFOPT_KERNELS::sums& totals) const noexcept {
+    alignas(64) T memory[tile_columns * largest_lane_group * lanes];
     alignas(64) tile_index<T> origins[largest_lane_group * lanes];
     alignas(64) T weight[lanes], poisons[lanes], counted[lanes], loss[lanes];
     list_tile<T> tile = lay_out(memory, size * lanes);
@@ -190,10 +181,10 @@ class list_runner {
         }
       }
     };
-    if (batch_.reward.empty()) {
+    if (in_[f::reward].empty()) {
       for (std::size_t k = 0; k < size; ++k) V(-static_cast<T>(k)).store_aligned(reward + k * lanes);
     } else {
-      pack(batch_.reward, reward);
+      pack(in_[f::reward], reward);
       if (sorts()) {
         if (order_lanes<T, Arch>(reward, size, origins, tile.ranked.slots[0])) tile.origins = origins;
         auto tied = V(T(0)) > V(T(0));
@@ -204,11 +195,11 @@ class list_runner {
       }
     }
     pack_columns(tile, pack);
-    if (batch_.weight.empty()) {
+    if (in_[f::weight].empty()) {
       V(T(1)).store_aligned(weight);
     } else {
       for (std::size_t lane = 0; lane < lanes; ++lane) {
-        weight[lane] = weight_of(batch_, first + groups[lane], begins[lane], size);
+        weight[lane] = weight_of(in_[f::weight], offsets_.size() - 1, first + groups[lane], begins[lane], size);
       }
     }
 
@@ -226,8 +217,8 @@ class list_runner {
     auto const in_use = lane_numbers<T, Arch>() < V(static_cast<T>(live));
     auto const bad = !(probe == zero);
     auto counts = in_use;
-    if (skip_non_finite_) counts = counts & !bad;
-    if (skip_empty_) counts = counts & !nothing;
+    if (work_.settings.skip_non_finite) counts = counts & !bad;
+    if (work_.settings.skip_empty) counts = counts & !nothing;
     xsimd::select(counts, one, zero).store_aligned(counted);
     V poison = zero;
     if (xsimd::any(bad)) [[unlikely]] {
@@ -250,13 +241,13 @@ class list_runner {
     tile.poison = poisons;
     tile.counted = counted;
     tile.loss = loss;
-    kernel_(loss_, settings_, tile, lane_sums, totals);
+    work_.kernel(work_.loss, work_.settings, tile, lane_sums, totals);
 
     for (std::size_t lane = 0; losses != nullptr && lane < live; ++lane) losses[groups[lane]] = loss[lane];
-    if (results_.d_logp.empty()) return;
+    if (d_logp_.empty()) return;
     T const* const gradient = tile.ranked.gradient;
-    T* const target = results_.d_logp.in_place();
-    if (target != nullptr && !accumulate_) {
+    T* const target = d_logp_.in_place();
+    if (target != nullptr && !work_.settings.accumulate) {
       std::array<T*, lanes> rows;
       for (std::size_t lane = 0; lane < lanes; ++lane) rows[lane] = target + begins[lane];
       lanes_to_rows(gradient, size, live, rows);
@@ -264,18 +255,19 @@ class list_runner {
     }
     T buffer[largest_lane_group];
     for (std::size_t lane = 0; lane < live; ++lane) {
-      T* const to = results_.d_logp.block(begins[lane], size, buffer, accumulate_);
+      T* const to = d_logp_.block(begins[lane], size, buffer, work_.settings.accumulate);
       for (std::size_t k = 0; k < size; ++k) {
         T const x = gradient[k * lanes + lane];
-        to[k] = accumulate_ ? to[k] + x : x;
+        to[k] = work_.settings.accumulate ? to[k] + x : x;
       }
-      results_.d_logp.commit(begins[lane], size, buffer);
+      d_logp_.commit(begins[lane], size, buffer);
     }
   }
 
-  void run_large(std::size_t group, std::size_t begin, std::size_t size, T* loss, list_sums& totals) const noexcept {
+  void run_large(std::size_t group, std::size_t begin, std::size_t size, T* loss,
+                 PREFOPT_KERNELS::sums& totals) const noexcept {
     constexpr std::size_t padding = large_group_room<T>::padding;
-    list_tile<T> tile = lay_out(room_, size + padding);
+    list_tile<T> tile = lay_out(work_.room, size + padding);
     tile.size = tile.values = size;
     tile.is_spread = true;
     T* const reward = tile.ranked.reward;
@@ -285,21 +277,21 @@ class list_runner {
       // Lanes behind the last candidate compute with a copy of it.
       std::fill(into + size, into + size + padding, into[size - 1]);
     };
-    if (batch_.reward.empty()) {
+    if (in_[f::reward].empty()) {
       for (std::size_t k = 0; k < size + padding; ++k) reward[k] = -static_cast<T>(k);
     } else if (sorts()) {
       T* const given = tile.slope;
-      pack(batch_.reward, given);
-      order_by(given, size, order_);
-      for (std::size_t k = 0; k < size; ++k) reward[k] = given[order_[k]];
+      pack(in_[f::reward], given);
+      order_by(given, size, work_.order);
+      for (std::size_t k = 0; k < size; ++k) reward[k] = given[work_.order[k]];
       std::fill(reward + size, reward + size + padding, reward[size - 1]);
-      tile.origins = order_;
+      tile.origins = work_.order;
     } else {
-      pack(batch_.reward, reward);
+      pack(in_[f::reward], reward);
     }
     pack_columns(tile, pack);
 
-    T const weight = weight_of(batch_, group, begin, size);
+    T const weight = weight_of(in_[f::weight], offsets_.size() - 1, group, begin, size);
     bool bad = !(weight - weight == 0), nothing = false;
     T poison = 0;
     for (T const* values : {tile.log_prob, reward, tile.reference, tile.length, tile.ranked.target}) {
@@ -309,7 +301,7 @@ class list_runner {
       }
     }
     for (std::size_t k = 0; tile.length != nullptr && k < size; ++k) nothing |= tile.length[k] == 0;
-    T counted = (skip_non_finite_ && bad) || (skip_empty_ && nothing) ? T(0) : T(1), value;
+    T counted = (work_.settings.skip_non_finite && bad) || (work_.settings.skip_empty && nothing) ? T(0) : T(1), value;
     if (bad) totals[non_finite_sum] += 1;
     if (nothing) totals[empty_sum] += 1;
 
@@ -317,32 +309,33 @@ class list_runner {
     tile.poison = &poison;
     tile.counted = &counted;
     tile.loss = &value;
-    kernel_(loss_, settings_, tile, nullptr, totals);
+    work_.kernel(work_.loss, work_.settings, tile, nullptr, totals);
     if (loss != nullptr) *loss = value;
-    if (!results_.d_logp.empty()) {
-      T* const target = results_.d_logp.block(begin, size, tile.slope, accumulate_);
+    if (!d_logp_.empty()) {
+      T* const target = d_logp_.block(begin, size, tile.slope, work_.settings.accumulate);
       for (std::size_t k = 0; k < size; ++k) {
-        target[k] = accumulate_ ? target[k] + tile.ranked.gradient[k] : tile.ranked.gradient[k];
+        target[k] = work_.settings.accumulate ? target[k] + tile.ranked.gradient[k] : tile.ranked.gradient[k];
       }
-      results_.d_logp.commit(begin, size, tile.slope);
+      d_logp_.commit(begin, size, tile.slope);
     }
-    if (counted != 0 && !facts_.is_square) {
+    if (counted != 0 && !work_.is_square) {
       T const* const score = tile.origins == nullptr ? tile.given_score : tile.ranked.score;
-      auto const pairs = count_ranked_pairs(tile.evidence, score, size, order_, tile.ranked.slots[0]);
+      auto const pairs = count_ranked_pairs(tile.evidence, score, size, work_.order, tile.ranked.slots[0]);
       totals[ordered_sum] += pairs[0];
       totals[right_sum] += pairs[1];
     }
   }
 
-  list_facts const& facts_;
-  list_kernel<T> kernel_;
-  void const* loss_;
-  list_settings<T> settings_;
-  list_batch<T> const& batch_;
-  list_outputs<T> const& results_;
-  bool accumulate_, skip_non_finite_, skip_empty_;
-  T* room_;
-  tile_index<T>* order_;
+  list_work<T> const& work_;
+  std::array<column<T>, f::input_count> in_;
+  output<T> d_logp_, loss_;
+  column<std::int64_t> offsets_;
 };
+
+template <class T, class Arch>
+PREFOPT_NOINLINE void run_groups(list_work<T> const& work, std::size_t begin, std::size_t end,
+                                 PREFOPT_KERNELS::sums& totals) noexcept {
+  group_runner<T, Arch>{work}.run(begin, end, totals);
+}
 
 }  // namespace prefopt::inline PREFOPT_ABI::detail

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <prefopt/core/errors.hpp>
+#include <prefopt/engine/kernel_choice.hpp>
+#include <prefopt/engine/kernel_table.hpp>
+#include <prefopt/engine/loss_ref.hpp>
+#include <prefopt/logprob/token_logprobs.hpp>
+#include <string>
+#include <string_view>
+
+namespace prefopt::inline PREFOPT_ABI {
+namespace detail {
+
+[[noreturn]] PREFOPT_HIDDEN inline void fail_kernels(std::string what, bool only_here) {
+  char const* separator = "";
+  for (auto const* choice = PREFOPT_KERNELS::choices; choice->name != nullptr; ++choice) {
+    if (only_here && !choice->runs_here()) continue;
+    what.append(separator).append(choice->name);
+    separator = ", ";
+  }
+  fail("kernels", what);
+}
+
+PREFOPT_HIDDEN inline choice const* choose_kernels() {
+  char const* forced = std::getenv("PREFOPT_ISA");
+  if (forced != nullptr && *forced == '\0') forced = nullptr;
+  for (auto const* choice = PREFOPT_KERNELS::choices; choice->name != nullptr; ++choice) {
+    if (forced != nullptr && std::string_view{forced} != choice->name) continue;
+    if (choice->runs_here()) return choice;
+    if (forced != nullptr) {
+      fail_kernels("PREFOPT_ISA is \"" + std::string{forced} + "\", which this CPU does not have, expected one of ",
+                   true);
+    }
+  }
+  if (forced != nullptr) fail_kernels("PREFOPT_ISA is \"" + std::string{forced} + "\", expected one of ", true);
+  fail_kernels("this CPU has none of the instruction sets that are compiled: ", false);
+}
+
+/// Hidden, as the choices are: a shared library with kernels of its own does not share another one's.
+PREFOPT_HIDDEN inline choice const& kernels_in_use() {
+  static choice const* const chosen = choose_kernels();
+  return *chosen;
+}
+
+PREFOPT_HIDDEN inline kernel_table const& table_in_use() { return kernels_in_use().table(); }
+
+PREFOPT_HIDDEN inline named_kernels const& find_kernels(std::string_view name) {
+  auto const& table = table_in_use();
+  for (std::size_t i = 0; i < table.loss_count; ++i) {
+    if (table.losses[i].name == name) return table.losses[i];
+  }
+  fail("kernels", std::string{name} + " is not among the losses that are compiled for " + kernels_in_use().name +
+                      ": name its type under LOSSES in prefopt_add_kernels");
+}
+
+/// What is found by name is of the loss R, as far as can be told.
+template <class R, class Found>
+Found const& compiled_for(std::string_view name, named_kernels const& named, Found const* found) {
+  if (found == nullptr || named.size != sizeof(R)) {
+    fail("kernels", std::string{name} + " is the name of another loss that is compiled");
+  }
+  return *found;
+}
+
+template <>
+struct kernels_for<at_run_time> {
+  template <class L, class R, class T>
+  PREFOPT_HIDDEN static kernels_of_family<family_of<L>, T> of_loss() {
+    static_assert(
+        requires { L::card.name; }, "prefopt: kernels are found by the name of their loss: give yours a card");
+    static named_kernels const& named = find_kernels(name_of<L>());
+    if constexpr (std::same_as<family_of<L>, pair_family>) {
+      if constexpr (std::same_as<T, float>) return compiled_for<R>(name_of<L>(), named, named.block_of_float);
+      if constexpr (std::same_as<T, double>) return compiled_for<R>(name_of<L>(), named, named.block_of_double);
+    } else {
+      if constexpr (std::same_as<T, float>) return compiled_for<R>(name_of<L>(), named, named.list_of_float);
+      if constexpr (std::same_as<T, double>) return compiled_for<R>(name_of<L>(), named, named.list_of_double);
+    }
+  }
+};
+
+template <>
+struct row_kernels_for<at_run_time> {
+  template <class U>
+  PREFOPT_HIDDEN static auto const& plain() {
+    auto const& table = table_in_use();
+    if constexpr (std::same_as<U, float>) return table.rows_of_float;
+    if constexpr (std::same_as<U, double>) return table.rows_of_double;
+    if constexpr (std::same_as<U, bfloat16>) return table.rows_of_bfloat16;
+    if constexpr (std::same_as<U, float16>) return table.rows_of_float16;
+  }
+  template <class U>
+  PREFOPT_HIDDEN static auto const& kept() {
+    auto const& table = table_in_use();
+    if constexpr (std::same_as<U, float>) return table.kept_rows_of_float;
+    if constexpr (std::same_as<U, double>) return table.kept_rows_of_double;
+    if constexpr (std::same_as<U, bfloat16>) return table.kept_rows_of_bfloat16;
+    if constexpr (std::same_as<U, float16>) return table.kept_rows_of_float16;
+  }
+  template <class U>
+  PREFOPT_HIDDEN static rounding_kernel<float> rounding() {
+    return std::same_as<U, bfloat16> ? table_in_use().to_bfloat16 : table_in_use().to_float16;
+  }
+};
+
+}  // namespace detail
+
+}  // namespace prefopt::inline PREFOPT_ABI

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstddef>
+#include <prefopt/engine/kernel_table.hpp>
+#include <prefopt/engine/loss_ref.hpp>
+#include <prefopt/logprob/token_logprobs.hpp>
+#include <prefopt/loss/list.hpp>
+#include <prefopt/simd/half.hpp>
+#include <string_view>
+
+// What the table of an instruction set holds. Apart from the table, because only the units that are compiled for one
+// include this.
+
+namespace prefopt::inline PREFOPT_ABI::detail {
+
+template <class... Lists>
+struct joined_lists {
+  using type = loss_list<>;
+};
+template <class... A>
+struct joined_lists<loss_list<A...>> {
+  using type = loss_list<A...>;
+};
+template <class... A, class... B, class... Rest>
+struct joined_lists<loss_list<A...>, loss_list<B...>, Rest...> {
+  using type = typename joined_lists<loss_list<A..., B...>, Rest...>::type;
+};
+
+template <class>
+struct with_modifiers;
+template <class... L>
+struct with_modifiers<loss_list<L...>> {
+  using type = typename joined_lists<loss_list<L...>, typename modifiers_of<L>::type...>::type;
+};
+
+template <class L>
+struct as_list {
+  using type = loss_list<L>;
+};
+template <class... L>
+struct as_list<loss_list<L...>> {
+  using type = loss_list<L...>;
+};
+
+}  // namespace prefopt::inline PREFOPT_ABI::detail
+
+namespace prefopt::inline PREFOPT_ABI {
+
+/// The losses of the list, and every modifier over each: what kernels are compiled for unless LOSSES names others.
+using every_loss_of_the_list = detail::joined_lists<detail::with_modifiers<pair_losses>::type, list_losses>::type;
+
+namespace detail {
+
+template <class L, class T>
+inline constexpr auto kernels_of = kernels_for<xsimd::default_arch>::template of_loss<L, resolved<L>, T>();
+
+template <class L>
+constexpr named_kernels named_kernels_of() noexcept {
+  char const* const name = name_text<L>.data();
+  std::size_t const size = sizeof(resolved<L>);
+  if constexpr (std::same_as<family_of<L>, pair_family>) {
+    return {name, size, &kernels_of<L, float>, &kernels_of<L, double>, nullptr, nullptr};
+  } else {
+    return {name, size, nullptr, nullptr, &kernels_of<L, float>, &kernels_of<L, double>};
+  }
+}
+
+/// Whether a name stands for one loss; the same loss may be there twice.
+template <std::size_t Count>
+constexpr bool has_distinct_names(named_kernels const (&losses)[Count]) noexcept {
+  for (std::size_t i = 0; i < Count; ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      auto const &a = losses[i], &b = losses[j];
+      bool const is_same = a.block_of_float == b.block_of_float && a.list_of_float == b.list_of_float;
+      if (!is_same && std::string_view{a.name} == b.name) return false;
+    }
+  }
+  return true;
+}
+
+template <class>
+struct table_of;
+template <class... L>
+struct table_of<loss_list<L...>> {
+  static constexpr named_kernels losses[]{named_kernels_of<L>()...};
+  static_assert(has_distinct_names(losses), "prefopt: two losses under LOSSES have one name, by which they are found");
+  using rows = row_kernels_for<xsimd::default_arch>;
+  static constexpr kernel_table table{losses,
+                                      sizeof...(L),
+                                      rows::plain<float>(),
+                                      rows::plain<bfloat16>(),
+                                      rows::plain<float16>(),
+                                      rows::plain<double>(),
+                                      rows::kept<float>(),
+                                      rows::kept<bfloat16>(),
+                                      rows::kept<float16>(),
+                                      rows::kept<double>(),
+                                      rows::rounding<bfloat16>(),
+                                      rows::rounding<float16>()};
+};
+
+/// The table of losses, or lists of them, for the instruction set that this is compiled for.
+template <class... Losses>
+constexpr kernel_table const& kernel_table_of() noexcept {
+  return table_of<typename joined_lists<typename as_list<Losses>::type...>::type>::table;
+}
+
+}  // namespace detail
+}  // namespace prefopt::inline PREFOPT_ABI

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <prefopt/batch/report.hpp>
+#include <prefopt/engine/list_engine.hpp>
+#include <prefopt/engine/pair_engine.hpp>
+#include <prefopt/engine/ranks.hpp>
+#include <prefopt/simd/arithmetic.hpp>
+#include <type_traits>
+
+namespace prefopt::inline PREFOPT_ABI::detail {
+
+template <class Family, class T>
+using engine_of = std::conditional_t<std::same_as<Family, pair_family>, pair_engine<T>, list_engine<T>>;
+
+/// What the mean divides by. Without a counted weight there is nothing to divide by, and every gradient is 0.
+inline double divisor_of(options const& options, double weight) noexcept {
+  return options.denominator.value_or(weight == 0 ? 1 : weight);
+}
+
+/// Of all ranks' sums.
+inline report report_of(sums const& sums, loss_facts const& facts, options const& options, double examples,
+                        double weight) noexcept {
+  double const counted = sums[counted_sum] == 0 ? 1 : sums[counted_sum], scale = facts.reward_scale;
+  return {.loss = options.reduction == reduction::sum ? sums[loss_sum] : sums[loss_sum] / divisor_of(options, weight),
+          .accuracy = sums[ordered_sum] == 0 ? 0 : sums[right_sum] / sums[ordered_sum],
+          .margin = scale * (sums[margin_sum] / counted),
+          .chosen_reward = scale * (sums[chosen_sum] / counted),
+          .rejected_reward = scale * (sums[rejected_sum] / counted),
+          .best_probability = sums[probability_sum] / counted,
+          .weight = sums[weight_sum],
+          .count = static_cast<std::size_t>(sums[counted_sum]),
+          .skipped = static_cast<std::size_t>(examples - sums[counted_sum]),
+          .non_finite = static_cast<std::size_t>(sums[non_finite_sum]),
+          .empty = static_cast<std::size_t>(sums[empty_sum])};
+}
+
+/// Runs a loss and adds up its sums over all ranks. With other ranks there is a run without outputs before, as the
+/// divisor of the gradients is known only when all have added up their weights.
+template <class Engine, class Outputs>
+report run_over_ranks(Engine& engine, void const* loss, loss_facts const& facts, Outputs const& outputs,
+                      options const& options, double weight) {
+  double examples = static_cast<double>(engine.examples());
+  auto const scale = [&] { return options.reduction == reduction::mean ? 1 / divisor_of(options, weight) : 1; };
+  sums total{};
+  if (!options.all_reduce) {
+    total = engine.run(loss, outputs, scale());
+  } else {
+    total = engine.run(loss, Outputs{}, 1);
+    std::array<double, sum_count + 2> numbers;
+    std::copy(total.begin(), total.end(), numbers.begin());
+    numbers[sum_count] = examples;
+    numbers[sum_count + 1] = weight;
+    add_up_ranks(options.all_reduce, numbers);
+    std::copy_n(numbers.begin(), sum_count, total.begin());
+    examples = numbers[sum_count];
+    weight = numbers[sum_count + 1];
+    static_cast<void>(engine.run(loss, outputs, scale()));
+  }
+  Engine::complete(total, weight);
+  return report_of(total, facts, options, examples, weight);
+}
+
+/// The engine for every family: checks, inspection, statistics, one pass, report. `lengths_mark_empty`: lengths are
+/// given to find empty completions although the loss does not read them.
+template <class Family, class T>
+report evaluate_batch(loss_ref<Family, T> const& loss, typename Family::template batch<T> const& batch,
+                      typename Family::template outputs<T> const& outputs, options const& options,
+                      bool lengths_mark_empty = false) {
+  check_arithmetic<T>("evaluate", (batch.*Family::template inputs<T>[0].values).size());
+  check_options(options);
+  engine_of<Family, T> engine{loss, batch, outputs, options, lengths_mark_empty};
+  double const weight = engine.inspect();
+  if constexpr (std::same_as<Family, pair_family>) {
+    if (loss.facts.observed != 0) {
+      auto seen = engine.observe();
+      if (options.all_reduce) add_up_ranks(options.all_reduce, seen);
+      // The other ranks now wait for this one's next call.
+      return with_ranks(options, [&](auto const& own) {
+        report result;
+        loss.with_observed(loss.loss, seen.data(), seen[loss.facts.observed], with_loss{[&](void const* observed) {
+                             result = run_over_ranks(engine, observed, loss.facts, outputs, own, weight);
+                           }});
+        return result;
+      });
+    }
+  }
+  return run_over_ranks(engine, loss.loss, loss.facts, outputs, options, weight);
+}
+
+}  // namespace prefopt::inline PREFOPT_ABI::detail

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <iterator>
+#include <limits>
+#include <prefopt/batch/options.hpp>
+#include <prefopt/contract/loss_facts.hpp>
+#include <prefopt/engine/block.hpp>
+
+// What has to be known of a batch's values before anything is written.
+
+namespace prefopt::inline PREFOPT_ABI::detail {
+
+/// Lowers `lowest` to the first marked lane of the batch of lanes that begins at example `at`.
+template <class T, class Arch>
+PREFOPT_COLD void note_first(xsimd::batch_bool<T, Arch> const& lanes, std::size_t at, std::size_t& lowest) noexcept {
+  if (!xsimd::any(lanes)) return;
+  bool marks[xsimd::batch<T, Arch>::size];
+  lanes.store_unaligned(marks);
+  lowest = std::min(lowest, at + static_cast<std::size_t>(std::find(marks, std::end(marks), true) - marks));
+}
+
+/// One for all losses and families.
+template <class T, class Arch>
+PREFOPT_NOINLINE void inspect(inspection_settings<T> const& settings, block<T>& block, std::size_t begin,
+                              inspection& seen) noexcept {
+  using V = xsimd::batch<T, Arch>;
+  V const zero(T(0)), one(T(1));
+  V weights = zero, counted = zero;
+  auto const none = zero > zero;
+  std::size_t at = begin;
+  bool const weighted = settings.weight < most_inputs && block.in[settings.weight] != nullptr;
+  auto const has = [](unsigned bits, std::size_t column) { return (bits >> column & 1U) != 0; };
+  // Only what decides anything is loaded.
+  std::array<std::size_t, most_inputs> looked_at;
+  std::size_t count = 0;
+  for (std::size_t c = 0; c < settings.inputs; ++c) {
+    unsigned const decisive = settings.non_negative | settings.bounded | (settings.has_empty ? settings.lengths : 0U);
+    bool const decides = settings.needs_finite || c == settings.weight || has(decisive, c);
+    if (block.in[c] != nullptr && decides) looked_at[count++] = c;
+  }
+  for_each_lanes<V, most_inputs, 0>(
+      block, [&](auto const& in, auto const&, std::size_t offset, auto const& live) PREFOPT_INLINE_LAMBDA {
+        auto outside = none, nothing = none;
+        V probe = zero;
+        for (std::size_t i = 0; i < count; ++i) {
+          std::size_t const c = looked_at[i];
+          V const x = load_ahead<V>(in[c] + offset);
+          if (settings.needs_finite) probe = fused(x, zero, probe);
+          if (settings.has_empty && has(settings.lengths, c)) nothing = nothing | (x == zero);
+          if (c == settings.weight) {
+            if (settings.skip_non_finite) {
+              // An example to be skipped may have any weight that is not finite.
+              outside = outside | ((x < zero) & (x >= V(std::numeric_limits<T>::lowest())));
+            } else {
+              // One weight enters the sum that every gradient is divided by: it has to be finite.
+              outside = outside | (x < zero) | (x > V(settings.highest[c])) | !(x == x);
+            }
+            continue;
+          }
+          if (has(settings.non_negative, c)) outside = outside | (x < zero);
+          if (has(settings.bounded, c)) outside = outside | (x > V(settings.highest[c]));
+        }
+        auto const bad = live & !(probe == zero);
+        nothing = live & nothing;
+        outside = live & outside;
+        if (xsimd::any(outside | bad | nothing)) [[unlikely]] {
+          note_first(outside, at, seen.out_of_range);
+          note_first(bad, at, seen.non_finite);
+          note_first(nothing, at, seen.empty);
+        }
+        auto counts = live;
+        if (settings.skip_non_finite) counts = counts & !bad;
+        if (settings.skip_empty) counts = counts & !nothing;
+        counted += xsimd::select(counts, one, zero);
+        if (weighted) weights += xsimd::select(counts, V::load_unaligned(in[settings.weight] + offset), zero);
+        at += V::size;
+      });
+  seen.weight += static_cast<double>(sum_of_lanes(weighted ? weights : counted));
+}
+
+inline constexpr inspection nothing_seen{0, no_example, no_example, no_example, no_example};
+
+inline void add_to(inspection& seen, inspection const& other) noexcept {
+  seen.weight += other.weight;
+  seen.out_of_range = std::min(seen.out_of_range, other.out_of_range);
+  seen.non_finite = std::min(seen.non_finite, other.non_finite);
+  seen.empty = std::min(seen.empty, other.empty);
+  seen.tied = std::min(seen.tied, other.tied);
+}
+
+/// The highest value that a column may have, with this loss.
+template <class T>
+constexpr T highest_of(columns kind, value_range range, loss_facts const& facts) noexcept {
+  return range == value_range::probability ? T(1)
+         : range == value_range::weight    ? std::numeric_limits<T>::max()
+         : kind == columns::reward         ? static_cast<T>(facts.highest_reward)
+                                           : std::numeric_limits<T>::infinity();
+}
+
+/// What is looked for in a family's batches.
+template <class Family, class T>
+inspection_settings<T> inspection_settings_for(loss_facts const& facts, options const& options) noexcept {
+  inspection_settings<T> settings{};
+  settings.inputs = Family::input_count;
+  settings.weight = most_inputs;
+  settings.needs_finite = options.non_finite != on_invalid::propagate;
+  settings.skip_non_finite = options.non_finite == on_invalid::skip;
+  settings.skip_empty = options.empty == on_invalid::skip;
+  for (std::size_t c = 0; c < Family::input_count; ++c) {
+    auto const& row = Family::template inputs<T>[c];
+    unsigned const bit = 1U << c;
+    if (row.range != value_range::any) settings.non_negative |= bit;
+    settings.highest[c] = highest_of<T>(row.kind, row.range, facts);
+    if (settings.highest[c] < std::numeric_limits<T>::infinity()) settings.bounded |= bit;
+    if (row.kind == columns::length) settings.lengths |= bit;
+    if (row.range == value_range::weight) settings.weight = c;
+  }
+  return settings;
+}
+
+}  // namespace prefopt::inline PREFOPT_ABI::detail

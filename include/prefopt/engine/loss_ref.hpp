@@ -1,0 +1,198 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <prefopt/batch/groups.hpp>
+#include <prefopt/batch/pairs.hpp>
+#include <prefopt/contract/list_loss.hpp>
+#include <prefopt/contract/observation.hpp>
+#include <prefopt/engine/inspect.hpp>
+#include <prefopt/engine/list_kernel.hpp>
+#include <prefopt/engine/list_runner.hpp>
+#include <prefopt/engine/pair_kernel.hpp>
+#include <prefopt/simd/instruction_set.hpp>
+#include <type_traits>
+
+namespace prefopt::inline PREFOPT_ABI {
+
+template <class Family>
+class any_loss;
+
+namespace detail {
+
+template <class>
+struct family_of_any;
+template <class Family>
+struct family_of_any<any_loss<Family>> {
+  using type = Family;
+};
+
+template <class L>
+concept is_any_loss = requires {
+  typename family_of_any<L>::type;
+};
+
+template <class L>
+struct family_of_loss;
+template <is_any_loss L>
+struct family_of_loss<L> {
+  using type = typename family_of_any<L>::type;
+};
+template <class L>
+  requires(!is_any_loss<L> && pair_loss<L>)
+struct family_of_loss<L> {
+  using type = pair_family;
+};
+template <class L>
+  requires(!is_any_loss<L> && !pair_loss<L> && list_loss<L>)
+struct family_of_loss<L> {
+  using type = list_family;
+};
+
+/// The family of batch that a loss is of.
+template <class L>
+using family_of = typename family_of_loss<L>::type;
+
+template <class T>
+concept computed_in = std::same_as<T, float> || std::same_as<T, double>;
+
+/// What all losses of a family are called with.
+template <class Family, class T>
+using kernels_of_family = std::conditional_t<std::same_as<Family, pair_family>, block_kernels<T>, list_kernels<T>>;
+
+/// Where the kernels for an instruction set are: here, they are compiled by whoever asks for them.
+template <class Arch>
+struct kernels_for {
+  /// Of the loss L, which stands for the composition R.
+  template <class L, class R, class T>
+  static constexpr kernels_of_family<family_of<L>, T> of_loss() noexcept {
+    if constexpr (std::same_as<family_of<L>, pair_family>) {
+      block_kernels<T> kernels{&run_pair_kernel<R, T, Arch>, nullptr, &inspect<T, Arch>};
+      if constexpr (observed_by<R> != 0) kernels.observe = &observe_pairs<R, T, Arch>;
+      return kernels;
+    } else {
+      return {&run_list_kernel<R, T, Arch>, &run_groups<T, Arch>, &inspect<T, Arch>};
+    }
+  }
+};
+
+template <class L>
+constexpr bool writes_posterior() noexcept {
+  if constexpr (pair_loss<L>) {
+    return requires(resolved<L> const loss, pair_row<float> const row, float const a) {
+      apply(loss, row, a, a).posterior;
+    };
+  } else {
+    return false;
+  }
+}
+
+/// Of the loss L with the parameters that its resolved form has.
+template <class L>
+constexpr loss_facts facts_of(resolved<L> const& loss) noexcept {
+  using R = resolved<L>;
+  if constexpr (std::same_as<family_of<L>, pair_family>) {
+    return {.name = name_of<L>(),
+            .needs = needs_of<R>(),
+            .takes = takes_of<R>(),
+            .has_posterior = writes_posterior<L>(),
+            .reward_scale = reward_scale(loss),
+            .observed = observed_by<R>};
+  } else {
+    return {.name = name_of<L>(),
+            .needs = list_needs_of(loss),
+            .takes = list_takes_of<R>(),
+            .one_of = one_of<R>(),
+            .is_ranked = is_ranked<R>(),
+            .is_square = is_square<R>(),
+            .refuses_ties = refuses_ties(loss),
+            .highest_reward = highest_reward<R>(),
+            .reward_scale = reward_scale(loss)};
+  }
+}
+
+/// What goes on with a loss whose statistics are known, wherever that lies.
+class with_loss {
+ public:
+  template <class F>
+  explicit with_loss(F const& f) noexcept
+      : function_{&f}, call_{[](void const* function, void const* loss) {
+          (*static_cast<F const*>(function))(loss);
+        }} {}
+  void operator()(void const* loss) const { call_(function_, loss); }
+
+ private:
+  void const* function_;
+  void (*call_)(void const*, void const*);
+};
+
+/// Calls go(the loss with these sums).
+using observed_loss = void (*)(void const* loss, double const* sums, double count, with_loss const& go);
+
+template <class R>
+void call_with_observed(void const* loss, double const* sums, double count, with_loss const& go) {
+  R const observed = with_observed(*static_cast<R const*>(loss), sums, count);
+  go(&observed);
+}
+
+template <class R>
+constexpr observed_loss observed_loss_of() noexcept {
+  if constexpr (observed_by<R> != 0) return &call_with_observed<R>;
+  return nullptr;
+}
+
+/// A loss without its type: everything between the front door and the kernel takes it. Refers to the loss.
+template <class Family, class T>
+struct loss_ref {
+  loss_facts facts;
+  kernels_of_family<Family, T> kernels;
+  void const* loss;
+  observed_loss with_observed;
+};
+
+/// Calls f(loss_ref) for any loss, with its parameters checked.
+template <class Arch, class T, class L, class F>
+auto with_loss_ref(L const& loss, F const& f) {
+  if constexpr (is_any_loss<L>) {
+    loss.check();
+    return f(loss.template ref<T>());
+  } else {
+    check_parameters(loss);
+    auto const given = resolve(loss);
+    using R = std::remove_const_t<decltype(given)>;
+    return f(loss_ref<family_of<L>, T>{facts_of<L>(given), kernels_for<Arch>::template of_loss<L, R, T>(), &given,
+                                       observed_loss_of<R>()});
+  }
+}
+
+/// What there is to know of any loss.
+template <class L>
+loss_facts facts_of_any(L const& loss) noexcept {
+  if constexpr (is_any_loss<L>) {
+    return loss.facts();
+  } else {
+    return facts_of<L>(resolve(loss));
+  }
+}
+
+}  // namespace detail
+
+/// What `evaluate` takes for pairs: a pair loss of any contract, or one chosen at run time.
+template <class L>
+concept evaluable_pair_loss = std::same_as<detail::family_of<L>, pair_family>;
+
+/// What `evaluate` takes for groups.
+template <class L>
+concept evaluable_list_loss = std::same_as<detail::family_of<L>, list_family>;
+
+/// A loss of any family.
+template <class L>
+concept evaluable_loss = requires {
+  typename detail::family_of<L>;
+};
+
+}  // namespace prefopt::inline PREFOPT_ABI
+
+#if defined(PREFOPT_AT_RUN_TIME)
+#include <prefopt/engine/at_run_time.hpp>
+#endif
