@@ -5,10 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <prefopt/batch/pairs.hpp>
-#include <prefopt/view/offsets.hpp>
-#include <prefopt/engine/list_order.hpp>
 #include <prefopt/batch/groups.hpp>
+#include <prefopt/batch/pairs.hpp>
+#include <prefopt/engine/list_order.hpp>
+#include <prefopt/view/offsets.hpp>
 #include <span>
 #include <string>
 #include <vector>
@@ -84,12 +84,12 @@ class group_pairs {
   [[nodiscard]] pair_batch<T> batch() const noexcept {
     return {.chosen = chosen_,
             .rejected = rejected_,
-            .ref_chosen = ref_chosen_,
-            .ref_rejected = ref_rejected_,
-            .chosen_length = chosen_length_,
-            .rejected_length = rejected_length_,
-            .weight = weight_,
-            .label = label_};
+            .ref_chosen = detail::column_if(has_reference_, ref_chosen_),
+            .ref_rejected = detail::column_if(has_reference_, ref_rejected_),
+            .chosen_length = detail::column_if(has_length_, chosen_length_),
+            .rejected_length = detail::column_if(has_length_, rejected_length_),
+            .weight = detail::column_if(has_weight_, weight_),
+            .label = detail::column_if(has_label_, label_)};
   }
 
   /// Adds the pairs' gradients to the candidates': d_logp has a value a candidate, as the groups' logp.
@@ -111,9 +111,13 @@ class group_pairs {
  private:
   void check(list_batch<T> const& groups, std::optional<double> beta_reward) {
     candidates_ = groups.logp.size();
+    has_reference_ = groups.ref_logp.is_given();
+    has_length_ = groups.length.is_given();
+    has_weight_ = groups.weight.is_given();
+    has_label_ = beta_reward.has_value();
     detail::check_offsets("group_pairs", groups.offsets, candidates_);
     auto const expect = [&](char const* name, column<T> const& values) {
-      if (values.empty() || values.size() == candidates_) return;
+      if (!values.is_given() || values.size() == candidates_) return;
       detail::fail("group_pairs", std::string{name} + " has " + detail::elements(values.size()) + ", logp has " +
                                       detail::text(candidates_));
     };
@@ -152,6 +156,7 @@ class group_pairs {
   }
 
   std::size_t candidates_ = 0;
+  bool has_reference_ = false, has_length_ = false, has_weight_ = false, has_label_ = false;
   std::vector<std::size_t> chosen_index_, rejected_index_, group_;
   std::vector<T> chosen_, rejected_, ref_chosen_, ref_rejected_, chosen_length_, rejected_length_, weight_, label_;
 };

@@ -2,8 +2,9 @@
 
 #include <cstddef>
 #include <optional>
-#include <prefopt/logprob/linear_token_logprobs.hpp>
 #include <prefopt/chain/sequence_policy.hpp>
+#include <prefopt/logprob/linear_token_logprobs.hpp>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -18,9 +19,11 @@ namespace prefopt::inline PREFOPT_ABI {
 template <class U, class Product>
 struct linear_policy {
   using value_type = detail::computed_of<U>;
+  using factor = detail::factor_of<Product, U>;
+  using work = detail::linear_work<detail::storage_of<U>, factor>;
   struct state {
-    std::optional<detail::linear_work<U, Product>> work;
-    std::vector<detail::row_softmax<value_type>> softmax;
+    std::optional<linear_policy::work> work;
+    std::vector<detail::kept_softmax<value_type>> softmax;
   };
 
   linear_head<U> head{};
@@ -35,26 +38,28 @@ struct linear_policy {
   }
 
   void check(std::string_view where, gradient_write how) const {
-    detail::linear_work<U, Product>::check(where, head, tokens.labels, gradients, with({}, how));
+    work::check(where, detail::stored_head(head), tokens.labels, gradients, with({}, how));
     tokens.check(where);
   }
 
-  void log_probs(state& kept, sequence_outputs<value_type> const& outputs, executor const& run) const {
-    kept.work.emplace(head, tokens.labels, gradients, with(run, gradient_write::assign), product);
-    std::vector<double> log_prob(tokens.labels.size());
+  [[nodiscard]] token_layout layout() const { return tokens.layout(); }
+
+  template <class Arch = default_instruction_set>
+  void log_probs(state& kept, std::span<double> log_prob, executor const& run) const {
+    kept.work.emplace(detail::stored_head(head), tokens.labels, gradients, with(run, gradient_write::assign),
+                      detail::product_ref<factor, value_type>{product},
+                      detail::linear_kernels_for<Arch, factor, value_type>());
     kept.softmax.resize(wants_gradient() ? tokens.labels.size() : 0);
-    kept.work->template forward<false>([&](std::size_t row, detail::row_result<value_type> const& seen) noexcept {
+    kept.work->forward(false, [&](std::size_t row, detail::row_result<value_type> const& seen) noexcept {
       log_prob[row] = seen.log_prob;
-      if (!kept.softmax.empty()) kept.softmax[row] = seen.softmax;
+      if (!kept.softmax.empty()) kept.softmax[row] = {seen.softmax};
     });
-    detail::add_up_rows(tokens, log_prob, outputs, run);
   }
 
-  void backward(state& kept, column<value_type> const& d_log_prob, gradient_write how, executor const&) const {
-    auto const d = detail::spread_over_rows(tokens, d_log_prob);
+  void backward(state& kept, std::span<double const> d_log_prob, gradient_write how, executor const&) const {
     kept.work->backward(
         how, [&](std::size_t row) noexcept { return kept.softmax[row]; },
-        [&](std::size_t row) noexcept { return d[row]; });
+        [&](std::size_t row) noexcept { return d_log_prob[row]; });
   }
 
  private:

@@ -4,6 +4,7 @@
 #include <prefopt/chain/sequence_policy.hpp>
 #include <prefopt/logprob/token_logprobs.hpp>
 #include <prefopt/view/row_major.hpp>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -17,7 +18,7 @@ template <class U>
 struct logit_policy {
   using value_type = detail::computed_of<U>;
   struct state {
-    std::vector<detail::row_softmax<value_type>> softmax;
+    std::vector<detail::kept_softmax<value_type>> softmax;
   };
 
   row_major<U const> logits{};  ///< [tokens, vocabulary]
@@ -33,24 +34,28 @@ struct logit_policy {
     if (wants_gradient()) detail::check_logit_gradient(where, logits, d_logits, how);
   }
 
-  void log_probs(state& kept, sequence_outputs<value_type> const& outputs, executor const& run) const {
-    std::vector<double> log_prob(logits.rows());
+  [[nodiscard]] token_layout layout() const { return tokens.layout(); }
+
+  template <class Arch = default_instruction_set>
+  void log_probs(state& kept, std::span<double> log_prob, executor const& run) const {
     kept.softmax.resize(wants_gradient() ? logits.rows() : 0);
-    detail::read_rows<xsimd::default_arch>(logits, tokens.labels, token_logprob_outputs<value_type>{},
-                                           tokens.ignore_index, run,
-                                           [&](std::size_t row, detail::row_result<value_type> const& seen) noexcept {
-                                             log_prob[row] = seen.log_prob;
-                                             if (!kept.softmax.empty()) kept.softmax[row] = seen.softmax;
-                                           });
-    detail::add_up_rows(tokens, log_prob, outputs, run);
+    detail::read_rows(kernels<Arch>(), detail::stored_rows{logits}, tokens.labels, token_logprob_outputs<value_type>{},
+                      tokens.ignore_index, run, log_prob.data(), wants_gradient() ? kept.softmax.data() : nullptr);
   }
 
-  void backward(state const& kept, column<value_type> const& d_log_prob, gradient_write how,
-                executor const& run) const {
-    auto const d = detail::spread_over_rows(tokens, d_log_prob);
-    detail::write_rows<xsimd::default_arch>(
-        logits, tokens.labels, [&](std::size_t row) noexcept { return kept.softmax[row]; },
-        [&](std::size_t row) noexcept { return d[row]; }, d_logits, tokens.ignore_index, how, run);
+  template <class Arch = default_instruction_set>
+  void backward(state const& kept, std::span<double const> d_log_prob, gradient_write how, executor const& run) const {
+    detail::write_rows(
+        kernels<Arch>(), detail::stored_rows{logits}, tokens.labels,
+        [&](std::size_t row) noexcept { return kept.softmax[row]; },
+        [&](std::size_t row) noexcept { return d_log_prob[row]; }, detail::stored_rows{d_logits}, tokens.ignore_index,
+        how, run);
+  }
+
+ private:
+  template <class Arch>
+  static auto kernels() {
+    return detail::row_kernels_for<Arch>::template plain<detail::storage_of<U>>();
   }
 };
 

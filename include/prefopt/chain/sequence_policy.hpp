@@ -1,66 +1,128 @@
 #pragma once
 
+#include <algorithm>
+#include <concepts>
 #include <cstddef>
-#include <prefopt/core/parts.hpp>
-#include <prefopt/logprob/sequence.hpp>
-#include <prefopt/logprob/token_rows.hpp>
 #include <prefopt/batch/options.hpp>
+#include <prefopt/engine/loss_ref.hpp>
+#include <prefopt/logprob/sequence.hpp>
+#include <prefopt/logprob/token_layout.hpp>
+#include <prefopt/logprob/token_rows.hpp>
+#include <span>
 #include <string_view>
 #include <vector>
 
 namespace prefopt::inline PREFOPT_ABI {
 
-/// A policy whose output for a batch lies in memory, as sequences of tokens: it gives their log-probs and takes the
-/// gradient by them, to wherever that is wanted. What has to be kept in between is its `state`, made for each call.
-///     check(where, how)                       throws for whatever is wrong, before anything is written
-///     log_probs(state, outputs, executor)     sums over the counted tokens, and their number
-///     backward(state, d_log_prob, how, executor)   one gradient a sequence
+/// A policy whose output for a batch lies in memory, as sequences of tokens: it gives the tokens' log-probs and takes
+/// the gradient by them, to wherever that is wanted. What has to be kept in between is its `state`, made for each call.
+///     check(where, how)              throws for whatever is wrong, before anything is written
+///     layout()                       which tokens make a sequence
+///     log_probs(state, log_prob, executor)         one a token; of those that do not count nothing is read
+///     backward(state, d_log_prob, how, executor)   one a token
+/// What computes on rows of numbers takes the instruction set as a template argument: `log_probs<Arch>`.
 template <class P>
 concept sequence_policy = requires(P const policy, typename P::state state, executor const run, gradient_write how,
-                                   sequence_outputs<typename P::value_type> const outputs,
-                                   column<typename P::value_type> const d_log_prob) {
+                                   std::span<double> log_prob, std::span<double const> d_log_prob) {
+  typename P::value_type;
   { policy.sequences() } -> std::same_as<std::size_t>;
   { policy.wants_gradient() } -> std::same_as<bool>;
+  { policy.layout() } -> std::same_as<token_layout>;
   policy.check(std::string_view{}, how);
-  policy.log_probs(state, outputs, run);
+  policy.log_probs(state, log_prob, run);
   policy.backward(state, d_log_prob, how, run);
 };
 
 namespace detail {
 
-/// Sums token log-probs, one a row, over each sequence's counted rows.
+/// A policy that computes in T without its type, and its state for one call; refers to both.
 template <class T>
-void add_up_rows(token_rows const& tokens, std::vector<double> const& log_prob, sequence_outputs<T> const& outputs,
-                 executor const& run) {
-  std::size_t const rows = log_prob.size(), sequences = tokens.sequences();
-  std::vector<unsigned char> counted(rows);
-  for (std::size_t row = 0; row < rows; ++row) counted[row] = tokens.labels[row] != tokens.ignore_index;
-  std::vector<double> sums(sequences), lengths(sequences);
-  sequence_outputs<double> const exact{.log_prob = sums, .length = lengths};
-  if (tokens.tokens_per_sequence != 0) {
-    sequence_log_probs(dense_tokens<double>{.log_prob = {log_prob.data(), sequences, tokens.tokens_per_sequence},
-                                            .mask = {counted.data(), sequences, tokens.tokens_per_sequence}},
-                       exact, run);
-  } else {
-    sequence_log_probs(packed_tokens<double>{.log_prob = log_prob, .offsets = tokens.offsets, .mask = counted}, exact,
-                       run);
+class policy_ref {
+ public:
+  template <class Arch, sequence_policy P>
+  policy_ref(std::type_identity<Arch>, P const& policy, typename P::state& kept) noexcept
+      : policy_{&policy}, kept_{&kept}, calls_{&calls_to<Arch, P>} {
+    static_assert(std::same_as<typename P::value_type, T>, "policy and reference compute in one type");
   }
-  for (std::size_t i = 0; i < sequences; ++i) {
+
+  [[nodiscard]] std::size_t sequences() const { return calls_->sequences(policy_); }
+  [[nodiscard]] bool wants_gradient() const { return calls_->wants_gradient(policy_); }
+  [[nodiscard]] token_layout layout() const { return calls_->layout(policy_); }
+  void check(std::string_view where, gradient_write how) const { calls_->check(policy_, where, how); }
+  void log_probs(std::span<double> log_prob, executor const& run) const {
+    calls_->log_probs(policy_, kept_, log_prob, run);
+  }
+  void backward(std::span<double const> d_log_prob, gradient_write how, executor const& run) const {
+    calls_->backward(policy_, kept_, d_log_prob, how, run);
+  }
+
+ private:
+  struct calls {
+    std::size_t (*sequences)(void const*);
+    bool (*wants_gradient)(void const*);
+    token_layout (*layout)(void const*);
+    void (*check)(void const*, std::string_view, gradient_write);
+    void (*log_probs)(void const*, void*, std::span<double>, executor const&);
+    void (*backward)(void const*, void*, std::span<double const>, gradient_write, executor const&);
+  };
+
+  template <class Arch, class P>
+  static constexpr calls calls_to{
+      [](void const* policy) { return static_cast<P const*>(policy)->sequences(); },
+      [](void const* policy) { return static_cast<P const*>(policy)->wants_gradient(); },
+      [](void const* policy) { return static_cast<P const*>(policy)->layout(); },
+      [](void const* policy, std::string_view where, gradient_write how) {
+        static_cast<P const*>(policy)->check(where, how);
+      },
+      [](void const* policy, void* kept, std::span<double> log_prob, executor const& run) {
+        P const& p = *static_cast<P const*>(policy);
+        auto& state = *static_cast<typename P::state*>(kept);
+        if constexpr (requires { p.template log_probs<Arch>(state, log_prob, run); }) {
+          p.template log_probs<Arch>(state, log_prob, run);
+        } else {
+          p.log_probs(state, log_prob, run);
+        }
+      },
+      [](void const* policy, void* kept, std::span<double const> d_log_prob, gradient_write how, executor const& run) {
+        P const& p = *static_cast<P const*>(policy);
+        auto& state = *static_cast<typename P::state*>(kept);
+        if constexpr (requires { p.template backward<Arch>(state, d_log_prob, how, run); }) {
+          p.template backward<Arch>(state, d_log_prob, how, run);
+        } else {
+          p.backward(state, d_log_prob, how, run);
+        }
+      }};
+
+  void const* policy_;
+  void* kept_;
+  calls const* calls_;
+};
+
+/// The log-probs of a policy's sequences, and their numbers of tokens. Gives back what says which tokens those are.
+template <class T>
+token_layout read_sequences(policy_ref<T> const& policy, sequence_outputs<T> const& outputs, executor const& run) {
+  token_layout layout = policy.layout();
+  std::vector<double> log_prob(layout.tokens()), sums(layout.sequences()), lengths(layout.sequences());
+  policy.log_probs(log_prob, run);
+  sequence_log_probs(packed_tokens<double>{.log_prob = log_prob, .offsets = layout.offsets, .mask = layout.counted},
+                     {.log_prob = sums, .length = lengths}, run);
+  for (std::size_t i = 0; i < sums.size(); ++i) {
     put(outputs.log_prob, i, sums[i]);
     put(outputs.length, i, lengths[i]);
   }
+  return layout;
 }
 
-/// Each row's gradient is its sequence's.
+/// Each token's gradient is its sequence's.
 template <class T>
-std::vector<double> spread_over_rows(token_rows const& tokens, column<T> const& d_sequence) {
-  std::vector<double> d(tokens.labels.size());
-  for (std::size_t i = 0; i < tokens.sequences(); ++i) {
-    auto const first = d.begin();
-    std::fill(first + static_cast<std::ptrdiff_t>(tokens.begin(i)), first + static_cast<std::ptrdiff_t>(tokens.end(i)),
-              static_cast<double>(d_sequence[i]));
-  }
-  return d;
+void write_back(policy_ref<T> const& policy, token_layout const& layout, column<T> const& d_sequence,
+                gradient_write how, executor const& run) {
+  std::vector<double> d_log_prob(layout.tokens());
+  write_token_gradients(
+      packed_tokens<double>{.log_prob = d_log_prob, .offsets = layout.offsets, .mask = layout.counted},
+      [&](std::size_t sequence, std::size_t) noexcept { return static_cast<double>(d_sequence[sequence]); }, d_log_prob,
+      gradient_write::assign, run);
+  policy.backward(d_log_prob, how, run);
 }
 
 }  // namespace detail

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <prefopt/chain/sequence_policy.hpp>
+#include <span>
 #include <string_view>
 
 namespace prefopt::inline PREFOPT_ABI {
@@ -23,12 +24,39 @@ struct token_policy {
     if (wants_gradient()) tokens.check(where, d_tokens);
   }
 
-  void log_probs(state&, sequence_outputs<value_type> const& outputs, executor const& run) const {
-    sequence_log_probs(tokens, outputs, run);
+  [[nodiscard]] token_layout layout() const {
+    token_layout all;
+    all.counted.resize(tokens.tokens());
+    all.offsets.resize(sequences() + 1);
+    for (std::size_t i = 0; i < sequences(); ++i) {
+      all.offsets[i] = static_cast<std::int64_t>(tokens.place(i, tokens.begin(i)));
+      all.offsets[i + 1] = static_cast<std::int64_t>(tokens.place(i, tokens.end(i)));
+      detail::for_each_token_block(tokens, i, [&](auto const*, auto const* mask, std::size_t begin, std::size_t count) {
+        for (std::size_t k = 0; k < count; ++k) {
+          all.counted[tokens.place(i, begin + k)] = mask == nullptr || mask[k] != value_type(0);
+        }
+      });
+    }
+    return all;
   }
 
-  void backward(state const&, column<value_type> const& d_log_prob, gradient_write how, executor const& run) const {
-    token_gradients(tokens, d_log_prob, d_tokens, how, run);
+  void log_probs(state&, std::span<double> log_prob, executor const& run) const {
+    detail::for_each_in_parts(sequences(), 8, run, [&](std::size_t i) noexcept {
+      detail::for_each_token_block(tokens, i,
+                                   [&](auto const* values, auto const*, std::size_t begin, std::size_t count) {
+                                     double* const to = log_prob.data() + tokens.place(i, begin);
+                                     for (std::size_t k = 0; k < count; ++k) to[k] = static_cast<double>(values[k]);
+                                   });
+    });
+  }
+
+  void backward(state const&, std::span<double const> d_log_prob, gradient_write how, executor const& run) const {
+    detail::write_token_gradients(
+        tokens,
+        [&](std::size_t sequence, std::size_t token) noexcept {
+          return static_cast<value_type>(d_log_prob[tokens.place(sequence, token)]);
+        },
+        d_tokens, how, run);
   }
 };
 

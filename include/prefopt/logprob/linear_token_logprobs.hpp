@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <prefopt/core/parts_that_throw.hpp>
+#include <prefopt/core/parts.hpp>
 #include <prefopt/logprob/matrix_product.hpp>
 #include <prefopt/logprob/token_logprobs.hpp>
 #include <prefopt/view/row_major.hpp>
@@ -42,21 +42,44 @@ struct linear_options {
 
 namespace detail {
 
-/// Factors are multiplied as they are stored if the product takes them, and else as T.
-template <class Product, class U>
-using factor_of = std::conditional_t<matrix_product<Product, storage_of<U>, storage_of<U>, computed_of<U>>,
-                                     storage_of<U>, computed_of<U>>;
-
 /// Columns of a product that are one part of the work. They depend on the shape alone, so that bits do not depend on
 /// the number of threads.
 inline constexpr std::size_t vocabulary_part = 512, width_part = 256;
 
-template <class U, class Product>
+/// The head with its numbers in the library's own types.
+template <class U>
+linear_head<storage_of<U>> stored_head(linear_head<U> const& head) noexcept {
+  if constexpr (std::same_as<U, storage_of<U>>) {
+    return head;
+  } else {
+    auto const stored = [](row_major<U const> const& m) {
+      return row_major<storage_of<U> const>{reinterpret_cast<storage_of<U> const*>(m.data()), m.rows(), m.columns(),
+                                            m.stride(), m.column_stride()};
+    };
+    return {stored(head.hidden), stored(head.weight), head.bias};
+  }
+}
+
+/// Kernels on chunks of logits, which are T, and the one that rounds their gradient to a factor.
+template <class T>
+struct linear_kernels {
+  row_kernels<T> rows;
+  rounding_kernel<T> round = nullptr;
+};
+template <class Arch, class factor, class T>
+linear_kernels<T> linear_kernels_for() {
+  if constexpr (std::same_as<factor, T>) {
+    return {row_kernels_for<Arch>::template plain<T>(), nullptr};
+  } else {
+    return {row_kernels_for<Arch>::template plain<T>(), row_kernels_for<Arch>::template rounding<factor>()};
+  }
+}
+
+/// Numbers stored as U, multiplied as `factor`.
+template <class U, class factor>
 class linear_work {
  public:
   using T = computed_of<U>;
-  using factor = factor_of<Product, U>;
-  static_assert(matrix_product<Product, factor, factor, T>, "the product does not multiply this type");
 
   /// Everything that can be wrong is found here.
   static void check(std::string_view where, linear_head<U> const& head, column<std::int64_t> const& labels,
@@ -69,7 +92,7 @@ class linear_work {
                       ": their widths, the columns, differ");
     }
     std::size_t const vocabulary = head.weight.rows();
-    if (!head.bias.empty() && head.bias.size() != vocabulary) {
+    if (head.bias.is_given() && head.bias.size() != vocabulary) {
       fail(where, "bias has " + elements(head.bias.size()) + ", weight has " + text(vocabulary) + " rows");
     }
     if (labels.size() != head.hidden.rows()) {
@@ -111,8 +134,8 @@ class linear_work {
 
   /// Of arguments that have been checked.
   linear_work(linear_head<U> const& head, column<std::int64_t> const& labels, linear_gradients<T> const& gradients,
-              linear_options const& options, Product const& product)
-      : head_{head}, labels_{labels}, gradients_{gradients}, options_{options}, product_{product} {
+              linear_options const& options, product_ref<factor, T> const& product, linear_kernels<T> const& kernels)
+      : head_{head}, labels_{labels}, gradients_{gradients}, options_{options}, product_{product}, kernels_{kernels} {
     for (std::size_t row = 0; row < labels.size(); ++row) {
       if (labels[row] != options.ignore_index) rows_.push_back(row);
     }
@@ -136,15 +159,17 @@ class linear_work {
   }
 
   /// Calls seen(row, result) for each row that counts; the last chunk's logits stay for the backward pass.
-  template <bool Statistics, class Seen>
-  void forward(Seen const& seen) {
+  template <class Seen>
+  void forward(bool statistics, Seen const& seen) {
+    auto const read = statistics ? kernels_.rows.read_statistics : kernels_.rows.read;
     for (std::size_t begin = 0; begin < rows_.size(); begin += rows_at_once_) {
       compute_logits(begin);
-      row_major<T> const logits = chunk();
-      for_each_in_parts(logits.rows(), rows_of_part(logits.columns()), options_.executor, [&](std::size_t i) noexcept {
+      stored_rows const logits{chunk()};
+      for_each_in_parts(logits.rows, rows_of_part(logits.columns), options_.executor, [&](std::size_t i) noexcept {
         std::size_t const row = rows_[begin + i];
-        seen(row, read_row<xsimd::default_arch, Statistics, false>(static_cast<T const*>(logits[i]), logits.columns(),
-                                                                   label_of(row)));
+        row_result<T> result{};
+        read(logits[i], logits.columns, label_of(row), result);
+        seen(row, result);
       });
     }
   }
@@ -159,11 +184,11 @@ class linear_work {
     for (std::size_t chunks = (rows_.size() + rows_at_once_ - 1) / rows_at_once_; chunks-- > 0;) {
       std::size_t const begin = chunks * rows_at_once_;
       if (begin != computed_ || rows_in_chunk_ == 0) compute_logits(begin);
-      row_major<T> const logits = chunk();
-      for_each_in_parts(logits.rows(), rows_of_part(logits.columns()), options_.executor, [&](std::size_t i) noexcept {
+      stored_rows const logits{chunk()};
+      for_each_in_parts(logits.rows, rows_of_part(logits.columns), options_.executor, [&](std::size_t i) noexcept {
         std::size_t const row = rows_[begin + i];
-        write_gradient_row<xsimd::default_arch>(static_cast<T const*>(logits[i]), logits.columns(), label_of(row),
-                                                softmax(row), d(row), logits[i], gradient_write::assign);
+        write_gradient_row(kernels_.rows, logits, i, label_of(row), softmax(row), d(row), logits,
+                           gradient_write::assign);
       });
       multiply_back(begin, adds, adds || !first);
       first = false;
@@ -241,13 +266,6 @@ class linear_work {
     }
   }
 
-  /// Runs f(begin, count) over [0, size) in parts of `length`.
-  template <class F>
-  void in_parts(std::size_t size, std::size_t length, F const& f) const {
-    run_parts_that_throw((size + length - 1) / length, options_.executor,
-                         [&](std::size_t part) { f(part * length, std::min(length, size - part * length)); });
-  }
-
   template <class W>
   static row_major<W> columns_of(row_major<W> const& m, std::size_t begin, std::size_t count) noexcept {
     return {m.data() + begin, m.rows(), count, m.stride()};
@@ -263,7 +281,7 @@ class linear_work {
     row_major<factor const> const hidden{hidden_.get(), rows_in_chunk_, width};
     row_major<T> const logits = chunk();
     for_each_weights([&](std::size_t first, row_major<factor const> const& weights) {
-      in_parts(weights.rows(), vocabulary_part, [&](std::size_t at, std::size_t count) {
+      in_parts_that_throw(weights.rows(), vocabulary_part, options_.executor, [&](std::size_t at, std::size_t count) {
         row_major<T> const target = columns_of(logits, first + at, count);
         product_(matrix_factor<factor>{hidden}, matrix_factor<factor>{weights.rows_from(at, count), true}, target,
                  false);
@@ -281,7 +299,7 @@ class linear_work {
     row_major<T> const d_logits = chunk();
     std::size_t const rows = d_logits.rows(), vocabulary = d_logits.columns(), width = head_.weight.columns();
     if (!d_bias_.empty()) {
-      in_parts(vocabulary, vocabulary_part, [&](std::size_t at, std::size_t count) {
+      in_parts_that_throw(vocabulary, vocabulary_part, options_.executor, [&](std::size_t at, std::size_t count) {
         for (std::size_t i = 0; i < rows; ++i) {
           for (std::size_t j = at; j < at + count; ++j) d_bias_[j] += static_cast<double>(d_logits[i][j]);
         }
@@ -293,14 +311,7 @@ class linear_work {
       // In place: a row's 16-bit numbers take the first half of its memory.
       auto* const rounded = reinterpret_cast<factor*>(d_logits.data());
       for_each_in_parts(rows, rows_of_part(vocabulary), options_.executor, [&](std::size_t i) noexcept {
-        using V = xsimd::batch<T>;
-        factor* const to = rounded + 2 * i * vocabulary;
-        std::size_t j = 0;
-        for (; j + V::size <= vocabulary; j += V::size) store_lanes(V::load_unaligned(d_logits[i] + j), to + j);
-        for (; j < vocabulary; ++j) {
-          T const value = d_logits[i][j];
-          store_number(value, to + j);
-        }
+        kernels_.round(d_logits[i], vocabulary, rounded + 2 * i * vocabulary);
       });
       gradient = {rounded, rows, vocabulary, static_cast<std::ptrdiff_t>(2 * vocabulary)};
     } else {
@@ -311,13 +322,13 @@ class linear_work {
       auto const of_piece = columns_of(gradient, first, weights.rows());
       if (gradients_.hidden.given()) {
         row_major<T> const d_hidden{d_hidden_.get(), rows, width};
-        in_parts(width, width_part, [&](std::size_t at, std::size_t count) {
+        in_parts_that_throw(width, width_part, options_.executor, [&](std::size_t at, std::size_t count) {
           product_(matrix_factor<factor>{of_piece}, matrix_factor<factor>{columns_of(weights, at, count)},
                    columns_of(d_hidden, at, count), first != 0);
         });
       }
       if (gradients_.weight.given()) {
-        in_parts(weights.rows(), vocabulary_part, [&](std::size_t at, std::size_t count) {
+        in_parts_that_throw(weights.rows(), vocabulary_part, options_.executor, [&](std::size_t at, std::size_t count) {
           product_(matrix_factor<factor>{columns_of(of_piece, at, count), true}, matrix_factor<factor>{hidden},
                    gradients_.weight.rows_from(first + at, count), adds_to_weight);
         });
@@ -335,7 +346,8 @@ class linear_work {
   column<std::int64_t> labels_;
   linear_gradients<T> gradients_;
   linear_options options_;
-  Product product_;
+  product_ref<factor, T> product_;
+  linear_kernels<T> kernels_;
   std::vector<std::size_t> rows_;  ///< those that count
   std::size_t rows_at_once_ = 1, weights_at_once_ = 1;
   std::size_t computed_ = 0, rows_in_chunk_ = 0;  ///< which rows' logits are in logits_
@@ -352,25 +364,29 @@ class linear_work {
 ///                converted to float, piece by piece, unless the product takes 16-bit ones
 ///     error      that of the product, sums in T: width 2^-24 sum |h w| in float, and then as token_logprobs
 ///     throws     as token_logprobs; a memory_budget that is too small for one row of logits; and what the product
-///     throws
-template <class U, class Product>
+///                throws
+template <class Arch = default_instruction_set, class U, class Product>
 void linear_token_logprobs(linear_head<U> const& head, std::type_identity_t<column<std::int64_t>> const& labels,
                            token_logprob_outputs<detail::computed_of<U>> const& outputs, Product const& product,
                            linear_options const& options = {}) {
   constexpr char const* where = "linear_token_logprobs";
-  using work = detail::linear_work<U, Product>;
-  work::check(where, head, labels, {}, options);
+  using factor = detail::factor_of<Product, U>;
+  using T = detail::computed_of<U>;
+  using work = detail::linear_work<detail::storage_of<U>, factor>;
+  auto const stored = detail::stored_head(head);
+  work::check(where, stored, labels, {}, options);
   detail::check_row_outputs(where, outputs, labels.size());
   for (std::size_t row = 0; row < labels.size(); ++row) {
     if (labels[row] == options.ignore_index) detail::put_ignored(outputs, row);
   }
   auto const put = [&](std::size_t row, auto const& seen) noexcept { detail::put(outputs, row, seen); };
-  work chunks{head, labels, {}, options, product};
-  if (outputs.entropy.empty() && outputs.square_sum.empty()) {
-    chunks.template forward<false>(put);
-  } else {
-    chunks.template forward<true>(put);
-  }
+  work{stored,
+       labels,
+       {},
+       options,
+       detail::product_ref<factor, T>{product},
+       detail::linear_kernels_for<Arch, factor, T>()}
+      .forward(!outputs.entropy.empty() || !outputs.square_sum.empty(), put);
 }
 
 /// The gradients by hidden states, weight and bias, from the gradient d_log_prob by each row's log_prob. Logits are
@@ -379,7 +395,7 @@ void linear_token_logprobs(linear_head<U> const& head, std::type_identity_t<colu
 ///     rows       with an ignored label have gradient 0
 ///     error      that of the products, in T; with a product that takes 16-bit factors the gradient by the logits is
 ///                rounded to that type before it is multiplied
-template <class U, class Product>
+template <class Arch = default_instruction_set, class U, class Product>
 void linear_token_logprob_gradients(linear_head<U> const& head,
                                     std::type_identity_t<column<std::int64_t>> const& labels,
                                     column<double> const& log_sum_exp,
@@ -388,10 +404,18 @@ void linear_token_logprob_gradients(linear_head<U> const& head,
                                     linear_options const& options = {}) {
   constexpr char const* where = "linear_token_logprob_gradients";
   using T = detail::computed_of<U>;
-  using work = detail::linear_work<U, Product>;
-  work::check(where, head, labels, gradients, options);
+  using factor = detail::factor_of<Product, U>;
+  using work = detail::linear_work<detail::storage_of<U>, factor>;
+  auto const stored = detail::stored_head(head);
+  work::check(where, stored, labels, gradients, options);
   detail::check_backward_columns(where, log_sum_exp.size(), d_log_prob.size(), labels.size());
-  work{head, labels, gradients, options, product}.backward(
+  work chunks{stored,
+              labels,
+              gradients,
+              options,
+              detail::product_ref<factor, T>{product},
+              detail::linear_kernels_for<Arch, factor, T>()};
+  chunks.backward(
       options.gradient, [&](std::size_t row) noexcept { return detail::softmax_of<T>(log_sum_exp[row]); },
       [&](std::size_t row) noexcept { return static_cast<double>(d_log_prob[row]); });
 }

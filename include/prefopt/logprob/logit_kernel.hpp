@@ -5,12 +5,15 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <prefopt/logprob/row_kernels.hpp>
 #include <prefopt/simd/half.hpp>
 #include <prefopt/simd/math.hpp>
 #include <type_traits>
 #include <utility>
 
 namespace prefopt::inline PREFOPT_ABI::detail {
+
+using namespace PREFOPT_KERNELS;
 
 /// A row of logits is worked through in blocks of this many: what is read of one again comes from the nearest cache.
 /// Within a block sums are in lanes, between blocks in double.
@@ -25,14 +28,6 @@ PREFOPT_INLINE void fetch_logits(void const* at) noexcept {
   __builtin_prefetch(static_cast<char const*>(at) + fetch_logits_ahead);
 #endif
 }
-
-/// The distribution that a row of logits makes: p_j = exp(x_j - reference) / exp(log_sum).
-template <class T>
-struct row_softmax {
-  /// The highest logit, at least the lowest finite number: so -inf has probability 0 in every row.
-  T reference = std::numeric_limits<T>::lowest();
-  double log_sum = 0;
-};
 
 /// Sums over the logits other than the label's, t = x - reference, so that nothing is lost of 1 - p(label) where that
 /// is small.
@@ -131,32 +126,23 @@ PREFOPT_INLINE T add_powers(T const* values, std::size_t count, T reference, T* 
   return Keep ? reference : highest_lane(highest);
 }
 
-/// What is known of a row when it has been read.
-template <class T>
-struct row_result {
-  row_softmax<T> softmax;
-  double log_prob = 0, entropy = 0, square_sum = 0;
-  bool highest = false;  ///< no logit is above the label's
-};
-
 /// The references that the powers kept of each block are relative to.
 inline constexpr std::size_t most_kept_blocks = 1024;
-template <class T>
-using block_references = std::array<T, most_kept_blocks>;
 
 /// Reads a row once. With Keep, the powers exp(x - reference of the block) go to `kept`, which may be the row itself,
 /// and the references to `references`.
 template <class Arch, bool Statistics, bool Keep, class U, class T = computed_of<U>>
 PREFOPT_NOINLINE row_result<T> read_row(U const* row, std::size_t size, std::size_t label, T* kept = nullptr,
-                                        block_references<T>* references = nullptr) noexcept {
+                                        T* references = nullptr) noexcept {
   using V = xsimd::batch<T, Arch>;
   constexpr std::size_t step = unrolled * V::size;
   static_assert(block_logits % step == 0);
   constexpr T none = -std::numeric_limits<T>::infinity();
   alignas(64) T buffer[block_logits];
   T const label_logit = load_number(row + label);
-  row_result<T> result;
-  T reference = result.softmax.reference;
+  row_result<T> result{};
+  // The lowest finite number at least: so -inf has probability 0 in every row.
+  T reference = std::numeric_limits<T>::lowest();
   if (label_logit > reference) reference = label_logit;
   row_sums sums;
   for (std::size_t begin = 0; begin < size; begin += block_logits) {
@@ -196,7 +182,7 @@ PREFOPT_NOINLINE row_result<T> read_row(U const* row, std::size_t size, std::siz
     sums = added;
     if constexpr (Keep) {
       if (target == buffer) std::copy_n(buffer, count, kept + begin);
-      (*references)[begin / block_logits] = reference;
+      references[begin / block_logits] = reference;
     }
   }
   double const t = static_cast<double>(label_logit) - static_cast<double>(reference), power = std::exp(t);
@@ -256,7 +242,7 @@ PREFOPT_NOINLINE void write_row_gradient(U const* row, std::size_t size, std::si
 /// The same from the powers that read_row kept: only scales them. `target` may be `kept`.
 template <class Arch, class U, class T = computed_of<U>>
 PREFOPT_NOINLINE void scale_kept_row(T const* kept, std::size_t size, std::size_t label, row_result<T> const& result,
-                                     double d, block_references<T> const& references, U* target) noexcept {
+                                     double d, T const* references, U* target) noexcept {
   using V = xsimd::batch<T, Arch>;
   T factor = 0;
   for (std::size_t begin = 0; begin < size; begin += block_logits) {
@@ -283,6 +269,53 @@ PREFOPT_NOINLINE void scale_kept_row(T const* kept, std::size_t size, std::size_
     }
   }
   store_number(static_cast<T>(-d * std::expm1(result.log_prob)), target + label);
+}
+
+template <class Arch, class U, class T = computed_of<U>>
+constexpr row_kernels<T> row_kernels_of() noexcept {
+  return {
+      sizeof(U),
+      [](void const* row, std::size_t size, std::size_t label, row_result<T>& result) noexcept {
+        result = read_row<Arch, false, false>(static_cast<U const*>(row), size, label);
+      },
+      [](void const* row, std::size_t size, std::size_t label, row_result<T>& result) noexcept {
+        result = read_row<Arch, true, false>(static_cast<U const*>(row), size, label);
+      },
+      [](void const* row, std::size_t size, std::size_t label, row_softmax<T> const& softmax, double d,
+         void* target) noexcept {
+        write_row_gradient<Arch, false>(static_cast<U const*>(row), size, label, softmax, d, static_cast<U*>(target));
+      },
+      [](void const* row, std::size_t size, std::size_t label, row_softmax<T> const& softmax, double d,
+         void* target) noexcept {
+        write_row_gradient<Arch, true>(static_cast<U const*>(row), size, label, softmax, d, static_cast<U*>(target));
+      }};
+}
+
+template <class Arch, class U, class T = computed_of<U>>
+constexpr kept_row_kernels<T> kept_row_kernels_of() noexcept {
+  return {
+      [](void const* row, std::size_t size, std::size_t label, T* kept, T* references, row_result<T>& result) noexcept {
+        result = read_row<Arch, false, true>(static_cast<U const*>(row), size, label, kept, references);
+      },
+      [](void const* row, std::size_t size, std::size_t label, T* kept, T* references, row_result<T>& result) noexcept {
+        result = read_row<Arch, true, true>(static_cast<U const*>(row), size, label, kept, references);
+      },
+      [](T const* kept, std::size_t size, std::size_t label, row_result<T> const& result, double d, T const* references,
+         void* target) noexcept {
+        scale_kept_row<Arch>(kept, size, label, result, d, references, static_cast<U*>(target));
+      }};
+}
+
+template <class Arch, class U, class T = computed_of<U>>
+PREFOPT_NOINLINE void round_numbers(T const* from, std::size_t count, void* target) noexcept {
+  using V = xsimd::batch<T, Arch>;
+  auto* const to = static_cast<U*>(target);
+  std::size_t i = 0;
+  for (; i + V::size <= count; i += V::size) store_lanes(V::load_unaligned(from + i), to + i);
+  for (; i < count; ++i) {
+    T const value = from[i];
+    store_number(value, to + i);
+  }
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI::detail

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <prefopt/view/row_major.hpp>
+#include <type_traits>
 
 namespace prefopt::inline PREFOPT_ABI {
 
@@ -19,8 +19,38 @@ struct matrix_factor {
 /// What multiplies matrices: product(a, b, c, accumulate) sets c = a b, or c += a b, with sums in T. Must give the same
 /// bits for the same call, and may be called from several threads at once.
 template <class P, class A, class B, class T>
-concept matrix_product = std::invocable < P const&,
-        matrix_factor<A>
-const&, matrix_factor<B> const&, row_major<T> const&, bool > ;
+concept matrix_product = requires(P const& product, matrix_factor<A> const& a, matrix_factor<B> const& b,
+                                  row_major<T> const& c, bool accumulate) {
+  product(a, b, c, accumulate);
+};
 
+namespace detail {
+
+/// Factors are multiplied as they are stored if the product takes them, and else as T.
+template <class Product, class U>
+using factor_of = std::conditional_t<matrix_product<Product, storage_of<U>, storage_of<U>, computed_of<U>>,
+                                     storage_of<U>, computed_of<U>>;
+
+/// A product of factors of F without its type; refers to it.
+template <class F, class T>
+class product_ref {
+ public:
+  template <class Product>
+  explicit product_ref(Product const& product) noexcept
+      : product_{&product},
+        call_{[](void const* function, matrix_factor<F> const& a, matrix_factor<F> const& b, row_major<T> const& c,
+                 bool accumulate) { (*static_cast<Product const*>(function))(a, b, c, accumulate); }} {
+    static_assert(matrix_product<Product, F, F, T>, "the product does not multiply this type");
+  }
+
+  void operator()(matrix_factor<F> const& a, matrix_factor<F> const& b, row_major<T> const& c, bool accumulate) const {
+    call_(product_, a, b, c, accumulate);
+  }
+
+ private:
+  void const* product_;
+  void (*call_)(void const*, matrix_factor<F> const&, matrix_factor<F> const&, row_major<T> const&, bool);
+};
+
+}  // namespace detail
 }  // namespace prefopt::inline PREFOPT_ABI

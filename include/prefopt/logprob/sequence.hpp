@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <prefopt/batch/options.hpp>
 #include <prefopt/core/parts.hpp>
 #include <prefopt/logprob/tokens.hpp>
-#include <prefopt/batch/options.hpp>
 #include <type_traits>
 
 namespace prefopt::inline PREFOPT_ABI {
@@ -47,7 +47,7 @@ void check_sequence_column(std::string_view where, Tokens const& tokens, char co
 ///     log_prob  sum over the tokens that the mask keeps, in double, rounded once; an empty completion has 0
 ///     special   a masked token is not read into the sum, whatever it holds; -inf gives -inf, NaN gives NaN
 ///     throws    std::invalid_argument, before anything is written: shapes that differ, offsets that fall or run out of
-///     bounds
+///               bounds
 template <token_view Tokens>
 void sequence_log_probs(Tokens const& tokens,
                         std::type_identity_t<sequence_outputs<typename Tokens::value_type>> const& outputs,
@@ -75,6 +75,36 @@ void sequence_log_probs(Tokens const& tokens,
   });
 }
 
+namespace detail {
+
+/// Writes gradient(sequence, token) to every token of the completions, 0 to masked ones (under accumulate they are left
+/// alone).
+template <token_view Tokens, class Gradient>
+void write_token_gradients(Tokens const& tokens, Gradient const& gradient, typename Tokens::gradient const& d_tokens,
+                           gradient_write how, executor const& run) {
+  using T = typename Tokens::value_type;
+  bool const adds = how == gradient_write::accumulate;
+  for_each_in_parts(tokens.sequences(), 8, run, [&](std::size_t sequence) noexcept {
+    output<T> const target = Tokens::target(d_tokens, sequence);
+    T buffer[block_tokens];
+    for_each_token_block(tokens, sequence, [&](T const*, T const* mask, std::size_t begin, std::size_t count) noexcept {
+      T* const d = target.block(begin, count, buffer, adds);
+      for (std::size_t i = 0; i < count; ++i) {
+        bool const counts = mask == nullptr || mask[i] != T(0);
+        T const own = gradient(sequence, begin + i);
+        if (adds) {
+          d[i] = counts ? d[i] + own : d[i];
+        } else {
+          d[i] = counts ? own : T(0);
+        }
+      }
+      target.commit(begin, count, buffer);
+    });
+  });
+}
+
+}  // namespace detail
+
 /// The gradient of sequence log-probs back to every token: each token of the completion gets its sequence's, masked
 /// tokens get 0 (under accumulate they are left alone).
 ///     throws    std::invalid_argument, before anything is written: shapes that differ, offsets out of order or bounds
@@ -82,7 +112,6 @@ template <token_view Tokens>
 void token_gradients(Tokens const& tokens, std::type_identity_t<column<typename Tokens::value_type>> const& d_sequence,
                      typename Tokens::gradient const& d_tokens, gradient_write how = gradient_write::assign,
                      executor const& run = {}) {
-  using T = typename Tokens::value_type;
   constexpr char const* where = "token_gradients";
   tokens.check(where);
   tokens.check(where, d_tokens);
@@ -90,25 +119,8 @@ void token_gradients(Tokens const& tokens, std::type_identity_t<column<typename 
     detail::fail(where, "d_sequence has " + detail::text(d_sequence.size()) + " elements, there are " +
                             detail::text(tokens.sequences()) + " sequences");
   }
-  bool const adds = how == gradient_write::accumulate;
-  detail::for_each_in_parts(tokens.sequences(), 8, run, [&](std::size_t sequence) noexcept {
-    T const gradient = d_sequence[sequence];
-    output<T> const target = Tokens::target(d_tokens, sequence);
-    T buffer[detail::block_tokens];
-    detail::for_each_token_block(tokens, sequence,
-                                 [&](T const*, T const* mask, std::size_t begin, std::size_t count) noexcept {
-                                   T* const d = target.block(begin, count, buffer, adds);
-                                   for (std::size_t i = 0; i < count; ++i) {
-                                     bool const counts = mask == nullptr || mask[i] != T(0);
-                                     if (adds) {
-                                       d[i] = counts ? d[i] + gradient : d[i];
-                                     } else {
-                                       d[i] = counts ? gradient : T(0);
-                                     }
-                                   }
-                                   target.commit(begin, count, buffer);
-                                 });
-  });
+  detail::write_token_gradients(
+      tokens, [&](std::size_t sequence, std::size_t) noexcept { return d_sequence[sequence]; }, d_tokens, how, run);
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI

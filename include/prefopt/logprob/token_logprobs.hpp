@@ -1,15 +1,17 @@
 #pragma once
 
-#include <concepts>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <new>
-#include <prefopt/view/column.hpp>
-#include <prefopt/core/arithmetic.hpp>
+#include <prefopt/batch/options.hpp>
 #include <prefopt/core/parts.hpp>
 #include <prefopt/logprob/logit_kernel.hpp>
-#include <prefopt/batch/options.hpp>
+#include <prefopt/simd/arithmetic.hpp>
+#include <prefopt/simd/instruction_set.hpp>
+#include <prefopt/view/column.hpp>
 #include <prefopt/view/row_major.hpp>
 #include <string>
 #include <type_traits>
@@ -120,6 +122,28 @@ void put_ignored(token_logprob_outputs<T> const& outputs, std::size_t row) noexc
 /// Rows are handed to the executor in parts of at least this many logits.
 constexpr std::size_t rows_of_part(std::size_t vocabulary) noexcept { return 65536 / (vocabulary + 1) + 1; }
 
+/// Rows of stored numbers without their type. What is read only is not written to.
+struct stored_rows {
+  unsigned char* first = nullptr;
+  std::size_t rows = 0, columns = 0;
+  std::ptrdiff_t stride = 0;  ///< in bytes
+  std::size_t row_bytes = 0;
+
+  stored_rows() = default;
+  template <class U>
+  explicit stored_rows(row_major<U> const& m) noexcept
+      : first{reinterpret_cast<unsigned char*>(const_cast<std::remove_const_t<U>*>(m.data()))},
+        rows{m.rows()},
+        columns{m.columns()},
+        stride{m.stride() * static_cast<std::ptrdiff_t>(sizeof(U))},
+        row_bytes{m.columns() * sizeof(U)} {}
+
+  [[nodiscard]] void* operator[](std::size_t row) const noexcept {
+    return first + static_cast<std::ptrdiff_t>(row) * stride;
+  }
+  void clear(std::size_t row) const noexcept { std::memset((*this)[row], 0, row_bytes); }
+};
+
 /// Calls f(row, label) for the rows that count and ignored(row) for the others.
 template <class F, class Ignored>
 void for_each_token(std::size_t rows, std::size_t vocabulary, column<std::int64_t> const& labels,
@@ -134,49 +158,122 @@ void for_each_token(std::size_t rows, std::size_t vocabulary, column<std::int64_
   });
 }
 
-/// Forward over rows that have been checked. `keep(row, result)` is called for every row that counts.
-template <class Arch, class U, class T, class Keep>
-void read_rows(row_major<U> const& logits, column<std::int64_t> const& labels, token_logprob_outputs<T> const& outputs,
-               std::int64_t ignore_index, executor const& run, Keep const& keep) {
+/// What is kept of a row between the passes: of this namespace, so that a container of it is each file's own.
+template <class T>
+struct kept_softmax : row_softmax<T> {};
+
+/// Forward over rows that have been checked. What backward needs of the rows that count goes to log_prob and softmax, one
+/// a row, unless they are null.
+template <class T>
+void read_rows(row_kernels<T> const& kernels, stored_rows const& logits, column<std::int64_t> const& labels,
+               token_logprob_outputs<T> const& outputs, std::int64_t ignore_index, executor const& run,
+               double* log_prob = nullptr, kept_softmax<T>* softmax = nullptr) {
   bool const statistics = !outputs.entropy.empty() || !outputs.square_sum.empty();
+  auto const read = statistics ? kernels.read_statistics : kernels.read;
   for_each_token(
-      logits.rows(), logits.columns(), labels, ignore_index, run,
+      logits.rows, logits.columns, labels, ignore_index, run,
       [&](std::size_t row, std::size_t label) noexcept {
-        auto const* const x = static_cast<stored_of<U> const*>(logits[row]);
-        row_result<T> const seen = statistics ? read_row<Arch, true, false>(x, logits.columns(), label)
-                                              : read_row<Arch, false, false>(x, logits.columns(), label);
+        row_result<T> seen{};
+        read(logits[row], logits.columns, label, seen);
         put(outputs, row, seen);
-        keep(row, seen);
+        if (log_prob != nullptr) log_prob[row] = seen.log_prob;
+        if (softmax != nullptr) softmax[row] = {seen.softmax};
       },
       [&](std::size_t row) noexcept { put_ignored(outputs, row); });
 }
 
-template <class Arch, class U, class T>
-void write_gradient_row(U const* x, std::size_t size, std::size_t label, row_softmax<T> const& softmax, double d,
-                        U* target, gradient_write how) noexcept {
+/// The gradient by the logits of one row that counts.
+template <class T>
+void write_gradient_row(row_kernels<T> const& kernels, stored_rows const& logits, std::size_t row, std::size_t label,
+                        row_softmax<T> const& softmax, double d, stored_rows const& d_logits,
+                        gradient_write how) noexcept {
   if (how == gradient_write::accumulate) {
-    if (d != 0) write_row_gradient<Arch, true>(x, size, label, softmax, d, target);
+    if (d != 0) kernels.add_gradient(logits[row], logits.columns, label, softmax, d, d_logits[row]);
   } else if (d == 0) {
-    std::fill_n(target, size, U{});
+    d_logits.clear(row);
   } else {
-    write_row_gradient<Arch, false>(x, size, label, softmax, d, target);
+    kernels.assign_gradient(logits[row], logits.columns, label, softmax, d, d_logits[row]);
   }
 }
 
 /// Backward over rows that have been checked: softmax(row) is their distribution, d(row) the gradient of log_prob.
-template <class Arch, class U, class Softmax, class Gradient>
-void write_rows(row_major<U> const& logits, column<std::int64_t> const& labels, Softmax const& softmax,
-                Gradient const& d, row_major<stored_of<U>> const& d_logits, std::int64_t ignore_index,
+template <class T, class Softmax, class Gradient>
+void write_rows(row_kernels<T> const& kernels, stored_rows const& logits, column<std::int64_t> const& labels,
+                Softmax const& softmax, Gradient const& d, stored_rows const& d_logits, std::int64_t ignore_index,
                 gradient_write how, executor const& run) {
   for_each_token(
-      logits.rows(), logits.columns(), labels, ignore_index, run,
+      logits.rows, logits.columns, labels, ignore_index, run,
       [&](std::size_t row, std::size_t label) noexcept {
-        write_gradient_row<Arch>(static_cast<stored_of<U> const*>(logits[row]), logits.columns(), label, softmax(row),
-                                 d(row), d_logits[row], how);
+        write_gradient_row(kernels, logits, row, label, softmax(row), d(row), d_logits, how);
       },
       [&](std::size_t row) noexcept {
-        if (how == gradient_write::assign) std::fill_n(d_logits[row], logits.columns(), stored_of<U>{});
+        if (how == gradient_write::assign) d_logits.clear(row);
       });
+}
+
+/// Where the kernels on rows of U are for an instruction set.
+template <class Arch>
+struct row_kernels_for {
+  template <class U>
+  static constexpr row_kernels<computed_of<U>> plain() noexcept {
+    return row_kernels_of<Arch, U>();
+  }
+  template <class U>
+  static constexpr kept_row_kernels<computed_of<U>> kept() noexcept {
+    return kept_row_kernels_of<Arch, U>();
+  }
+  template <class U>
+  static constexpr rounding_kernel<computed_of<U>> rounding() noexcept {
+    return &round_numbers<Arch, U>;
+  }
+};
+
+/// Both passes over one row after the other, each written while it is in the cache. gradient(function, row, log_prob).
+template <class T>
+void read_and_write_rows(row_kernels<T> const& kernels, kept_row_kernels<T> const& kept, stored_rows const& logits,
+                         column<std::int64_t> const& labels, void const* function,
+                         double (*gradient)(void const*, std::size_t, T) noexcept, stored_rows const& d_logits,
+                         token_logprob_outputs<T> const& outputs, token_options const& options) {
+  std::size_t const vocabulary = logits.columns;
+  bool const statistics = !outputs.entropy.empty() || !outputs.square_sum.empty();
+  bool const keeps = options.gradient == gradient_write::assign && vocabulary <= most_kept_blocks * block_logits;
+  bool const converts = kernels.bytes != sizeof(T);
+  auto const find_gradient = [&](std::size_t row, row_result<T> const& seen) noexcept {
+    put(outputs, row, seen);
+    return gradient(function, row, static_cast<T>(seen.log_prob));
+  };
+  auto const do_row = [&](std::size_t row, std::size_t label, T* room) noexcept {
+    row_result<T> seen{};
+    if (!converts) room = static_cast<T*>(d_logits[row]);
+    if (keeps && room != nullptr) {
+      std::array<T, most_kept_blocks> references;
+      auto const read = statistics ? kept.read_statistics : kept.read;
+      read(logits[row], vocabulary, label, room, references.data(), seen);
+      double const d = find_gradient(row, seen);
+      if (d == 0) {
+        d_logits.clear(row);
+      } else {
+        kept.scale(room, vocabulary, label, seen, d, references.data(), d_logits[row]);
+      }
+      return;
+    }
+    auto const read = statistics ? kernels.read_statistics : kernels.read;
+    read(logits[row], vocabulary, label, seen);
+    write_gradient_row(kernels, logits, row, label, seen.softmax, find_gradient(row, seen), d_logits, options.gradient);
+  };
+  in_parts(logits.rows, rows_of_part(vocabulary), options.executor, [&](std::size_t begin, std::size_t end) noexcept {
+    // 16-bit rows have no room for what is kept between the passes. Without memory for it, it is computed twice.
+    std::unique_ptr<T[]> room;
+    if (keeps && converts) room.reset(new (std::nothrow) T[vocabulary]);
+    for (std::size_t row = begin; row < end; ++row) {
+      if (std::int64_t const label = labels[row]; label != options.ignore_index) {
+        do_row(row, static_cast<std::size_t>(label), room.get());
+        continue;
+      }
+      put_ignored(outputs, row);
+      if (options.gradient == gradient_write::assign) d_logits.clear(row);
+    }
+  });
 }
 
 /// The distribution of a row from its log-sum-exp: x - reference must not be above 0.
@@ -199,8 +296,7 @@ row_softmax<T> softmax_of(double log_sum_exp) noexcept {
 ///     log_prob   logit[label] - log sum exp(logits), natural logarithm; every logit is read from memory once
 ///     labels     tokens in [0, vocabulary), or options.ignore_index: such a row is not read and has 0 in every output
 ///     types      float and 16-bit logits are computed in float, double in double; sums over the vocabulary in blocks
-///     of
-///                512, then in double
+///                of 512, then in double
 ///     error      log_prob: 2 ULP where p(label) <= 1/2, above that 2 + |log(1 - p)| ULP; besides, absolutely, from the
 ///                roundings of x - highest and of the sums, 2^-24 (sum p |x - highest| + 32 / lanes) in float and
 ///                2^-53 (sum p |x - highest| + 32 / lanes + V / 512) in double. entropy, square_sum: 1e-6 (1 + value)
@@ -212,15 +308,15 @@ row_softmax<T> softmax_of(double log_sum_exp) noexcept {
 ///     results    of a row depend on that row alone: not on its place, its neighbours, its stride or the executor
 ///     throws     std::invalid_argument, before anything is written: rows that are not contiguous, sizes that differ, a
 ///                label that is neither a token nor ignored
-template <class Arch = xsimd::default_arch, class U>
+template <class Arch = default_instruction_set, class U>
 void token_logprobs(row_major<U> const& logits, std::type_identity_t<column<std::int64_t>> const& labels,
                     token_logprob_outputs<detail::computed_of<detail::stored_of<U>>> const& outputs,
                     token_options const& options = {}) {
   constexpr char const* where = "token_logprobs";
   detail::check_logits(where, logits, labels, options.ignore_index);
   detail::check_row_outputs(where, outputs, logits.rows());
-  detail::read_rows<Arch>(logits, labels, outputs, options.ignore_index, options.executor,
-                          [](std::size_t, auto const&) noexcept {});
+  detail::read_rows(detail::row_kernels_for<Arch>::template plain<detail::storage_of<detail::stored_of<U>>>(),
+                    detail::stored_rows{logits}, labels, outputs, options.ignore_index, options.executor);
 }
 
 /// The gradient of a loss by the logits, from its gradient d_log_prob by each row's log_prob:
@@ -233,7 +329,7 @@ void token_logprobs(row_major<U> const& logits, std::type_identity_t<column<std:
 ///                number. 16-bit results: rounded once more
 ///     special    a row with NaN or +inf, or of -inf alone, gets NaN; -inf in another row gets 0
 ///     throws     as token_logprobs; and for d_logits that overlaps logits without being the same rows
-template <class Arch = xsimd::default_arch, class U>
+template <class Arch = default_instruction_set, class U>
 void token_logprob_gradients(row_major<U> const& logits, std::type_identity_t<column<std::int64_t>> const& labels,
                              column<double> const& log_sum_exp,
                              std::type_identity_t<column<detail::computed_of<detail::stored_of<U>>>> const& d_log_prob,
@@ -244,17 +340,19 @@ void token_logprob_gradients(row_major<U> const& logits, std::type_identity_t<co
   detail::check_logits(where, logits, labels, options.ignore_index);
   detail::check_backward_columns(where, log_sum_exp.size(), d_log_prob.size(), logits.rows());
   detail::check_logit_gradient(where, logits, d_logits, options.gradient);
-  detail::write_rows<Arch>(
-      logits, labels, [&](std::size_t row) noexcept { return detail::softmax_of<T>(log_sum_exp[row]); },
-      [&](std::size_t row) noexcept { return static_cast<double>(d_log_prob[row]); }, d_logits, options.ignore_index,
-      options.gradient, options.executor);
+  detail::write_rows(
+      detail::row_kernels_for<Arch>::template plain<detail::storage_of<detail::stored_of<U>>>(),
+      detail::stored_rows{logits}, labels,
+      [&](std::size_t row) noexcept { return detail::softmax_of<T>(log_sum_exp[row]); },
+      [&](std::size_t row) noexcept { return static_cast<double>(d_log_prob[row]); }, detail::stored_rows{d_logits},
+      options.ignore_index, options.gradient, options.executor);
 }
 
 /// Both in one pass over memory, for a loss whose gradient by a token's log-prob is known as soon as that log-prob is:
 /// gradient(row, log_prob) is called once for every row that counts, perhaps from several threads, and the row's
 /// gradient is written while the row is still in the cache. All else as in the two functions above. 16-bit logits take
 /// one row of floats for each part that runs at once.
-template <class Arch = xsimd::default_arch, class U, class Gradient>
+template <class Arch = default_instruction_set, class U, class Gradient>
   requires(
       std::is_nothrow_invocable_r_v<double, Gradient const&, std::size_t, detail::computed_of<detail::stored_of<U>>>)
 void token_logprobs_and_gradients(row_major<U> const& logits, std::type_identity_t<column<std::int64_t>> const& labels,
@@ -268,50 +366,18 @@ void token_logprobs_and_gradients(row_major<U> const& logits, std::type_identity
   detail::check_logits(where, logits, labels, options.ignore_index);
   detail::check_row_outputs(where, outputs, logits.rows());
   detail::check_logit_gradient(where, logits, d_logits, options.gradient);
-  std::size_t const vocabulary = logits.columns();
-  bool const statistics = !outputs.entropy.empty() || !outputs.square_sum.empty();
-  bool const keeps =
-      options.gradient == gradient_write::assign && vocabulary <= detail::most_kept_blocks * detail::block_logits;
-  auto const find_gradient = [&](std::size_t row, detail::row_result<T> const& seen) noexcept {
-    detail::put(outputs, row, seen);
-    return static_cast<double>(gradient(row, static_cast<T>(seen.log_prob)));
-  };
-  auto const do_row = [&](std::size_t row, std::size_t label, T* room) noexcept {
-    auto const* const x = static_cast<S const*>(logits[row]);
-    S* const target = d_logits[row];
-    if constexpr (std::same_as<S, T>) room = target;
-    if (keeps && room != nullptr) {
-      detail::block_references<T> references;
-      auto const seen = statistics ? detail::read_row<Arch, true, true>(x, vocabulary, label, room, &references)
-                                   : detail::read_row<Arch, false, true>(x, vocabulary, label, room, &references);
-      double const d = find_gradient(row, seen);
-      if (d == 0) {
-        std::fill_n(target, vocabulary, S{});
-      } else {
-        detail::scale_kept_row<Arch>(room, vocabulary, label, seen, d, references, target);
-      }
-      return;
-    }
-    auto const seen = statistics ? detail::read_row<Arch, true, false>(x, vocabulary, label)
-                                 : detail::read_row<Arch, false, false>(x, vocabulary, label);
-    detail::write_gradient_row<Arch>(x, vocabulary, label, seen.softmax, find_gradient(row, seen), target,
-                                     options.gradient);
-  };
-  detail::in_parts(logits.rows(), detail::rows_of_part(vocabulary), options.executor,
-                   [&](std::size_t begin, std::size_t end) noexcept {
-                     // 16-bit rows have no room for what is kept between the passes. Without memory for it, it is
-                     // computed twice.
-                     std::unique_ptr<T[]> room;
-                     if (keeps && !std::same_as<S, T>) room.reset(new (std::nothrow) T[vocabulary]);
-                     for (std::size_t row = begin; row < end; ++row) {
-                       if (std::int64_t const label = labels[row]; label != options.ignore_index) {
-                         do_row(row, static_cast<std::size_t>(label), room.get());
-                         continue;
-                       }
-                       detail::put_ignored(outputs, row);
-                       if (options.gradient == gradient_write::assign) std::fill_n(d_logits[row], vocabulary, S{});
-                     }
-                   });
+  using kernels = detail::row_kernels_for<Arch>;
+  detail::read_and_write_rows<T>(
+      kernels::template plain<detail::storage_of<S>>(), kernels::template kept<detail::storage_of<S>>(),
+      detail::stored_rows{logits}, labels, &gradient,
+      [](void const* function, std::size_t row, T log_prob) noexcept -> double {
+        return (*static_cast<Gradient const*>(function))(row, log_prob);
+      },
+      detail::stored_rows{d_logits}, outputs, options);
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI
+
+#if defined(PREFOPT_AT_RUN_TIME)
+#include <prefopt/engine/at_run_time.hpp>
+#endif

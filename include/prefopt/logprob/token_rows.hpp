@@ -2,8 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <prefopt/view/column.hpp>
 #include <prefopt/core/errors.hpp>
+#include <prefopt/logprob/token_layout.hpp>
+#include <prefopt/view/column.hpp>
 #include <string>
 #include <string_view>
 
@@ -29,7 +30,8 @@ struct token_rows {
   void check(std::string_view where) const {
     std::size_t const rows = labels.size();
     if (tokens_per_sequence != 0) {
-      if (!offsets.empty()) detail::fail(where, "offsets and tokens_per_sequence are both given, expected one of them");
+      if (offsets.is_given())
+        detail::fail(where, "offsets and tokens_per_sequence are both given, expected one of them");
       if (rows % tokens_per_sequence != 0) {
         detail::fail(where, "labels has " + detail::elements(rows) + ", expected a multiple of tokens_per_sequence, " +
                                 detail::text(tokens_per_sequence));
@@ -51,6 +53,16 @@ struct token_rows {
       }
       before = at;
     }
+  }
+
+  /// Of rows that have been checked.
+  [[nodiscard]] token_layout layout() const {
+    token_layout all;
+    all.offsets.resize(sequences() + 1);
+    for (std::size_t i = 0; i < sequences(); ++i) all.offsets[i + 1] = static_cast<std::int64_t>(end(i));
+    all.counted.resize(labels.size());
+    for (std::size_t row = 0; row < labels.size(); ++row) all.counted[row] = labels[row] != ignore_index;
+    return all;
   }
 };
 

@@ -19,6 +19,11 @@ struct dense_tokens {
   matrix<T> mask{};  ///< same shape; not 0 where a token belongs to the completion. Not given: all do.
 
   [[nodiscard]] std::size_t sequences() const noexcept { return log_prob.rows(); }
+  [[nodiscard]] std::size_t tokens() const noexcept { return log_prob.rows() * log_prob.columns(); }
+  /// Where a sequence's token is, counted over all.
+  [[nodiscard]] std::size_t place(std::size_t sequence, std::size_t token) const noexcept {
+    return sequence * log_prob.columns() + token;
+  }
   [[nodiscard]] std::size_t begin(std::size_t) const noexcept { return 0; }
   [[nodiscard]] std::size_t end(std::size_t) const noexcept { return log_prob.columns(); }
   [[nodiscard]] column<T> values(std::size_t sequence) const noexcept { return log_prob[sequence]; }
@@ -56,6 +61,8 @@ struct packed_tokens {
   column<T> mask{};  ///< as long as log_prob; not 0 where a token belongs to the completion. Not given: all do.
 
   [[nodiscard]] std::size_t sequences() const noexcept { return offsets.empty() ? 0 : offsets.size() - 1; }
+  [[nodiscard]] std::size_t tokens() const noexcept { return log_prob.size(); }
+  [[nodiscard]] static std::size_t place(std::size_t, std::size_t token) noexcept { return token; }
   [[nodiscard]] std::size_t begin(std::size_t sequence) const noexcept {
     return static_cast<std::size_t>(offsets[sequence]);
   }
@@ -75,7 +82,7 @@ struct packed_tokens {
       }
       before = at;
     }
-    if (!mask.empty() && mask.size() != log_prob.size()) {
+    if (mask.is_given() && mask.size() != log_prob.size()) {
       detail::fail(
           where, "mask has " + detail::text(mask.size()) + " elements, log_prob has " + detail::text(log_prob.size()));
     }
