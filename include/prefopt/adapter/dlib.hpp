@@ -9,9 +9,9 @@
 #include <istream>
 #include <optional>
 #include <ostream>
-#include <prefopt/train/assigned_gradients.hpp>
+#include <prefopt/contract/parameter_values.hpp>
+#include <prefopt/engine/check.hpp>
 #include <prefopt/engine/evaluate.hpp>
-#include <prefopt/core/parameter_values.hpp>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -45,7 +45,7 @@ void for_each_parameter(L& loss, F const& f) {
 
 template <evaluable_pair_loss L>
 parameter_values parameters_of(L const& loss) {
-  if constexpr (is_erased_pair_loss<L>) {
+  if constexpr (is_any_loss<L>) {
     return loss.parameters();
   } else {
     return values_of(loss);
@@ -54,11 +54,7 @@ parameter_values parameters_of(L const& loss) {
 
 template <evaluable_pair_loss L>
 std::string name_of_loss(L const& loss) {
-  if constexpr (is_erased_pair_loss<L>) {
-    return std::string{loss.name()};
-  } else {
-    return name_of<L>();
-  }
+  return std::string{facts_of_any(loss).name};
 }
 
 /// A member of dlib_label: a value for each sample, or one for each pair.
@@ -121,7 +117,7 @@ class dlib_pair_loss {
 
   /// The loss's name and parameters; not the options, which belong to a run.
   friend void serialize(dlib_pair_loss const& item, std::ostream& out) {
-    if constexpr (!is_erased_pair_loss<L> && !std::is_empty_v<L>) {
+    if constexpr (!detail::is_any_loss<L> && !std::is_empty_v<L>) {
       static_assert(
           requires { L::parameters(); } || requires(L loss) { loss.base; },
           "prefopt: a loss with data members names them in parameters(), so that a network can be saved with it");
@@ -218,14 +214,14 @@ class dlib_pair_loss {
 
     [[nodiscard]] column<float> of_chosen(std::optional<float> dlib_label::*member) const noexcept {
       auto const& values = values_of(member);
-      return {values.data(), values.size() / 2, 2};
+      return values.empty() ? column<float>{} : column<float>{values.data(), values.size() / 2, 2};
     }
     [[nodiscard]] column<float> of_rejected(std::optional<float> dlib_label::*member) const noexcept {
       auto const& values = values_of(member);
       return values.empty() ? column<float>{} : column<float>{values.data() + 1, values.size() / 2, 2};
     }
     [[nodiscard]] column<float> of_pairs(std::optional<float> dlib_label::*member) const noexcept {
-      return values_of(member);
+      return detail::column_if(!values_of(member).empty(), values_of(member));
     }
 
    private:
@@ -289,7 +285,7 @@ class dlib_pair_loss {
   }
 
   void take(parameter_values const& read, parameter_values const& own) {
-    if constexpr (is_erased_pair_loss<L>) {
+    if constexpr (detail::is_any_loss<L>) {
       for (std::size_t i = 0; i < own.size(); ++i) {
         if (read[i].second != own[i].second) {
           refuse("the file holds " + read[i].first + '=' + detail::text(read[i].second) + ", the layer's loss has " +

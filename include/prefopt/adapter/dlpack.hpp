@@ -4,11 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <prefopt/view/column.hpp>
 #include <prefopt/core/errors.hpp>
+#include <prefopt/simd/half.hpp>
+#include <prefopt/view/column.hpp>
 #include <prefopt/view/matrix.hpp>
 #include <prefopt/view/row_major.hpp>
-#include <prefopt/simd/half.hpp>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -320,8 +320,8 @@ dlpack_facts checked_dlpack(std::string_view where, Tensor const& tensor, bool w
 // deleter stays the caller's duty. The tensor must lie in memory of the CPU (CPU, CUDAHost, ROCMHost), be aligned to
 // its element type and have one lane; byte_offset is added, strides may be null (row-major without gaps). A tensor
 // whose flags say read-only is not written to; one without flags cannot say so. Everything else throws
-// std::invalid_argument that says what was got and what was expected. One without elements is, as any column or output
-// of size 0, not given or not wanted.
+// std::invalid_argument that says what was got and what was expected. A column of a tensor without elements is given,
+// and has no values; such an output is not wanted.
 
 /// A column of a batch. dtype: whatever a column of T is made from: float32, float64 if T is double, float16, bfloat16,
 /// integers, bool; integers and bool if T is an integer. Several dimensions are read in row-major order, if one stride

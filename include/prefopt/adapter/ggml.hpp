@@ -3,11 +3,11 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <prefopt/view/column.hpp>
 #include <prefopt/core/errors.hpp>
+#include <prefopt/simd/half.hpp>
+#include <prefopt/view/column.hpp>
 #include <prefopt/view/matrix.hpp>
 #include <prefopt/view/row_major.hpp>
-#include <prefopt/simd/half.hpp>
 #include <string>
 #include <string_view>
 #include <type_traits>

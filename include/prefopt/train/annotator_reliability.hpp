@@ -16,9 +16,8 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     fill        eta of each pair's annotator into the `reliability` column
 ///     accumulate  adds the posteriors w of a call to each annotator's sums
 ///     update      M-step: eta_k <- (1 - rate) eta_k + rate * mean of w_k, for annotators with posteriors; clears the
-///     sums
-///                 rate = 1 after a whole pass is the paper's full-batch M-step (eq. 6), otherwise the moving average
-///                 (eq. 7)
+///                 sums. rate = 1 after a whole pass is the paper's full-batch M-step (eq. 6), otherwise the moving
+///                 average (eq. 7)
 /// An annotator without posteriors since the last update keeps its eta. eta stays within [1e-6, 1 - 1e-6].
 /// The sums of several ranks add up: `update(all_reduce)` does so first.
 ///     source    arXiv:2509.24159, eq. 6 and 7, algorithm 1

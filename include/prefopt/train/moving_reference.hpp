@@ -6,9 +6,9 @@
 #include <deque>
 #include <limits>
 #include <numeric>
+#include <prefopt/core/errors.hpp>
 #include <prefopt/train/policy.hpp>
 #include <prefopt/view/column.hpp>
-#include <prefopt/core/errors.hpp>
 #include <ranges>
 #include <type_traits>
 #include <vector>

@@ -1,12 +1,13 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <prefopt/core/errors.hpp>
 #include <prefopt/train/policy.hpp>
 #include <prefopt/view/column.hpp>
-#include <prefopt/core/errors.hpp>
 #include <ranges>
 #include <string>
 #include <string_view>
@@ -17,14 +18,9 @@ namespace prefopt::inline PREFOPT_ABI {
 /// No reference: log-probs of 0. An anchored loss then takes its reference-free form, in its value and in its rewards;
 /// for groups that is the uniform anchor.
 struct no_reference {
-  template <class Batch, class T>
-  void log_probs(Batch const&, pair_log_probs<T> const& out) const noexcept {
-    std::fill(out.chosen.begin(), out.chosen.end(), T(0));
-    std::fill(out.rejected.begin(), out.rejected.end(), T(0));
-  }
-  template <class Batch, class T>
-  void log_probs(Batch const&, list_log_probs<T> const& out) const noexcept {
-    std::fill(out.logp.begin(), out.logp.end(), T(0));
+  template <class Batch, class LogProbs>
+  void log_probs(Batch const&, LogProbs const& out) const noexcept {
+    for (auto const& values : out.sequences()) std::fill(values.begin(), values.end(), 0);
   }
 };
 
@@ -87,80 +83,75 @@ void for_each_stored(std::string_view where, Batch const& batch, std::size_t sto
 
 }  // namespace detail
 
-/// Log-probs computed beforehand, of pairs. A batch that is a range of integers names the stored pairs by index; any
-/// other batch is all of them in order. Throws std::invalid_argument for an index out of bounds or a batch of another
-/// size, before anything is written.
-template <class T>
+/// Log-probs computed beforehand: of pairs, or of groups, where they are the old log-probs of on-policy training or a
+/// fixed anchor's. A batch that is a range of integers names the stored pairs or groups by index; any other batch is all
+/// of them in order. Throws std::invalid_argument for columns that do not fit together, an index out of bounds or a
+/// batch of another size, before anything is written.
+template <class T, class Family = pair_family>
 class stored_reference {
+  using host = detail::host_side<Family>;
+
  public:
-  stored_reference(column<T> chosen, column<T> rejected) : chosen_{chosen}, rejected_{rejected} {
-    if (chosen.size() != rejected.size()) {
-      detail::fail("stored_reference",
-                   "rejected has " + detail::elements(rejected.size()) + ", chosen has " + detail::text(chosen.size()));
+  stored_reference(column<T> chosen, column<T> rejected) requires(std::same_as<Family, pair_family>)
+      : stored_reference{std::array{chosen, rejected}, column<std::int64_t>{}} {}
+
+  stored_reference(column<T> logp, column<std::int64_t> offsets) requires(host::is_grouped)
+      : stored_reference{std::array{logp}, offsets} {}
+
+  /// One column for each sequence of a pair or candidate, in the order of the batch's; the offsets of groups.
+  stored_reference(std::array<column<T>, host::sequences> const& log_probs, column<std::int64_t> offsets)
+      : log_probs_{log_probs}, offsets_{offsets} {
+    auto const& names = Family::template inputs<T>;
+    std::size_t const n = log_probs[0].size();
+    for (std::size_t s = 1; s < host::sequences; ++s) {
+      if (log_probs[s].size() == n) continue;
+      fail(std::string{names[s].name} + " has " + detail::elements(log_probs[s].size()) + ", " + names[0].name +
+           " has " + detail::text(n));
     }
-  }
-
-  template <class Batch>
-  void log_probs(Batch const& batch, pair_log_probs<T> const& out) const {
-    std::size_t pairs = 0;
-    detail::for_each_stored("stored_reference", batch, chosen_.size(), [&](std::size_t) { ++pairs; });
-    for (std::size_t const wanted : {out.chosen.size(), out.rejected.size()}) {
-      if (wanted == pairs) continue;
-      detail::fail("stored_reference",
-                   "the batch has " + detail::text(wanted) + " pairs, stored are " + detail::text(pairs));
-    }
-    std::size_t at = 0;
-    detail::for_each_stored("stored_reference", batch, chosen_.size(), [&](std::size_t index) {
-      out.chosen[at] = chosen_[index];
-      out.rejected[at++] = rejected_[index];
-    });
-  }
-
- private:
-  column<T> chosen_, rejected_;
-};
-
-/// Log-probs computed beforehand, of groups: the old log-probs of on-policy training, or a fixed anchor's. A batch that
-/// is a range of integers names the stored groups by index; any other batch is all of them in order. Throws
-/// std::invalid_argument for offsets that do not fit, an index out of bounds or a batch of another size, before
-/// anything is written.
-template <class T>
-class stored_list_reference {
- public:
-  stored_list_reference(column<T> logp, column<std::int64_t> offsets) : logp_{logp}, offsets_{offsets} {
     for (std::size_t i = 0; i < offsets.size(); ++i) {
-      if (offsets[i] < (i == 0 ? 0 : offsets[i - 1]) || std::cmp_greater(offsets[i], logp.size())) {
-        detail::fail("stored_list_reference", "offsets[" + detail::text(i) + "] is " + std::to_string(offsets[i]) +
-                                                  ", expected one that does not fall and is at most " +
-                                                  detail::text(logp.size()));
-      }
+      if (offsets[i] >= (i == 0 ? 0 : offsets[i - 1]) && std::cmp_less_equal(offsets[i], n)) continue;
+      fail("offsets[" + detail::text(i) + "] is " + std::to_string(offsets[i]) +
+           ", expected one that does not fall and is at most " + detail::text(n));
     }
   }
 
   template <class Batch>
-  void log_probs(Batch const& batch, list_log_probs<T> const& out) const {
-    std::size_t candidates = 0;
-    for_each_candidate(batch, [&](std::size_t) { ++candidates; });
-    if (candidates != out.logp.size()) {
-      detail::fail("stored_list_reference", "the batch has " + detail::text(out.logp.size()) +
-                                                " candidates, its groups have stored " + detail::text(candidates));
+  void log_probs(Batch const& batch, typename host::template log_probs<T> const& out) const {
+    std::size_t items = 0;
+    for_each_item(batch, [&](std::size_t) { ++items; });
+    for (auto const& values : out.sequences()) {
+      if (values.size() == items) continue;
+      fail("the batch has " + detail::text(values.size()) + ' ' + host::items +
+           (host::is_grouped ? ", its groups have stored " : ", stored are ") + detail::text(items));
     }
     std::size_t at = 0;
-    for_each_candidate(batch, [&](std::size_t candidate) { out.logp[at++] = logp_[candidate]; });
-  }
-
- private:
-  template <class Batch, class Use>
-  void for_each_candidate(Batch const& batch, Use const& use) const {
-    std::size_t const groups = offsets_.empty() ? 0 : offsets_.size() - 1;
-    detail::for_each_stored("stored_list_reference", batch, groups, [&](std::size_t group) {
-      auto const end = static_cast<std::size_t>(offsets_[group + 1]);
-      for (auto candidate = static_cast<std::size_t>(offsets_[group]); candidate < end; ++candidate) use(candidate);
+    for_each_item(batch, [&](std::size_t item) {
+      for (std::size_t s = 0; s < host::sequences; ++s) out.sequences()[s][at] = log_probs_[s][item];
+      ++at;
     });
   }
 
-  column<T> logp_;
+ private:
+  [[noreturn]] static void fail(std::string const& what) { detail::fail(host::stored, what); }
+
+  template <class Batch, class Use>
+  void for_each_item(Batch const& batch, Use const& use) const {
+    if constexpr (host::is_grouped) {
+      std::size_t const groups = offsets_.empty() ? 0 : offsets_.size() - 1;
+      detail::for_each_stored(host::stored, batch, groups, [&](std::size_t group) {
+        auto const end = static_cast<std::size_t>(offsets_[group + 1]);
+        for (auto item = static_cast<std::size_t>(offsets_[group]); item < end; ++item) use(item);
+      });
+    } else {
+      detail::for_each_stored(host::stored, batch, log_probs_[0].size(), use);
+    }
+  }
+
+  std::array<column<T>, host::sequences> log_probs_;
   column<std::int64_t> offsets_;
 };
+
+template <class T>
+using stored_list_reference = stored_reference<T, list_family>;
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -13,9 +13,9 @@
 #include <filesystem>
 #include <limits>
 #include <memory>
+#include <prefopt/core/errors.hpp>
 #include <prefopt/train/reference.hpp>
 #include <prefopt/view/column.hpp>
-#include <prefopt/core/errors.hpp>
 #include <ranges>
 #include <span>
 #include <string>
@@ -85,9 +85,18 @@ namespace detail {
 template <class T>
 concept file_number = std::same_as<T, float> || std::same_as<T, double>;
 
-enum class reference_kind { pairs, groups };
+/// What a file holds: the word for it on the first line, and what the class that reads it is called.
+struct reference_kind {
+  std::string_view name, reader;
+  std::size_t sequences;  ///< of a pair or candidate
+  bool has_offsets;
+};
 
-PREFOPT_COLD inline std::string text(reference_kind kind) { return kind == reference_kind::pairs ? "pairs" : "groups"; }
+template <class Family>
+inline constexpr reference_kind reference_kind_of{host_side<Family>::examples, host_side<Family>::file,
+                                                  host_side<Family>::sequences, host_side<Family>::is_grouped};
+
+inline constexpr std::array reference_kinds{reference_kind_of<pair_family>, reference_kind_of<list_family>};
 
 PREFOPT_COLD inline std::string hexadecimal(std::uint64_t value) {
   char digits[17];
@@ -95,8 +104,8 @@ PREFOPT_COLD inline std::string hexadecimal(std::uint64_t value) {
   return digits;
 }
 
-/// The first line of a reference file. The values follow it, the lowest byte first: of pairs all chosen, then all
-/// rejected; of groups the offsets as 64-bit integers, then the candidates.
+/// The first line of a reference file. The values follow it, the lowest byte first: of groups the offsets as 64-bit
+/// integers; then the log-probs, of pairs all chosen, then all rejected.
 struct reference_header {
   reference_kind kind;
   std::uint64_t count, values;  ///< pairs or groups; floating-point numbers
@@ -104,12 +113,12 @@ struct reference_header {
   std::uint64_t data;           ///< checksum of what they were computed from
 
   [[nodiscard]] std::uint64_t bytes() const noexcept {
-    return values * (bits / 8) + (kind == reference_kind::groups ? (count + 1) * 8 : 0);
+    return values * (bits / 8) + (kind.has_offsets ? (count + 1) * 8 : 0);
   }
 
   [[nodiscard]] std::string description() const {
-    return "prefopt reference 1 " + text(kind) + ' ' + std::to_string(count) + " values " + std::to_string(values) +
-           " float" + std::to_string(bits) + " data " + hexadecimal(data);
+    return "prefopt reference 1 " + std::string{kind.name} + ' ' + std::to_string(count) + " values " +
+           std::to_string(values) + " float" + std::to_string(bits) + " data " + hexadecimal(data);
   }
 
   /// The checksum is of what stands before it and of the values.
@@ -139,6 +148,21 @@ void append_log_probs(std::string& to, std::string_view where, std::string_view 
                       ", expected a finite number or -inf");
     }
     append_little_endian(to, std::bit_cast<bits>(value), sizeof(T));
+  }
+}
+
+inline void append_offsets(std::string& to, std::string_view where, column<std::int64_t> const& offsets,
+                           std::size_t candidates) {
+  std::int64_t before = 0;
+  for (std::size_t i = 0; i < offsets.size(); ++i) {
+    std::int64_t const at = offsets[i];
+    bool const in_place = i == 0 ? at == 0 : at >= before && std::cmp_less_equal(at, candidates);
+    if (!in_place || (i + 1 == offsets.size() && std::cmp_not_equal(at, candidates))) {
+      fail(where, "offsets[" + text(i) + "] is " + std::to_string(at) +
+                      ", expected 0 first, none that falls, and last the size of logp, " + text(candidates));
+    }
+    append_little_endian(to, static_cast<std::uint64_t>(at), 8);
+    before = at;
   }
 }
 
@@ -211,12 +235,11 @@ struct read_reference {
 };
 
 /// The file's header and values, after every check of them.
-PREFOPT_COLD inline read_reference read_reference_file(std::string_view where, std::string const& path,
-                                                       reference_kind kind, std::uint64_t bits,
-                                                       data_checksum const& data) {
-  read_reference read{{}, read_whole_file(where, path), 0};
+PREFOPT_COLD inline read_reference read_reference_file(std::string const& path, reference_kind const& kind,
+                                                       std::uint64_t bits, data_checksum const& data) {
+  read_reference read{{}, read_whole_file(kind.reader, path), 0};
   std::string_view const content = read.content;
-  auto const refuse = [&](std::string_view what) { fail(where, path + ": " + std::string{what}); };
+  auto const refuse = [&](std::string_view what) { fail(kind.reader, path + ": " + std::string{what}); };
 
   std::string_view const line = content.substr(0, content.substr(0, 256).find('\n'));
   std::vector<std::string_view> words;
@@ -227,22 +250,26 @@ PREFOPT_COLD inline read_reference read_reference_file(std::string_view where, s
   }
   if (content.empty()) refuse("is empty, expected a reference file");
   if (words.size() < 3 || words[0] != "prefopt" || words[1] != "reference") {
-    refuse("does not begin with \"prefopt reference\", expected a file that write_" +
-           std::string{kind == reference_kind::pairs ? "reference_file" : "list_reference_file"} + " wrote");
+    refuse("does not begin with \"prefopt reference\", expected a file that write_" + std::string{kind.reader} +
+           " wrote");
   }
   if (words[2] != "1") refuse("is a reference file of format " + std::string{words[2].substr(0, 32)} + ", expected 1");
   reference_header& header = read.header;
-  bool understood = words.size() == 12 && (words[3] == "pairs" || words[3] == "groups") &&
-                    number_of(words[4], header.count) && number_of(words[6], header.values) &&
-                    (words[7] == "float32" || words[7] == "float64") && number_of(words[9], header.data, 16);
+  bool understood = words.size() == 12;
+  auto const named = std::ranges::find(reference_kinds, understood ? words[3] : "", &reference_kind::name);
+  understood = named != reference_kinds.end() && number_of(words[4], header.count) &&
+               number_of(words[6], header.values) && (words[7] == "float32" || words[7] == "float64") &&
+               number_of(words[9], header.data, 16);
   if (understood) {
-    header.kind = words[3] == "pairs" ? reference_kind::pairs : reference_kind::groups;
+    header.kind = *named;
     header.bits = words[7] == "float32" ? 32 : 64;
     understood = line.starts_with(header.description() + " contents ") &&
-                 (header.kind == reference_kind::groups || header.values == 2 * header.count);
+                 (named->has_offsets || header.values == named->sequences * header.count);
   }
   if (!understood) refuse("its first line is damaged");
-  if (header.kind != kind) refuse("holds " + text(header.kind) + ", expected " + text(kind));
+  if (header.kind.name != kind.name) {
+    refuse("holds " + std::string{header.kind.name} + ", expected " + std::string{kind.name});
+  }
   if (header.bits > bits) refuse("holds float64, which float32 would round: expected a reader of double");
 
   read.begin = std::min(line.size() + 1, content.size());
@@ -261,6 +288,48 @@ PREFOPT_COLD inline read_reference read_reference_file(std::string_view where, s
   return read;
 }
 
+/// One column for each sequence of a pair or candidate, in the order of the batch's; the offsets of groups.
+template <class Family, file_number T>
+void write_log_probs(std::string const& path, std::array<column<T>, host_side<Family>::sequences> const& log_probs,
+                     column<std::int64_t> const& offsets, data_checksum const& data) {
+  constexpr reference_kind kind = reference_kind_of<Family>;
+  std::string const where = "write_" + std::string{kind.reader};
+  auto const& names = Family::template inputs<T>;
+  std::size_t const n = log_probs[0].size();
+  for (std::size_t s = 1; s < kind.sequences; ++s) {
+    if (log_probs[s].size() == n) continue;
+    fail(where, std::string{names[s].name} + " has " + elements(log_probs[s].size()) + ", " + names[0].name + " has " +
+                    text(n));
+  }
+  if (kind.has_offsets && offsets.empty()) {
+    fail(where, "offsets is empty, expected the number of groups + 1 entries");
+  }
+  std::string contents;
+  contents.reserve(8 * offsets.size() + kind.sequences * n * sizeof(T));
+  append_offsets(contents, where, offsets, n);
+  for (std::size_t s = 0; s < kind.sequences; ++s) append_log_probs(contents, where, names[s].name, log_probs[s]);
+  reference_header const header{kind, kind.has_offsets ? offsets.size() - 1 : n, kind.sequences * n, 8 * sizeof(T),
+                                data.value()};
+  write_whole_file(where, path, header.line(contents), contents);
+}
+
+/// What a file holds, in its order.
+template <file_number T>
+struct file_contents {
+  std::vector<std::int64_t> offsets;
+  std::vector<T> log_probs;
+
+  explicit file_contents(read_reference const& read) {
+    char const* at = read.values();
+    if (read.header.kind.has_offsets) offsets.resize(static_cast<std::size_t>(read.header.count) + 1);
+    for (std::int64_t& offset : offsets) {
+      offset = static_cast<std::int64_t>(little_endian(at, 8));
+      at += 8;
+    }
+    log_probs = log_probs_of<T>(at, read.header.values, read.header.bits);
+  }
+};
+
 }  // namespace detail
 
 /// Writes a reference's log-probs of pairs to a file, as T, which `reference_file` reads back; an old file is replaced
@@ -270,18 +339,7 @@ PREFOPT_COLD inline read_reference read_reference_file(std::string_view where, s
 template <detail::file_number T>
 void write_reference_file(std::string const& path, column<T> chosen, std::type_identity_t<column<T>> rejected,
                           data_checksum const& data) {
-  constexpr std::string_view where = "write_reference_file";
-  if (chosen.size() != rejected.size()) {
-    detail::fail(where,
-                 "rejected has " + detail::elements(rejected.size()) + ", chosen has " + detail::text(chosen.size()));
-  }
-  std::string contents;
-  contents.reserve(2 * chosen.size() * sizeof(T));
-  detail::append_log_probs(contents, where, "chosen", chosen);
-  detail::append_log_probs(contents, where, "rejected", rejected);
-  detail::reference_header const header{detail::reference_kind::pairs, chosen.size(), 2 * chosen.size(), 8 * sizeof(T),
-                                        data.value()};
-  detail::write_whole_file(where, path, header.line(contents), contents);
+  detail::write_log_probs<pair_family, T>(path, {chosen, rejected}, {}, data);
 }
 
 /// The same of groups, which `list_reference_file` reads back; the offsets are those of a list_batch: groups + 1
@@ -289,92 +347,60 @@ void write_reference_file(std::string const& path, column<T> chosen, std::type_i
 template <detail::file_number T>
 void write_list_reference_file(std::string const& path, column<T> logp, column<std::int64_t> offsets,
                                data_checksum const& data) {
-  constexpr std::string_view where = "write_list_reference_file";
-  if (offsets.empty()) detail::fail(where, "offsets is empty, expected the number of groups + 1 entries");
-  std::string contents;
-  contents.reserve(8 * offsets.size() + logp.size() * sizeof(T));
-  std::int64_t before = 0;
-  for (std::size_t i = 0; i < offsets.size(); ++i) {
-    std::int64_t const at = offsets[i];
-    bool const in_place = i == 0 ? at == 0 : at >= before && std::cmp_less_equal(at, logp.size());
-    if (!in_place || (i + 1 == offsets.size() && std::cmp_not_equal(at, logp.size()))) {
-      detail::fail(where, "offsets[" + detail::text(i) + "] is " + std::to_string(at) +
-                              ", expected 0 first, none that falls, and last the size of logp, " +
-                              detail::text(logp.size()));
-    }
-    detail::append_little_endian(contents, static_cast<std::uint64_t>(at), 8);
-    before = at;
-  }
-  detail::append_log_probs(contents, where, "logp", logp);
-  detail::reference_header const header{detail::reference_kind::groups, offsets.size() - 1, logp.size(), 8 * sizeof(T),
-                                        data.value()};
-  detail::write_whole_file(where, path, header.line(contents), contents);
+  detail::write_log_probs<list_family, T>(path, {logp}, offsets, data);
 }
 
-/// Log-probs that write_reference_file wrote: a reference for pairs. A batch that is a range of integers names the
-/// pairs by index; any other batch is all of them in order. The checksum must be that of the data they were computed
+/// Log-probs that were written to a file: a stored_reference. The checksum must be that of the data they were computed
 /// from. Throws std::invalid_argument, naming the file, what was got and what was expected, for a file that is of other
-/// data, holds groups, is damaged, too short or too long, or whose doubles float would round. Floats are read as
+/// data or of another family, is damaged, too short or too long, or whose doubles float would round. Floats are read as
 /// doubles exactly. Copies share the values.
-template <detail::file_number T>
+template <detail::file_number T, class Family = pair_family>
 class reference_file {
+  using host = detail::host_side<Family>;
+
  public:
   reference_file(std::string const& path, data_checksum const& data)
-      : reference_file{
-            detail::read_reference_file("reference_file", path, detail::reference_kind::pairs, 8 * sizeof(T), data)} {}
+      : contents_{std::make_shared<detail::file_contents<T> const>(
+            detail::read_reference_file(path, detail::reference_kind_of<Family>, 8 * sizeof(T), data))},
+        stored_{columns(), contents_->offsets} {}
 
   template <class Batch>
-  void log_probs(Batch const& batch, pair_log_probs<T> const& out) const {
-    stored_reference<T>{chosen(), rejected()}.log_probs(batch, out);
-  }
-
-  [[nodiscard]] std::size_t pairs() const noexcept { return values_->size() / 2; }
-  [[nodiscard]] std::span<T const> chosen() const noexcept { return std::span{*values_}.first(pairs()); }
-  [[nodiscard]] std::span<T const> rejected() const noexcept { return std::span{*values_}.last(pairs()); }
-
- private:
-  explicit reference_file(detail::read_reference const& read)
-      : values_{std::make_shared<std::vector<T> const>(
-            detail::log_probs_of<T>(read.values(), read.header.values, read.header.bits))} {}
-
-  std::shared_ptr<std::vector<T> const> values_;
-};
-
-/// The same for groups.
-template <detail::file_number T>
-class list_reference_file {
- public:
-  list_reference_file(std::string const& path, data_checksum const& data)
-      : list_reference_file{detail::read_reference_file("list_reference_file", path, detail::reference_kind::groups,
-                                                        8 * sizeof(T), data)} {}
-
-  template <class Batch>
-  void log_probs(Batch const& batch, list_log_probs<T> const& out) const {
+  void log_probs(Batch const& batch, typename host::template log_probs<T> const& out) const {
     stored_.log_probs(batch, out);
   }
 
-  [[nodiscard]] std::size_t groups() const noexcept { return offsets_->size() - 1; }
-  [[nodiscard]] std::span<T const> logp() const noexcept { return *logp_; }
-  [[nodiscard]] std::span<std::int64_t const> offsets() const noexcept { return *offsets_; }
-
- private:
-  explicit list_reference_file(detail::read_reference const& read)
-      : offsets_{std::make_shared<std::vector<std::int64_t> const>(offsets_of(read))},
-        logp_{std::make_shared<std::vector<T> const>(
-            detail::log_probs_of<T>(read.values() + 8 * offsets_->size(), read.header.values, read.header.bits))},
-        stored_{*logp_, *offsets_} {}
-
-  static std::vector<std::int64_t> offsets_of(detail::read_reference const& read) {
-    std::vector<std::int64_t> offsets(static_cast<std::size_t>(read.header.count) + 1);
-    for (std::size_t i = 0; i < offsets.size(); ++i) {
-      offsets[i] = static_cast<std::int64_t>(detail::little_endian(read.values() + 8 * i, 8));
-    }
-    return offsets;
+  [[nodiscard]] std::size_t pairs() const noexcept requires(std::same_as<Family, pair_family>) { return items(); }
+  [[nodiscard]] std::span<T const> chosen() const noexcept requires(requires { Family::chosen; }) {
+    return sequence(Family::chosen);
+  }
+  [[nodiscard]] std::span<T const> rejected() const noexcept requires(requires { Family::rejected; }) {
+    return sequence(Family::rejected);
   }
 
-  std::shared_ptr<std::vector<std::int64_t> const> offsets_;
-  std::shared_ptr<std::vector<T> const> logp_;
-  stored_list_reference<T> stored_;
+  [[nodiscard]] std::size_t groups() const noexcept requires(host::is_grouped) { return offsets().size() - 1; }
+  [[nodiscard]] std::span<T const> logp() const noexcept requires(requires { Family::logp; }) {
+    return sequence(Family::logp);
+  }
+  [[nodiscard]] std::span<std::int64_t const> offsets() const noexcept requires(host::is_grouped) {
+    return contents_->offsets;
+  }
+
+ private:
+  [[nodiscard]] std::size_t items() const noexcept { return contents_->log_probs.size() / host::sequences; }
+  [[nodiscard]] std::span<T const> sequence(std::size_t index) const noexcept {
+    return std::span{contents_->log_probs}.subspan(index * items(), items());
+  }
+  [[nodiscard]] std::array<column<T>, host::sequences> columns() const noexcept {
+    std::array<column<T>, host::sequences> all;
+    for (std::size_t s = 0; s < host::sequences; ++s) all[s] = sequence(s);
+    return all;
+  }
+
+  std::shared_ptr<detail::file_contents<T> const> contents_;
+  stored_reference<T, Family> stored_;
 };
+
+template <detail::file_number T>
+using list_reference_file = reference_file<T, list_family>;
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -1,95 +1,127 @@
 #pragma once
 
+#include <array>
+#include <concepts>
 #include <cstddef>
-#include <iterator>
+#include <prefopt/chain/compared.hpp>
+#include <prefopt/engine/check.hpp>
+#include <prefopt/engine/evaluate.hpp>
 #include <prefopt/train/policy.hpp>
 #include <prefopt/train/reference.hpp>
-#include <prefopt/train/assigned_gradients.hpp>
-#include <prefopt/engine/evaluate.hpp>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 namespace prefopt::inline PREFOPT_ABI {
+namespace detail {
 
-/// A batch's columns that come with the data and not from a policy.
-template <class T>
-struct pair_columns {
-  column<T> weight{}, margin{}, label{}, reliability{};
-};
+template <class L, class Family>
+concept evaluable_loss_of = std::same_as<family_of<L>, Family>;
+
+}  // namespace detail
 
 /// One training step of any host: log-probs of the policy and of the reference, the loss, and the gradients back to the
 /// policy. Keeps its buffers between steps. The reference is asked only if the loss reads it, and the policy for
-/// lengths only if the loss reads them: options.empty acts on those alone. The buffers belong to the step, whose
-/// gradients are of this batch alone: throws std::invalid_argument for gradient_write::accumulate.
-template <detail::computed_in T>
-class pair_step {
+/// lengths only if the loss needs them, or takes them and the columns say per_token: options.empty acts on those alone.
+/// The buffers belong to the step, whose gradients are of this batch alone: throws std::invalid_argument for
+/// gradient_write::accumulate.
+template <class Family, detail::computed_in T>
+class step {
+  using host = detail::host_side<Family>;
+
  public:
+  /// What comes with the data and not from a policy: pair_columns, list_columns.
+  using columns_type = typename host::template columns<T>;
+
   /// Log-probs, loss and backward.
-  template <evaluable_pair_loss L, class Policy, class Reference, class Batch>
-    requires(pair_policy<Policy, Batch, T>)
-  &&(pair_reference<Reference, Batch, T>)report operator()(L const& loss, Policy& policy, Reference& reference,
-                                                           Batch const& batch, pair_columns<T> const& columns = {},
-                                                           options const& options = {}) {
+  template <detail::evaluable_loss_of<Family> L, class Batch, policy_of<Family, Batch, T> Policy,
+            reference_of<Family, Batch, T> Reference>
+  report operator()(L const& loss, Policy& policy, Reference& reference, Batch const& batch,
+                    columns_type const& columns = {}, options const& options = {}) {
     report const seen = forward(loss, policy, reference, batch, columns, options);
-    policy.backward(batch, pair_gradients<T>{d_chosen_, d_rejected_});
+    policy.backward(batch, host::to_policy(results_));
     return seen;
   }
 
   /// The same without the backward pass: what a held-out set needs.
-  template <evaluable_pair_loss L, class Policy, class Reference, class Batch>
-    requires(pair_reference<Policy, Batch, T>)
-  &&(pair_reference<Reference, Batch, T>)report
-      forward(L const& loss, Policy& policy, Reference& reference, Batch const& batch,
-              pair_columns<T> const& extra = {}, options const& options = {}) {
+  template <detail::evaluable_loss_of<Family> L, class Batch, reference_of<Family, Batch, T> Policy,
+            reference_of<Family, Batch, T> Reference>
+  report forward(L const& loss, Policy& policy, Reference& reference, Batch const& batch,
+                 columns_type const& columns = {}, options const& options = {}) {
     return detail::with_ranks(
-        options, [&](auto const& own) { return evaluate_batch(loss, policy, reference, batch, extra, own); });
+        options, [&](auto const& own) { return evaluate_batch(loss, policy, reference, batch, columns, own); });
   }
 
-  /// Of the last step, one value a pair.
-  [[nodiscard]] std::span<T const> loss() const noexcept { return loss_; }
-  [[nodiscard]] std::span<T const> chosen() const noexcept { return chosen_; }
-  [[nodiscard]] std::span<T const> rejected() const noexcept { return rejected_; }
-  [[nodiscard]] std::span<T const> posterior() const noexcept { return posterior_; }
+  /// Of the last step. The loss and the posterior have one value a pair or group, the log-probs one a pair or candidate;
+  /// those that the loss does not have are empty.
+  [[nodiscard]] std::span<T const> loss() const noexcept { return results_[Family::loss]; }
+  [[nodiscard]] std::span<T const> posterior() const noexcept requires(requires { Family::posterior; }) {
+    return results_[Family::posterior];
+  }
+  [[nodiscard]] std::span<T const> chosen() const noexcept requires(requires { Family::chosen; }) {
+    return inputs_[Family::chosen];
+  }
+  [[nodiscard]] std::span<T const> rejected() const noexcept requires(requires { Family::rejected; }) {
+    return inputs_[Family::rejected];
+  }
+  [[nodiscard]] std::span<T const> logp() const noexcept requires(requires { Family::logp; }) {
+    return inputs_[Family::logp];
+  }
+  [[nodiscard]] std::span<T const> ref_logp() const noexcept requires(requires { Family::ref_logp; }) {
+    return inputs_[Family::ref_logp];
+  }
 
  private:
   template <class L, class Policy, class Reference, class Batch>
   report evaluate_batch(L const& loss, Policy& policy, Reference& reference, Batch const& batch,
-                        pair_columns<T> const& extra, prefopt::options const& options) {
-    detail::check_assigned("pair_step", options);
-    std::size_t const n = std::size(batch);
-    for (auto* column : {&chosen_, &rejected_, &d_chosen_, &d_rejected_, &loss_}) column->resize(n);
-    for (auto* column : {&ref_chosen_, &ref_rejected_}) column->resize(detail::needs(loss, columns::reference) ? n : 0);
-    for (auto* column : {&chosen_length_, &rejected_length_})
-      column->resize(detail::needs(loss, columns::length) ? n : 0);
-    posterior_.resize(writes_posterior(loss) ? n : 0);
-    policy.log_probs(batch, pair_log_probs<T>{chosen_, rejected_, chosen_length_, rejected_length_});
-    if (!ref_chosen_.empty()) reference.log_probs(batch, pair_log_probs<T>{ref_chosen_, ref_rejected_, {}, {}});
-    return evaluate(loss,
-                    pair_batch<T>{.chosen = chosen_,
-                                  .rejected = rejected_,
-                                  .ref_chosen = ref_chosen_,
-                                  .ref_rejected = ref_rejected_,
-                                  .chosen_length = chosen_length_,
-                                  .rejected_length = rejected_length_,
-                                  .weight = extra.weight,
-                                  .margin = extra.margin,
-                                  .label = extra.label,
-                                  .reliability = extra.reliability},
-                    {.loss = loss_, .d_chosen = d_chosen_, .d_rejected = d_rejected_, .posterior = posterior_},
-                    options);
-  }
-
-  template <class L>
-  static bool writes_posterior(L const& loss) {
-    if constexpr (is_erased_pair_loss<L>) {
-      return loss.has_posterior();
-    } else {
-      return detail::traits_of<L>.has_posterior;
+                        columns_type const& data, prefopt::options const& options) {
+    detail::check_assigned(host::step, options);
+    typename Family::template batch<T> compared = host::with_data(data);
+    auto const size = host::size_of(batch, compared);
+    auto const facts = detail::facts_of_any(loss);
+    columns const asked = asked_of_host<std::remove_const_t<Reference>>(facts, data);
+    for (std::size_t c = 0; c < inputs_.size(); ++c) {
+      auto const& row = Family::template inputs<T>[c];
+      bool const is_always = row.when == presence::always;
+      if (!is_always && row.kind != columns::reference && row.kind != columns::length) continue;
+      bool const is_asked = is_always || contains(asked, row.kind);
+      inputs_[c].resize(is_asked ? size.items : 0);
+      compared.*row.values = detail::column_if(is_asked, inputs_[c]);
     }
+    typename Family::template outputs<T> written;
+    for (std::size_t c = 0; c < results_.size(); ++c) {
+      auto const& row = Family::template results<T>[c];
+      bool const is_written = row.is_posterior ? facts.has_posterior : c == Family::loss || row.gradient_of >= 0;
+      std::size_t const n = row.per == entries::of_examples ? size.examples : size.items;
+      results_[c].resize(is_written ? n : 0);
+      written.*row.values = results_[c];
+    }
+    policy.log_probs(batch, host::of_policy(inputs_));
+    if (contains(asked, columns::reference)) reference.log_probs(batch, host::of_reference(inputs_));
+    return evaluate(loss, compared, written, options);
   }
 
-  std::vector<T> chosen_, rejected_, ref_chosen_, ref_rejected_, chosen_length_, rejected_length_;
-  std::vector<T> loss_, d_chosen_, d_rejected_, posterior_;
+  /// Beside the log-probs. A loss that can do without a reference is not given the zeros of none.
+  template <class Reference>
+  static columns asked_of_host(detail::loss_facts const& facts, columns_type const& data) noexcept {
+    columns asked = columns::none;
+    bool const is_none = std::same_as<Reference, no_reference>;
+    if (is_none ? contains(facts.needs, columns::reference) : facts.reads(columns::reference)) {
+      asked = asked | columns::reference;
+    }
+    bool per_token = false;
+    if constexpr (requires { data.per_token; }) per_token = data.per_token;
+    return detail::measures(facts, per_token) ? asked | columns::length : asked;
+  }
+
+  typename host::template inputs<T> inputs_;
+  typename host::template results<T> results_;
 };
+
+template <class T>
+using pair_step = step<pair_family, T>;
+
+template <class T>
+using list_step = step<list_family, T>;
 
 }  // namespace prefopt::inline PREFOPT_ABI

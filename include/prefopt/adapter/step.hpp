@@ -1,0 +1,3 @@
+#pragma once
+
+#include <prefopt/train/step.hpp>
