@@ -1,5 +1,4 @@
 // A loss chosen at run time is the static one, bit for bit; what cannot be made says what can; parameters have ranges.
-// The one file that instantiates the whole list.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -21,22 +20,6 @@ bool same_as_static(any_pair_loss const& made, L const& loss) {
   auto const typed = evaluate(loss, data.batch(made), by_type.outputs());
   return same_bits(named, typed) && by_name.same_bits(by_type);
 }
-
-/// A user's loss with a card and a parameter: it can go into a list.
-struct cubed {
-  double scale = 1;
-
-  using score = prefopt::sum;
-  template <lane V>
-  value_slope<V> operator()(V const& u) const noexcept {
-    V const x = math::constant<V>(scale) * u;
-    return {V(-x * x * x), V(math::constant<V>(-3 * scale) * x * x)};
-  }
-  static constexpr loss_card card{"cubed", "-(scale u)^3", "a test"};
-  static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"scale", &cubed::scale, range{.low = -1, .high = 1}}};
-  }
-};
 
 pair_loss_card const& card_of(std::string_view name) {
   return *std::find_if(pair_loss_cards().begin(), pair_loss_cards().end(),
@@ -75,18 +58,6 @@ std::vector<double> inside(range const& valid) {
 }
 
 }  // namespace
-
-std::vector<any_pair_loss> const& every_loss() {
-  static std::vector<any_pair_loss> const all = [] {
-    std::vector<any_pair_loss> made;
-    for (auto const& card : pair_loss_cards()) {
-      if (!card.is_modifier) made.push_back(make_pair_loss(card.card.name));
-      for (auto const base : card.bases) made.push_back(make_pair_loss(card.card.name, {}, base));
-    }
-    return made;
-  }();
-  return all;
-}
 
 TEMPLATE_TEST_CASE("every name makes the static loss", "", float, double) {
   std::size_t made = 0;
@@ -205,26 +176,6 @@ TEST_CASE("the cards show the list, in order, with defaults and ranges") {
   CHECK(card_of("dpo").parameters[0].standard == 0.1);
   CHECK(card_of("dpo").parameters[0].valid.text() == "> 0");
   CHECK(card_of("rdpo").parameters[1].valid.text() == "in [0, 0.5)");
-}
-
-TEST_CASE("a list of one's own makes one's own losses and nothing else") {
-  using own = loss_list<cubed, dpo>;
-  CHECK(same_as_static<double>(make_pair_loss<own>("cubed", {{"scale", 0.5}}), cubed{.scale = 0.5}));
-  CHECK(same_as_static<double>(make_pair_loss<own>("lcpo", {{"scale", 0.001}}, "cubed"),
-                               lcpo<cubed>{.base = {.scale = 0.001}}));
-  CHECK(same_as_static<float>(make_pair_loss<own>("dpo"), dpo{}));
-  CHECK(refusal([] {
-          static_cast<void>(make_pair_loss<own>("simpo"));
-        }).starts_with("prefopt::make_pair_loss: there is no loss \"simpo\", known are cubed, dpo, "));
-  CHECK(refusal([] {
-          static_cast<void>(make_pair_loss<own>("cubed", {{"scale", 2}}));
-        }) == "prefopt::cubed: scale is 2, expected a finite number in [-1, 1]");
-  CHECK(refusal([] {
-          static_cast<void>(make_pair_loss<own>("smoothed", {}, "cubed"));
-        }).starts_with("prefopt::make_pair_loss: smoothed does not go over \"cubed\", it goes over dpo"));
-  auto const& cards = pair_loss_cards<own>();
-  CHECK(cards[0].card.name == "cubed");
-  CHECK(cards[0].parameters[0].standard == 1);
 }
 
 TEST_CASE("a run-time loss is a value") {

@@ -228,7 +228,7 @@ TEST_CASE("sums over a batch in float do not lose with its length") {
   auto const one = evaluate(cpo{}, pair_batch<float>{.chosen = a, .rejected = b});
   // A block is summed in float, in four lanes or more, and then the lanes: so many additions, each of which rounds by
   // 2^-24 of a sum of positive numbers. Blocks are added in double.
-  double const bound = (static_cast<double>(detail::block_pairs) / 4 + 4) * 0x1p-24;
+  double const bound = (static_cast<double>(detail::block_examples) / 4 + 4) * 0x1p-24;
   CHECK(std::fabs(seen.loss / static_cast<double>(n) - one.loss) < bound * one.loss);
   CHECK(seen.count == n);
   CHECK(seen.accuracy == 1);

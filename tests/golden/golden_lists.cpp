@@ -4,17 +4,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <limits>
 #include <map>
 #include <numeric>
-#include <prefopt/engine/evaluate.hpp>
-#include <prefopt/loss/list.hpp>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "golden/folder.hpp"
 #include "golden/vectors.hpp"
+#include "oracle/made_loss.hpp"
 
 // Vectors of the list losses, from the folder golden/ beside the project.
 
@@ -26,22 +26,24 @@ struct reading {
 };
 
 /// The loss that a file's first line describes, and what it reads, handed to f; false if it is none of lists.
-template <class F>
-bool with_list_loss_of(golden::vectors const& v, F const& f) {
+bool with_list_loss_of(golden::vectors const& v,
+                       std::function<void(oracle::named_loss const&, reading const&)> const& f) {
   bool const reference = v.parameter("reference", 1) != 0, length = v.parameter("length_normalize", 0) != 0;
   if (v.loss == "plackett_luce") {
-    prefopt::plackett_luce const loss{.beta = v.parameter("beta"), .mean = v.parameters.at("reduction") == "mean"};
+    double const is_mean = v.parameters.at("reduction") == "mean" ? 1 : 0;
+    oracle::named_loss const loss{v.loss, {{"beta", v.parameter("beta")}, {"mean", is_mean}}};
     f(loss, reading{reference, length, true});
     f(loss, reading{reference, length, false});
   } else if (v.loss == "pro") {
     double const eps = v.parameter("eps");
     REQUIRE((eps == 0 || eps == 1e-10));
-    prefopt::pro const loss{
-        .temperatures = v.parameter("temperature") != 0, .sft = v.parameter("sft_weight"), .eps_compat = eps != 0};
+    double const has_temperatures = v.parameter("temperature") != 0 ? 1 : 0, has_eps = eps != 0 ? 1 : 0;
+    oracle::named_loss const loss{
+        v.loss, {{"temperatures", has_temperatures}, {"sft", v.parameter("sft_weight")}, {"eps_compat", has_eps}}};
     f(loss, reading{false, true, true});
-    if (!loss.temperatures) f(loss, reading{false, true, false});
+    if (has_temperatures == 0) f(loss, reading{false, true, false});
   } else if (v.loss == "adpo") {
-    f(prefopt::adpo{.tau = v.parameter("tau"), .beta_reward = v.parameter("beta_reward")},
+    f({v.loss, {{"tau", v.parameter("tau")}, {"beta_reward", v.parameter("beta_reward")}}},
       reading{reference, length, true});
   } else {
     return false;
@@ -100,8 +102,8 @@ struct comparison {
   }
 };
 
-template <class L>
-void compare(golden::vectors const& v, L const& loss, reading const& reads, bool reversed, comparison& result) {
+void compare(golden::vectors const& v, oracle::named_loss const& loss, reading const& reads, bool reversed,
+             comparison& result) {
   auto const offsets = offsets_of(v);
   std::vector<std::size_t> rows(v.rows);
   std::iota(rows.begin(), rows.end(), std::size_t{0});
@@ -115,7 +117,8 @@ void compare(golden::vectors const& v, L const& loss, reading const& reads, bool
   if (reads.reference) batch.ref_logp = columns.at("ref_logp");
   if (reads.length) batch.length = columns.at("length");
   if (reads.reward) batch.reward = columns.at("reward");
-  auto const report = evaluate(loss, batch, {.loss = value, .d_logp = d_logp}, {.reduction = prefopt::reduction::sum});
+  auto const report = front::evaluate(oracle::made_list(loss), batch, {.loss = value, .d_logp = d_logp},
+                                      {.reduction = prefopt::reduction::sum});
   CHECK(report.count == value.size());
   for (std::size_t g = 0; g + 1 < offsets.size(); ++g) {
     auto const begin = static_cast<std::size_t>(offsets[g]), end = static_cast<std::size_t>(offsets[g + 1]);
@@ -134,7 +137,7 @@ TEST_CASE("the list losses agree with other libraries' numbers") {
   for (auto const& path : golden::files_or_skip()) {
     auto const v = golden::read(path);
     CAPTURE(v.file);
-    bool const is_ours = with_list_loss_of(v, [&](auto const& loss, reading const& reads) {
+    bool const is_ours = with_list_loss_of(v, [&](oracle::named_loss const& loss, reading const& reads) {
       compare(v, loss, reads, false, compared[v.loss]);
       if (reads.reward) compare(v, loss, reads, true, compared[v.loss]);
     });

@@ -5,70 +5,58 @@
 #include <cstdio>
 #include <limits>
 #include <map>
+#include <optional>
+#include <prefopt/loss/simpo.hpp>
 #include <string>
 #include <type_traits>
 #include <vector>
 
 #include "golden/folder.hpp"
 #include "golden/vectors.hpp"
-#include "oracle/results.hpp"
+#include "oracle/pair_oracle.hpp"
+#include "oracle/pair_results.hpp"
 
 // Vectors computed by other libraries' own code, from the folder golden/ beside the project.
 
 namespace {
 
+using oracle::modified;
+using oracle::named_loss;
 using oracle::real;
 
-/// The loss that a file's first line describes, handed to f; false if the library has none.
-template <class F>
-bool with_loss_of(golden::vectors const& v, F const& f) {
+/// The loss that a file's first line describes, if the library has it.
+std::optional<named_loss> loss_of(golden::vectors const& v) {
   auto const given = [&](char const* name) { return v.parameter(name); };
   double const smoothing = v.parameter("label_smoothing", 0);
-  auto const with_smoothing = [&](auto const& base) {
-    if (smoothing == 0) {
-      f(base);
-    } else {
-      f(prefopt::smoothed<std::remove_cvref_t<decltype(base)>>{.base = base, .epsilon = smoothing});
-    }
+  auto const with_smoothing = [&](named_loss const& base) {
+    return smoothing == 0 ? base : modified("smoothed", base, {{"epsilon", smoothing}});
   };
-  if (v.loss == "dpo" || v.loss == "dpo_weighted") {
-    f(prefopt::dpo{.beta = given("beta")});
-  } else if (v.loss == "cdpo") {
-    f(prefopt::cdpo{.beta = given("beta"), .epsilon = smoothing});
-  } else if (v.loss == "rdpo") {
-    f(prefopt::rdpo{.beta = given("beta"), .epsilon = smoothing});
-  } else if (v.loss == "ipo_sum") {
-    f(prefopt::ipo{.tau = given("beta")});
-  } else if (v.loss == "ipo_mean") {
-    f(prefopt::ipo_mean{.tau = given("beta")});
-  } else if (v.loss == "simpo") {
-    with_smoothing(prefopt::simpo{.beta = given("beta"), .gamma = given("gamma")});
-  } else if (v.loss == "simpo_ratio") {
-    with_smoothing(prefopt::simpo::with_ratio(given("beta"), given("gamma_beta_ratio")));
-  } else if (v.loss == "sigmoid_norm") {
-    f(prefopt::ln_dpo{.beta = given("beta")});
-  } else if (v.loss == "hinge") {
-    f(prefopt::hinge{.beta = given("beta")});
-  } else if (v.loss == "cpo") {
-    with_smoothing(prefopt::cpo{.beta = given("beta"), .sft = 0});
-  } else if (v.loss == "bt") {
-    f(prefopt::bradley_terry{.temperature = 1, .center = given("center_rewards_coefficient")});
-  } else if (v.loss == "adpo_pair") {
-    f(prefopt::labelled<prefopt::dpo>{.base = {.beta = 1 / given("tau")}});
-  } else if (v.loss == "lcpo_dpo") {
-    f(prefopt::lcpo<prefopt::dpo>{.base = {.beta = given("beta")}});
-  } else if (v.loss == "lcpo_ipo_sum") {
-    f(prefopt::lcpo<prefopt::ipo>{.base = {.tau = given("beta")}});
-  } else if (v.loss == "lcpo_ipo_mean") {
-    f(prefopt::lcpo<prefopt::ipo_mean>{.base = {.tau = given("beta")}});
-  } else if (v.loss == "lcpo_simpo") {
-    f(prefopt::lcpo<prefopt::simpo>{.base = {.beta = given("beta"), .gamma = given("gamma")}});
-  } else if (v.loss == "lcpo_cpo") {
-    f(prefopt::lcpo<prefopt::cpo>{.base = {.beta = given("beta"), .sft = 1}});
-  } else {
-    return false;
+  if (v.loss == "dpo" || v.loss == "dpo_weighted") return named_loss{"dpo", {{"beta", given("beta")}}};
+  if (v.loss == "cdpo" || v.loss == "rdpo") {
+    return named_loss{v.loss, {{"beta", given("beta")}, {"epsilon", smoothing}}};
   }
-  return true;
+  if (v.loss == "ipo_sum") return named_loss{"ipo", {{"tau", given("beta")}}};
+  if (v.loss == "ipo_mean") return named_loss{"ipo_mean", {{"tau", given("beta")}}};
+  if (v.loss == "simpo") return with_smoothing({"simpo", {{"beta", given("beta")}, {"gamma", given("gamma")}}});
+  if (v.loss == "simpo_ratio") {
+    auto const [beta, gamma] = prefopt::simpo::with_ratio(given("beta"), given("gamma_beta_ratio"));
+    return with_smoothing({"simpo", {{"beta", beta}, {"gamma", gamma}}});
+  }
+  if (v.loss == "sigmoid_norm") return named_loss{"ln_dpo", {{"beta", given("beta")}}};
+  if (v.loss == "hinge") return named_loss{"hinge", {{"beta", given("beta")}}};
+  if (v.loss == "cpo") return with_smoothing({"cpo", {{"beta", given("beta")}, {"sft", 0}}});
+  if (v.loss == "bt") {
+    return named_loss{"bradley_terry", {{"temperature", 1}, {"center", given("center_rewards_coefficient")}}};
+  }
+  if (v.loss == "adpo_pair") return modified("labelled", {"dpo", {{"beta", 1 / given("tau")}}});
+  if (v.loss == "lcpo_dpo") return modified("lcpo", {"dpo", {{"beta", given("beta")}}});
+  if (v.loss == "lcpo_ipo_sum") return modified("lcpo", {"ipo", {{"tau", given("beta")}}});
+  if (v.loss == "lcpo_ipo_mean") return modified("lcpo", {"ipo_mean", {{"tau", given("beta")}}});
+  if (v.loss == "lcpo_simpo") {
+    return modified("lcpo", {"simpo", {{"beta", given("beta")}, {"gamma", given("gamma")}}});
+  }
+  if (v.loss == "lcpo_cpo") return modified("lcpo", {"cpo", {{"beta", given("beta")}, {"sft", 1}}});
+  return std::nullopt;
 }
 
 std::vector<oracle::pair> pairs_of(golden::vectors const& v) {
@@ -112,52 +100,46 @@ struct tolerance {
 /// A file's vectors against the library in T; how many numbers were compared.
 template <class T>
 std::size_t compare(golden::vectors const& v) {
+  auto const found = loss_of(v);
+  if (!found) return 0;
+  named_loss const& loss = *found;
+  auto const reads = oracle::facts_of_pair_loss(loss).reads;
+  // A column that the loss does not read would go unnoticed.
+  for (auto const& [name, values] : v.columns) {
+    if (name == "margin") REQUIRE(reads.margin);
+    if (name == "label") REQUIRE(reads.label);
+    if (name == "ref_chosen") REQUIRE(reads.reference);
+    if (name == "annotator") REQUIRE(reads.reliability);
+  }
+  auto const pairs = pairs_of(v);
+  std::vector<T> weight(v.rows, T(1));
+  if (v.has("weight")) {
+    std::transform(v.columns.at("weight").begin(), v.columns.at("weight").end(), weight.begin(),
+                   [](double x) { return static_cast<T>(x); });
+  }
+  auto const got = oracle::results_of<T>(loss, pairs, weight);
+  oracle::pair_oracle const by_paper{loss};
   std::size_t compared = 0;
-  with_loss_of(v, [&]<class L>(L const& loss) {
-    // A column that the loss does not read would go unnoticed.
-    for (auto const& [name, values] : v.columns) {
-      if (name == "margin") REQUIRE(oracle::reads<L>(prefopt::columns::margin));
-      if (name == "label") REQUIRE(oracle::reads<L>(prefopt::columns::label));
-      if (name == "ref_chosen") REQUIRE(oracle::reads<L>(prefopt::columns::reference));
-      if (name == "annotator") REQUIRE(oracle::reads<L>(prefopt::columns::reliability));
-    }
-    auto const pairs = pairs_of(v);
-    oracle::pair_table<T> const table{pairs};
-    auto batch = table.template batch<L>();
-    std::vector<T> weight(v.rows, T(1));
-    if (v.has("weight")) {
-      std::transform(v.columns.at("weight").begin(), v.columns.at("weight").end(), weight.begin(),
-                     [](double x) { return static_cast<T>(x); });
-      batch.weight = weight;
-    }
-    std::vector<T> value(v.rows), d_chosen(v.rows), d_rejected(v.rows), posterior;
-    prefopt::pair_outputs<T> outputs{.loss = value, .d_chosen = d_chosen, .d_rejected = d_rejected};
-    if (v.has("w")) {
-      posterior.resize(v.rows);
-      outputs.posterior = posterior;
-    }
-    evaluate(loss, batch, outputs, {.reduction = prefopt::reduction::none});
-    real const floor = v.is_closed_form() ? 0 : 1.5e-14L;
-    for (std::size_t i = 0; i < v.rows; ++i) {
-      // The vectors' inputs are doubles: in float they were rounded first.
-      oracle::pair const seen = oracle::as_read<double, L>(pairs[i]);
-      auto const bound = oracle::expected<T>(loss, seen, std::is_same_v<T, float> ? 0.5L : 0).bound;
-      real const w = v.has("weight") ? v.columns.at("weight")[i] : 1;
-      auto const check = [&](char const* column, T got, real within) {
-        ++compared;
-        real const right = v.columns.at(column)[i];
-        real const off = std::fabs(static_cast<real>(got) - right), allowed = tolerance<T>{within, floor}.of(right);
-        if (off <= allowed) return;
-        INFO(v.file << " row " << i + 1 << ": " << column << " is off by " << off << ", allowed are " << allowed
-                    << "; of the value " << off / std::fabs(right));
-        CHECK(static_cast<real>(got) == right);
-      };
-      check("loss", value[i], w * bound.loss);
-      check("d_chosen", d_chosen[i], w * bound.d_chosen);
-      check("d_rejected", d_rejected[i], w * bound.d_rejected);
-      if (!posterior.empty()) check("w", posterior[i], bound.posterior);
-    }
-  });
+  real const floor = v.is_closed_form() ? 0 : 1.5e-14L;
+  for (std::size_t i = 0; i < v.rows; ++i) {
+    // The vectors' inputs are doubles: in float they were rounded first.
+    oracle::pair const seen = oracle::as_read<double>(pairs[i], reads);
+    auto const bound = by_paper.template expected<T>(seen, std::is_same_v<T, float> ? 0.5L : 0).bound;
+    real const w = v.has("weight") ? v.columns.at("weight")[i] : 1;
+    auto const check = [&](char const* column, T number, real within) {
+      ++compared;
+      real const right = v.columns.at(column)[i];
+      real const off = std::fabs(static_cast<real>(number) - right), allowed = tolerance<T>{within, floor}.of(right);
+      if (off <= allowed) return;
+      INFO(v.file << " row " << i + 1 << ": " << column << " is off by " << off << ", allowed are " << allowed
+                  << "; of the value " << off / std::fabs(right));
+      CHECK(static_cast<real>(number) == right);
+    };
+    check("loss", got.loss[i], w * bound.loss);
+    check("d_chosen", got.d_chosen[i], w * bound.d_chosen);
+    check("d_rejected", got.d_rejected[i], w * bound.d_rejected);
+    if (v.has("w")) check("w", got.posterior.at(i), bound.posterior);
+  }
   return compared;
 }
 

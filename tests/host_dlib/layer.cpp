@@ -105,6 +105,10 @@ void check_loss(L const& loss) {
   auto const batch = data.batch(loss);
   check_layer(loss, batch);
   check_layer(prefopt::any_pair_loss{loss}, batch);
+  auto without = batch;
+  without.weight = {};
+  if (!prefopt::any_pair_loss{loss}.needs(prefopt::columns::margin)) without.margin = {};
+  check_layer(loss, without);
 }
 
 template <class L>

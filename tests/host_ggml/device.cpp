@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cstring>
 #include <prefopt/adapter/ggml.hpp>
-#include <prefopt/engine/evaluate.hpp>
-#include <prefopt/chain/evaluate_policy.hpp>
+#include <prefopt/chain/evaluate.hpp>
 #include <prefopt/chain/token_policy.hpp>
+#include <prefopt/engine/evaluate.hpp>
 #include <prefopt/loss/dpo.hpp>
 #include <span>
 #include <vector>

@@ -8,8 +8,8 @@
 #include <prefopt/engine/evaluate.hpp>
 #include <prefopt/loss/adpo.hpp>
 #include <prefopt/loss/dpo.hpp>
-#include <prefopt/train/annotator_reliability.hpp>
 #include <prefopt/modifier/lcpo.hpp>
+#include <prefopt/train/annotator_reliability.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>

@@ -3,7 +3,7 @@
 
 #include <cstdio>
 #include <prefopt/adapter/torch.hpp>
-#include <prefopt/engine/any_list_loss.hpp>
+#include <prefopt/engine/any_loss.hpp>
 #include <prefopt/prefopt.hpp>
 
 #include "refusal.hpp"
@@ -36,7 +36,7 @@ torch_groups groups_for(prefopt::any_list_loss const& loss, std::vector<std::int
 }
 
 torch_groups of_type(torch_groups groups, at::ScalarType type) {
-  for (auto const& [name, member] : prefopt::detail::torch_group_columns) {
+  for (auto const member : prefopt::detail::torch_columns<prefopt::list_family>::members) {
     if ((groups.*member).defined()) groups.*member = (groups.*member).to(type);
   }
   return groups;
@@ -165,7 +165,7 @@ TEST_CASE("torch: groups of any stride and type") {
 
 TEST_CASE("torch: of groups only the policy's log-probs get gradients, once") {
   auto groups = groups_for(prefopt::adpo{}, sizes);
-  for (auto const& [name, member] : prefopt::detail::torch_group_columns) {
+  for (auto const member : prefopt::detail::torch_columns<prefopt::list_family>::members) {
     if ((groups.*member).defined()) groups.*member = (groups.*member).detach().requires_grad_();
   }
   at::Tensor const loss = torch_evaluate(prefopt::adpo{}, groups).loss;

@@ -47,7 +47,7 @@ torch_pairs pairs_for(prefopt::any_pair_loss const& loss, std::int64_t n) {
 
 template <class F>
 torch_pairs each(torch_pairs pairs, F const& f) {
-  for (auto const& [name, member] : prefopt::detail::torch_pair_columns) {
+  for (auto const member : prefopt::detail::torch_columns<prefopt::pair_family>::members) {
     if ((pairs.*member).defined()) pairs.*member = f(pairs.*member);
   }
   return pairs;
@@ -261,9 +261,9 @@ TEST_CASE("torch: only log-probs of the policy that require gradients get them")
   pairs.rejected = pairs.rejected.detach();
   torch_evaluate(prefopt::dpo{}, pairs).loss.backward();
   CHECK(pairs.chosen.grad().defined());
-  for (auto const& [name, member] : prefopt::detail::torch_pair_columns) {
-    INFO(name);
-    if (std::string{name} != "chosen" && (pairs.*member).defined()) CHECK_FALSE((pairs.*member).grad().defined());
+  for (auto const member : prefopt::detail::torch_columns<prefopt::pair_family>::members) {
+    if (member == &torch_pairs::chosen || !(pairs.*member).defined()) continue;
+    CHECK_FALSE((pairs.*member).grad().defined());
   }
 
   auto const frozen = each(pairs, [](at::Tensor const& column) { return column.detach(); });

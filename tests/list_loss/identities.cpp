@@ -1,15 +1,15 @@
 #include <algorithm>
 #include <catch.hpp>
 #include <cmath>
-#include <concepts>
 #include <cstddef>
 #include <limits>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "oracle/every_list_loss.hpp"
-#include "oracle/results.hpp"
+#include "oracle/list_oracle.hpp"
+#include "oracle/list_results.hpp"
+#include "oracle/pair_results.hpp"
 
 // What the papers say of the list losses, as equations between losses.
 
@@ -19,6 +19,7 @@ using oracle::candidate_list;
 using oracle::list_given;
 using oracle::list_results;
 using oracle::list_results_of;
+using oracle::named_loss;
 using oracle::same_bits;
 using namespace oracle::ways;
 
@@ -126,24 +127,18 @@ std::vector<candidate_list> moderate_groups(std::vector<std::size_t> const& size
 std::vector<std::size_t> const some_sizes{1, 2, 3, 4, 5, 6, 7, 8, 9, 3, 2, 40, 64, 65, 100};
 std::vector<std::size_t> const square_sizes{1, 4, 9, 4, 16, 64, 81, 100};
 
-template <class L>
-std::vector<candidate_list> groups_for(oracle::random_numbers& random) {
-  return moderate_groups(std::same_as<L, prefopt::sami> ? square_sizes : some_sizes, random);
+std::vector<candidate_list> groups_for(std::string const& name, oracle::random_numbers& random) {
+  return moderate_groups(oracle::is_square(name) ? square_sizes : some_sizes, random);
 }
 
 /// A way to give columns that every loss takes, by rewards where it can.
-template <class L>
-list_given way_for(L const& loss) {
-  return oracle::ways_of(loss).back();
-}
+list_given way_for(named_loss const& loss) { return oracle::ways_of(loss).back(); }
 
 /// The loss without its likelihood, for which a shift is no change.
-template <class L>
-L without_likelihood() {
-  L loss{};
-  if constexpr (requires { loss.sft; }) loss.sft = 0;
-  if constexpr (requires { loss.temperatures; }) loss.temperatures = false;
-  return loss;
+named_loss without_likelihood(std::string const& name) {
+  if (name == "pro") return {name, {{"temperatures", 0}, {"sft", 0}}};
+  if (name == "rrhf") return {name, {{"sft", 0}}};
+  return {name};
 }
 
 }  // namespace
@@ -151,9 +146,9 @@ L without_likelihood() {
 TEMPLATE_TEST_CASE("of two candidates PRO is Bradley-Terry on the scores", "", float, double) {
   using T = TestType;
   auto const two = margins_and_labels(true);
-  prefopt::pro const plain{.temperatures = false, .sft = 0}, tempered{.sft = 0};
+  named_loss const plain{"pro", {{"temperatures", 0}, {"sft", 0}}}, tempered{"pro", {{"sft", 0}}};
   // Per token, Bradley-Terry is SimPO without its margin.
-  auto const pairs = oracle::results_of<T>(prefopt::simpo{.beta = 1, .gamma = 0}, two.pairs);
+  auto const pairs = oracle::results_of<T>({"simpo", {{"beta", 1}, {"gamma", 0}}}, two.pairs);
   check_is_pair_loss("plain", list_results_of<T>(plain, two.groups, per_token), pairs, 4);
   check_is_pair_loss("by reward", list_results_of<T>(plain, two.groups, per_token_by_reward), pairs, 4);
   check_is_pair_loss("a gap of 1", list_results_of<T>(tempered, two.groups, per_token_by_reward), pairs, 4);
@@ -162,50 +157,50 @@ TEMPLATE_TEST_CASE("of two candidates PRO is Bradley-Terry on the scores", "", f
     auto groups = two.groups;
     for (candidate_list& group : groups) group[0].reward = 3 + gap, group[1].reward = 3;
     check_is_pair_loss("a larger gap", list_results_of<T>(tempered, groups, per_token_by_reward),
-                       oracle::results_of<T>(prefopt::simpo{.beta = gap, .gamma = 0}, two.pairs), 4);
+                       oracle::results_of<T>({"simpo", {{"beta", gap}, {"gamma", 0}}}, two.pairs), 4);
   }
   auto raw = two;
   for (candidate_list& group : raw.groups) {
     for (auto& c : group) c.length = 1;
   }
   check_is_pair_loss("of sums", list_results_of<T>(plain, raw.groups, per_token),
-                     oracle::results_of<T>(prefopt::bradley_terry{}, raw.pairs), 4);
+                     oracle::results_of<T>({"bradley_terry"}, raw.pairs), 4);
   // A factor that rounds nothing, for in the tails e^-z has z times its error.
   check_is_pair_loss("Plackett-Luce",
-                     list_results_of<T>(prefopt::plackett_luce{.beta = 0.125}, raw.groups, to_reference),
-                     oracle::results_of<T>(prefopt::dpo{.beta = 0.125}, raw.pairs), 4);
+                     list_results_of<T>({"plackett_luce", {{"beta", 0.125}}}, raw.groups, to_reference),
+                     oracle::results_of<T>({"dpo", {{"beta", 0.125}}}, raw.pairs), 4);
   check_is_pair_loss("best against worst",
-                     list_results_of<T>(prefopt::best_versus_worst{.beta = 0.125}, raw.groups, to_reference),
-                     oracle::results_of<T>(prefopt::dpo{.beta = 0.125}, raw.pairs), 0);
-  check_is_pair_loss("InfoNCE", list_results_of<T>(prefopt::info_nce{.tau = 8}, raw.groups, to_reference),
-                     oracle::results_of<T>(prefopt::dpo{.beta = 0.125}, raw.pairs), 4);
+                     list_results_of<T>({"best_versus_worst", {{"beta", 0.125}}}, raw.groups, to_reference),
+                     oracle::results_of<T>({"dpo", {{"beta", 0.125}}}, raw.pairs), 0);
+  check_is_pair_loss("InfoNCE", list_results_of<T>({"info_nce", {{"tau", 8}}}, raw.groups, to_reference),
+                     oracle::results_of<T>({"dpo", {{"beta", 0.125}}}, raw.pairs), 4);
 }
 
 TEMPLATE_TEST_CASE("of two candidates ADPO with a one-hot target is DPO", "", float, double) {
   using T = TestType;
   auto const two = margins_and_labels(true);
   for (double const tau : {0.5, 0.8, 1., 10.}) {
-    auto const pairs = oracle::results_of<T>(prefopt::dpo{.beta = 1 / tau}, two.pairs);
+    auto const pairs = oracle::results_of<T>({"dpo", {{"beta", 1 / tau}}}, two.pairs);
     list_given given{.reference = true, .target = true};
-    check_is_pair_loss("target", list_results_of<T>(prefopt::adpo{.tau = tau}, two.groups, given), pairs, 4);
-    check_is_pair_loss("divergence", list_results_of<T>(prefopt::adpo{.tau = tau, .kl = true}, two.groups, given),
-                       pairs, 4);
-    check_is_pair_loss("adapted", list_results_of<T>(prefopt::adpo{.tau = tau, .adapt = 0.5}, two.groups, given), pairs,
+    check_is_pair_loss("target", list_results_of<T>({"adpo", {{"tau", tau}}}, two.groups, given), pairs, 4);
+    check_is_pair_loss("divergence", list_results_of<T>({"adpo", {{"tau", tau}, {"kl", 1}}}, two.groups, given), pairs,
                        4);
+    check_is_pair_loss("adapted", list_results_of<T>({"adpo", {{"tau", tau}, {"adapt", 0.5}}}, two.groups, given),
+                       pairs, 4);
     // Rewards so far apart that their softmax is one-hot.
     auto groups = two.groups;
     for (candidate_list& group : groups) group[0].reward = 1e4, group[1].reward = -1e4;
     given = {.reference = true, .reward = true};
-    check_is_pair_loss("rewards", list_results_of<T>(prefopt::adpo{.tau = tau}, groups, given), pairs, 4);
+    check_is_pair_loss("rewards", list_results_of<T>({"adpo", {{"tau", tau}}}, groups, given), pairs, 4);
     for (candidate_list& group : groups) std::swap(group[0], group[1]);
-    auto swapped = list_results_of<T>(prefopt::adpo{.tau = tau}, groups, given);
+    auto swapped = list_results_of<T>({"adpo", {{"tau", tau}}}, groups, given);
     for (auto& d : swapped.d_logp) std::swap(d[0], d[1]);
     check_is_pair_loss("in the other order", swapped, pairs, 4);
   }
-  auto const per_token_pairs = oracle::results_of<T>(prefopt::ln_dpo{.beta = 2}, two.pairs);
+  auto const per_token_pairs = oracle::results_of<T>({"ln_dpo", {{"beta", 2}}}, two.pairs);
   check_is_pair_loss(
       "per token",
-      list_results_of<T>(prefopt::adpo{.tau = 0.5}, two.groups, {.reference = true, .length = true, .target = true}),
+      list_results_of<T>({"adpo", {{"tau", 0.5}}}, two.groups, {.reference = true, .length = true, .target = true}),
       per_token_pairs, 4);
 }
 
@@ -214,8 +209,8 @@ TEMPLATE_TEST_CASE("of two candidates ADPO with a soft target is DPO with a labe
   auto const two = margins_and_labels(false);
   double const eps = static_cast<double>(std::numeric_limits<T>::epsilon());
   for (double const tau : {0.5, 0.8, 10.}) {
-    auto const lists = list_results_of<T>(prefopt::adpo{.tau = tau}, two.groups, {.reference = true, .target = true});
-    auto const pairs = oracle::results_of<T>(prefopt::labelled<prefopt::dpo>{.base = {.beta = 1 / tau}}, two.pairs);
+    auto const lists = list_results_of<T>({"adpo", {{"tau", tau}}}, two.groups, {.reference = true, .target = true});
+    auto const pairs = oracle::results_of<T>(oracle::modified("labelled", {"dpo", {{"beta", 1 / tau}}}), two.pairs);
     for (std::size_t i = 0; i < two.pairs.size(); ++i) {
       CAPTURE(tau, i, lists.loss[i], pairs.loss[i], lists.d_logp[i][0], pairs.d_chosen[i]);
       CHECK(relative_distance(lists.loss[i], pairs.loss[i]) <= 4 * eps);
@@ -240,7 +235,7 @@ TEMPLATE_TEST_CASE("ADPO is at rest, with divergence 0, where the policy is its 
         c.reward = static_cast<oracle::real>(beta_reward) * std::log(c.target) + 1;
       }
     }
-    prefopt::adpo const loss{.tau = tau, .beta_reward = beta_reward, .kl = true};
+    named_loss const loss{"adpo", {{"tau", tau}, {"beta_reward", beta_reward}, {"kl", 1}}};
     for (bool const by_target : {true, false}) {
       auto const r = list_results_of<T>(loss, groups, {.reference = true, .reward = !by_target, .target = by_target});
       for (std::size_t g = 0; g < groups.size(); ++g) {
@@ -255,7 +250,7 @@ TEMPLATE_TEST_CASE("ADPO is at rest, with divergence 0, where the policy is its 
   // Uniform policy, anchor and target: exactly.
   for (std::size_t const size : {2u, 4u, 8u, 64u, 128u}) {
     candidate_list const flat(size, {.logp = -3, .reference = -3, .target = 1 / static_cast<double>(size)});
-    auto const r = list_results_of<T>(prefopt::adpo{}, {flat}, {.reference = true, .target = true});
+    auto const r = list_results_of<T>({"adpo"}, {flat}, {.reference = true, .target = true});
     for (T const d : r.d_logp[0]) CHECK(d == 0);
     // log_prob = reference gives the uniform policy: the cross-entropy to anything is log K.
     CHECK(std::fabs(r.loss[0] - std::log(static_cast<double>(size))) <= 8 * eps * r.loss[0]);
@@ -264,12 +259,12 @@ TEMPLATE_TEST_CASE("ADPO is at rest, with divergence 0, where the policy is its 
 
 TEST_CASE("a shift of all log-probs of a group, or of all references, is no change") {
   oracle::random_numbers random{42};
-  prefopt::list_losses::for_each([&]<class L> {
-    L const loss = without_likelihood<L>();
+  for (std::string const& name : oracle::list_losses()) {
+    named_loss const loss = without_likelihood(name);
     list_given given = way_for(loss);
-    given.length = oracle::is_per_token<L>;
+    given.length = oracle::is_per_token(name);
     CAPTURE(oracle::describe_list(loss, given));
-    auto groups = groups_for<L>(random);
+    auto groups = groups_for(name, random);
     for (candidate_list& group : groups) {
       for (auto& c : group) c.length = 1;
     }
@@ -282,26 +277,25 @@ TEST_CASE("a shift of all log-probs of a group, or of all references, is no chan
     for (std::size_t g = 0; g < groups.size(); ++g) {
       // The shift rounds the log-probs by 2^-44 each; of any pair of candidates at most once in a stage or a pair.
       double const size = static_cast<double>(groups[g].size());
-      double const off =
-          0x1p-43 * size * (std::same_as<L, prefopt::rank_dpo> ? 400 : 1) * (std::same_as<L, prefopt::rrhf> ? size : 1);
+      double const off = 0x1p-43 * size * (name == "rank_dpo" ? 400 : 1) * (name == "rrhf" ? size : 1);
       CAPTURE(groups[g].size(), before.loss[g], after.loss[g], off);
       CHECK(std::fabs(after.loss[g] - before.loss[g]) <= 4 * off);
       for (std::size_t i = 0; i < groups[g].size(); ++i) {
         CHECK(std::fabs(after.d_logp[g][i] - before.d_logp[g][i]) <= 4 * off);
       }
     }
-  });
+  }
 }
 
 TEMPLATE_TEST_CASE("the gradients of a group sum to 0", "", float, double) {
   using T = TestType;
   oracle::random_numbers random{43};
-  prefopt::list_losses::for_each([&]<class L> {
-    L const loss = without_likelihood<L>();
+  for (std::string const& name : oracle::list_losses()) {
+    named_loss const loss = without_likelihood(name);
     for (list_given given : oracle::ways_of(loss)) {
-      given.length = oracle::is_per_token<L>;
+      given.length = oracle::is_per_token(name);
       CAPTURE(oracle::describe_list(loss, given));
-      auto groups = groups_for<L>(random);
+      auto groups = groups_for(name, random);
       for (candidate_list& group : groups) {
         for (auto& c : group) c.length = 1;
       }
@@ -314,17 +308,17 @@ TEMPLATE_TEST_CASE("the gradients of a group sum to 0", "", float, double) {
         CAPTURE(groups[g].size(), sum, size);
         CHECK(std::fabs(sum) <= 4 * static_cast<double>(groups[g].size()) * eps * (1 + size));
         // RRHF has none where all is in order.
-        if (groups[g].size() > 1 && !std::same_as<L, prefopt::rrhf>) CHECK(size > 0);
+        if (groups[g].size() > 1 && name != "rrhf") CHECK(size > 0);
       }
     }
-  });
+  }
 }
 
 TEMPLATE_TEST_CASE("the gradient of the negated likelihood is its weight, on the best alone", "", float, double) {
   using T = TestType;
   oracle::random_numbers random{44};
   auto const groups = moderate_groups(some_sizes, random);
-  auto const check = [&](auto const& with, auto const& without, auto const& weight_of) {
+  auto const check = [&](named_loss const& with, named_loss const& without, auto const& weight_of) {
     auto const x = list_results_of<T>(with, groups, per_token_by_reward);
     auto const y = list_results_of<T>(without, groups, per_token_by_reward);
     for (std::size_t g = 0; g < groups.size(); ++g) {
@@ -343,22 +337,21 @@ TEMPLATE_TEST_CASE("the gradient of the negated likelihood is its weight, on the
       }
     }
   };
-  check(prefopt::pro{}, prefopt::pro{.sft = 0}, [](double k) { return 0.05 * (k - 1) * (k - 1); });
-  check(prefopt::pro{.temperatures = false, .sft = 2}, prefopt::pro{.temperatures = false, .sft = 0},
+  check({"pro"}, {"pro", {{"sft", 0}}}, [](double k) { return 0.05 * (k - 1) * (k - 1); });
+  check({"pro", {{"temperatures", 0}, {"sft", 2}}}, {"pro", {{"temperatures", 0}, {"sft", 0}}},
         [](double k) { return 2 * (k - 1) * (k - 1); });
-  check(prefopt::rrhf{}, prefopt::rrhf{.sft = 0}, [](double) { return 1; });
+  check({"rrhf"}, {"rrhf", {{"sft", 0}}}, [](double) { return 1; });
 }
 
 TEMPLATE_TEST_CASE("candidates in another order have the same loss and their own gradients", "", float, double) {
   using T = TestType;
   oracle::random_numbers random{45};
-  prefopt::list_losses::for_each([&]<class L> {
-    for (L const& loss : oracle::list_variants_of<L>(2, random)) {
+  for (std::string const& name : oracle::list_losses()) {
+    for (named_loss const& loss : oracle::list_variants_of(name, 2, random)) {
       for (list_given const& given : oracle::ways_of(loss)) {
-        bool const square = std::same_as<L, prefopt::sami>,
-                   ordered_by_place = !given.reward && !given.target && !square;
+        bool const square = oracle::is_square(name), ordered_by_place = !given.reward && !given.target && !square;
         if (ordered_by_place) continue;
-        auto const groups = groups_for<L>(random);
+        auto const groups = groups_for(name, random);
         std::vector<std::vector<std::size_t>> orders;
         std::vector<candidate_list> moved;
         for (candidate_list const& group : groups) {
@@ -384,7 +377,7 @@ TEMPLATE_TEST_CASE("candidates in another order have the same loss and their own
         auto const x = list_results_of<T>(loss, groups, given), y = list_results_of<T>(loss, moved, given);
         CAPTURE(oracle::describe_list(loss, given));
         // Sorted, they are the same numbers; sums in another order are not.
-        bool const is_sorted = !oracle::has_target<L> && !square;
+        bool const is_sorted = !oracle::has_target(name) && !square;
         for (std::size_t g = 0; g < groups.size(); ++g) {
           auto const exact = oracle::list_expected<T>(loss, oracle::rounded_to<T>(groups[g]), given);
           CAPTURE(groups[g].size());
@@ -398,7 +391,7 @@ TEMPLATE_TEST_CASE("candidates in another order have the same loss and their own
         }
       }
     }
-  });
+  }
 }
 
 TEMPLATE_TEST_CASE("a single candidate has loss 0 and no gradient", "", float, double) {
@@ -407,10 +400,10 @@ TEMPLATE_TEST_CASE("a single candidate has loss 0 and no gradient", "", float, d
   std::vector<candidate_list> const groups{{{.logp = -3, .reference = -2, .length = 4, .reward = 2, .target = 1}},
                                            {{.logp = -1e4, .reference = 5, .length = 1, .reward = -50, .target = 1}},
                                            {{.logp = 0, .reference = 0, .length = 1, .reward = 0, .target = 1}}};
-  prefopt::list_losses::for_each([&]<class L> {
-    for (L loss : oracle::list_variants_of<L>(4, random)) {
+  for (std::string const& name : oracle::list_losses()) {
+    for (named_loss loss : oracle::list_variants_of(name, 4, random)) {
       // RRHF has its likelihood even of one.
-      if constexpr (std::same_as<L, prefopt::rrhf>) loss.sft = 0;
+      if (name == "rrhf") loss.given = {{"sft", 0}};
       for (list_given const& given : oracle::ways_of(loss)) {
         CAPTURE(oracle::describe_list(loss, given));
         auto const r = list_results_of<T>(loss, groups, given);
@@ -420,45 +413,44 @@ TEMPLATE_TEST_CASE("a single candidate has loss 0 and no gradient", "", float, d
         }
       }
     }
-  });
+  }
 }
 
 TEMPLATE_TEST_CASE("the names of other losses are those losses, bit for bit", "", float, double) {
   using T = TestType;
-  using namespace prefopt;
   oracle::random_numbers random{47};
   auto const groups = moderate_groups(some_sizes, random);
-  for (list_given const& given : oracle::ways_of(list_mle{})) {
-    check_same_bits(list_results_of<T>(list_mle{.top_k = 2}, groups, given),
-                    list_results_of<T>(plackett_luce{.top_k = 2}, groups, given));
-    check_same_bits(list_results_of<T>(info_nce{.tau = 0.4}, groups, given),
-                    list_results_of<T>(plackett_luce{.beta = 1 / 0.4, .top_k = 1}, groups, given));
+  for (list_given const& given : oracle::ways_of({"list_mle"})) {
+    check_same_bits(list_results_of<T>({"list_mle", {{"top_k", 2}}}, groups, given),
+                    list_results_of<T>({"plackett_luce", {{"top_k", 2}}}, groups, given));
+    check_same_bits(list_results_of<T>({"info_nce", {{"tau", 0.4}}}, groups, given),
+                    list_results_of<T>({"plackett_luce", {{"beta", 1 / 0.4}, {"top_k", 1}}}, groups, given));
     check_same_bits(
-        list_results_of<T>(adpo_ranked{.tau = 0.4, .top_k = 2, .smoothing = 0.2}, groups, given),
-        list_results_of<T>(plackett_luce{.beta = 1 / 0.4, .top_k = 2, .smoothing = 0.2, .mean = true}, groups, given));
+        list_results_of<T>({"adpo_ranked", {{"tau", 0.4}, {"top_k", 2}, {"smoothing", 0.2}}}, groups, given),
+        list_results_of<T>({"plackett_luce", {{"beta", 1 / 0.4}, {"top_k", 2}, {"smoothing", 0.2}, {"mean", 1}}},
+                           groups, given));
   }
-  for (list_given const& given : oracle::ways_of(list_net{})) {
-    check_same_bits(list_results_of<T>(list_net{.beta_reward = 0.3}, groups, given),
-                    list_results_of<T>(adpo{.tau = 1, .beta_reward = 0.3}, groups, given));
+  for (list_given const& given : oracle::ways_of({"list_net"})) {
+    check_same_bits(list_results_of<T>({"list_net", {{"beta_reward", 0.3}}}, groups, given),
+                    list_results_of<T>({"adpo", {{"tau", 1}, {"beta_reward", 0.3}}}, groups, given));
   }
   // All multipliers 1: PRO is Plackett-Luce on the scores per token.
   for (bool const by_rewards : {false, true}) {
     list_given const given{.length = true, .reward = by_rewards};
-    check_same_bits(list_results_of<T>(pro{.temperatures = false, .sft = 0}, groups, given),
-                    list_results_of<T>(plackett_luce{}, groups, given));
+    check_same_bits(list_results_of<T>({"pro", {{"temperatures", 0}, {"sft", 0}}}, groups, given),
+                    list_results_of<T>({"plackett_luce"}, groups, given));
   }
   // More stages than there are, all of them and none given are the same.
   for (double const stages : {64., 1e6}) {
     std::vector<candidate_list> const small(groups.begin(), groups.begin() + 11);
-    check_same_bits(list_results_of<T>(plackett_luce{.top_k = stages}, small, by_reward),
-                    list_results_of<T>(plackett_luce{}, small, by_reward));
+    check_same_bits(list_results_of<T>({"plackett_luce", {{"top_k", stages}}}, small, by_reward),
+                    list_results_of<T>({"plackett_luce"}, small, by_reward));
   }
 }
 
 TEMPLATE_TEST_CASE("Plackett-Luce is InfoNCE of every suffix, and ADPO's one-hot target is InfoNCE", "", float,
                    double) {
   using T = TestType;
-  using namespace prefopt;
   oracle::random_numbers random{48};
   for (std::size_t const size : {2u, 3u, 5u, 9u, 40u, 65u, 100u}) {
     candidate_list const group = moderate_groups({size}, random)[0];
@@ -466,15 +458,16 @@ TEMPLATE_TEST_CASE("Plackett-Luce is InfoNCE of every suffix, and ADPO's one-hot
     for (std::size_t k = 0; k + 1 < size; ++k) {
       suffixes.emplace_back(group.begin() + static_cast<std::ptrdiff_t>(k), group.end());
     }
-    auto const whole = list_results_of<T>(plackett_luce{.beta = 0.5}, {group}, to_reference);
-    auto const parts = list_results_of<T>(info_nce{.tau = 2}, suffixes, to_reference);
+    auto const whole = list_results_of<T>({"plackett_luce", {{"beta", 0.5}}}, {group}, to_reference);
+    auto const parts = list_results_of<T>({"info_nce", {{"tau", 2}}}, suffixes, to_reference);
     double loss = 0;
     std::vector<double> d_logp(size);
     for (std::size_t k = 0; k < suffixes.size(); ++k) {
       loss += static_cast<double>(parts.loss[k]);
       for (std::size_t i = k; i < size; ++i) d_logp[i] += static_cast<double>(parts.d_logp[k][i - k]);
     }
-    auto const bound = oracle::list_expected<T>(plackett_luce{.beta = 0.5}, oracle::rounded_to<T>(group), to_reference);
+    auto const bound =
+        oracle::list_expected<T>({"plackett_luce", {{"beta", 0.5}}}, oracle::rounded_to<T>(group), to_reference);
     CAPTURE(size);
     CHECK(std::fabs(static_cast<double>(whole.loss[0]) - loss) <= 2 * bound.loss_bound);
     for (std::size_t i = 0; i < size; ++i) {
@@ -482,8 +475,8 @@ TEMPLATE_TEST_CASE("Plackett-Luce is InfoNCE of every suffix, and ADPO's one-hot
     }
     auto one_hot = group;
     for (std::size_t i = 0; i < size; ++i) one_hot[i].target = i == 0;
-    check_close(list_results_of<T>(adpo{.tau = 2}, {one_hot}, {.reference = true, .target = true}),
-                list_results_of<T>(info_nce{.tau = 2}, {one_hot}, to_reference), 4 * static_cast<double>(size));
+    check_close(list_results_of<T>({"adpo", {{"tau", 2}}}, {one_hot}, {.reference = true, .target = true}),
+                list_results_of<T>({"info_nce", {{"tau", 2}}}, {one_hot}, to_reference), 4 * static_cast<double>(size));
   }
 }
 
@@ -492,7 +485,7 @@ TEMPLATE_TEST_CASE("candidates that cannot be take no part, in lanes and spread 
   oracle::random_numbers random{49};
   // 64 candidates fill a lane, 65 are spread.
   auto const groups = moderate_groups({1, 2, 3, 8, 9, 63, 64, 65, 100, 256}, random);
-  auto const check = [&](std::size_t more, auto const& loss, list_given const& given) {
+  auto const check = [&](std::size_t more, named_loss const& loss, list_given const& given) {
     CAPTURE(more, oracle::describe_list(loss, given));
     auto longer = groups;
     for (candidate_list& group : longer) {
@@ -513,22 +506,22 @@ TEMPLATE_TEST_CASE("candidates that cannot be take no part, in lanes and spread 
     }
   };
   for (std::size_t const more : {1u, 3u}) {
-    check(more, prefopt::plackett_luce{.top_k = 1}, to_reference);
-    check(more, prefopt::info_nce{}, to_reference);
-    check(more, prefopt::info_nce{}, by_reward);
-    check(more, prefopt::adpo{}, to_target);
-    check(more, prefopt::adpo{.kl = true}, {.reference = true, .target = true});
-    check(more, prefopt::adpo{}, by_reward);
-    check(more, prefopt::adpo{.kl = true}, by_reward);
-    check(more, prefopt::list_net{}, to_target);
+    check(more, {"plackett_luce", {{"top_k", 1}}}, to_reference);
+    check(more, {"info_nce"}, to_reference);
+    check(more, {"info_nce"}, by_reward);
+    check(more, {"adpo"}, to_target);
+    check(more, {"adpo", {{"kl", 1}}}, {.reference = true, .target = true});
+    check(more, {"adpo"}, by_reward);
+    check(more, {"adpo", {{"kl", 1}}}, by_reward);
+    check(more, {"list_net"}, to_target);
   }
   // Of two there is a stage that has nothing to choose from.
-  check(1, prefopt::plackett_luce{}, as_logp);
-  check(1, prefopt::plackett_luce{}, to_reference);
-  check(1, prefopt::plackett_luce{}, by_reward);
-  check(1, prefopt::plackett_luce{.beta = 0.3, .top_k = 2}, to_reference);
-  check(1, prefopt::pro{.temperatures = false, .sft = 0}, per_token);
-  check(1, prefopt::pro{.temperatures = false, .sft = 0}, per_token_by_reward);
+  check(1, {"plackett_luce"}, as_logp);
+  check(1, {"plackett_luce"}, to_reference);
+  check(1, {"plackett_luce"}, by_reward);
+  check(1, {"plackett_luce", {{"beta", 0.3}, {"top_k", 2}}}, to_reference);
+  check(1, {"pro", {{"temperatures", 0}, {"sft", 0}}}, per_token);
+  check(1, {"pro", {{"temperatures", 0}, {"sft", 0}}}, per_token_by_reward);
 }
 
 TEMPLATE_TEST_CASE("equal candidates get equal gradients where only the target is their difference", "", float,
@@ -537,7 +530,7 @@ TEMPLATE_TEST_CASE("equal candidates get equal gradients where only the target i
   oracle::random_numbers random{50};
   auto groups = moderate_groups({3, 5, 9, 40, 65, 100}, random);
   for (candidate_list& group : groups) group.insert(group.begin() + 1, group.back());
-  auto const check = [&](auto const& loss, list_given const& given) {
+  auto const check = [&](named_loss const& loss, list_given const& given) {
     CAPTURE(oracle::describe_list(loss, given));
     auto const r = list_results_of<T>(loss, groups, given);
     for (std::size_t g = 0; g < groups.size(); ++g) {
@@ -546,11 +539,11 @@ TEMPLATE_TEST_CASE("equal candidates get equal gradients where only the target i
       CHECK(std::fabs(r.d_logp[g][1] - r.d_logp[g].back()) <= 2 * bound.d_logp_bound[1]);
     }
   };
-  check(prefopt::adpo{}, by_reward);
-  check(prefopt::adpo{.standardize = true, .adapt = 0.5}, {.reference = true, .length = true, .reward = true});
-  check(prefopt::adpo{}, to_target);
-  check(prefopt::adpo_kde{}, by_reward);
-  check(prefopt::list_net{}, by_reward);
+  check({"adpo"}, by_reward);
+  check({"adpo", {{"standardize", 1}, {"adapt", 0.5}}}, {.reference = true, .length = true, .reward = true});
+  check({"adpo"}, to_target);
+  check({"adpo_kde"}, by_reward);
+  check({"list_net"}, by_reward);
 }
 
 TEMPLATE_TEST_CASE("RankDPO's weights double with every reward that is one higher", "", float, double) {
@@ -565,11 +558,11 @@ TEMPLATE_TEST_CASE("RankDPO's weights double with every reward that is one highe
   for (candidate_list& group : higher) {
     for (auto& c : group) c.reward += 3;
   }
-  auto const x = list_results_of<T>(prefopt::rank_dpo{}, groups, by_reward);
-  auto const y = list_results_of<T>(prefopt::rank_dpo{}, higher, by_reward);
+  auto const x = list_results_of<T>({"rank_dpo"}, groups, by_reward);
+  auto const y = list_results_of<T>({"rank_dpo"}, higher, by_reward);
   for (std::size_t g = 0; g < groups.size(); ++g) {
-    auto const low = oracle::list_expected<T>(prefopt::rank_dpo{}, oracle::rounded_to<T>(groups[g]), by_reward);
-    auto const high = oracle::list_expected<T>(prefopt::rank_dpo{}, oracle::rounded_to<T>(higher[g]), by_reward);
+    auto const low = oracle::list_expected<T>({"rank_dpo"}, oracle::rounded_to<T>(groups[g]), by_reward);
+    auto const high = oracle::list_expected<T>({"rank_dpo"}, oracle::rounded_to<T>(higher[g]), by_reward);
     CHECK(std::fabs(y.loss[g] - 8 * x.loss[g]) <= 8 * low.loss_bound + high.loss_bound);
     for (std::size_t i = 0; i < groups[g].size(); ++i) {
       CHECK(std::fabs(y.d_logp[g][i] - 8 * x.d_logp[g][i]) <= 8 * low.d_logp_bound[i] + high.d_logp_bound[i]);
@@ -588,11 +581,11 @@ TEMPLATE_TEST_CASE("SAMI does not know rows from columns", "", float, double) {
     for (std::size_t i = 0; i < group.size(); ++i) other.push_back(group[i % n * n + i / n]);
     transposed.push_back(other);
   }
-  auto const x = list_results_of<T>(prefopt::sami{}, groups, to_reference);
-  auto const y = list_results_of<T>(prefopt::sami{}, transposed, to_reference);
+  auto const x = list_results_of<T>({"sami"}, groups, to_reference);
+  auto const y = list_results_of<T>({"sami"}, transposed, to_reference);
   for (std::size_t g = 0; g < groups.size(); ++g) {
     auto const n = static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(groups[g].size()))));
-    auto const bound = oracle::list_expected<T>(prefopt::sami{}, oracle::rounded_to<T>(groups[g]), to_reference);
+    auto const bound = oracle::list_expected<T>({"sami"}, oracle::rounded_to<T>(groups[g]), to_reference);
     CHECK(std::fabs(x.loss[g] - y.loss[g]) <= 2 * bound.loss_bound);
     for (std::size_t i = 0; i < groups[g].size(); ++i) {
       CHECK(std::fabs(x.d_logp[g][i % n * n + i / n] - y.d_logp[g][i]) <= 2 * bound.d_logp_bound[i % n * n + i / n]);
@@ -602,7 +595,6 @@ TEMPLATE_TEST_CASE("SAMI does not know rows from columns", "", float, double) {
 
 TEMPLATE_TEST_CASE("smoothing mixes Plackett-Luce with the loss of a uniform target", "", float, double) {
   using T = TestType;
-  using namespace prefopt;
   oracle::random_numbers random{53};
   auto const groups = moderate_groups(some_sizes, random);
   // The first stage smoothed is ADPO to (1 - e) one-hot + e uniform.
@@ -614,8 +606,9 @@ TEMPLATE_TEST_CASE("smoothing mixes Plackett-Luce with the loss of a uniform tar
     }
   }
   for (std::size_t g = 0; g < groups.size(); ++g) {
-    auto const smooth = list_results_of<T>(plackett_luce{.top_k = 1, .smoothing = epsilon}, {groups[g]}, to_reference);
-    auto const mixed = list_results_of<T>(adpo{.tau = 1}, {targets[g]}, {.reference = true, .target = true});
+    auto const smooth =
+        list_results_of<T>({"plackett_luce", {{"top_k", 1}, {"smoothing", epsilon}}}, {groups[g]}, to_reference);
+    auto const mixed = list_results_of<T>({"adpo", {{"tau", 1}}}, {targets[g]}, {.reference = true, .target = true});
     // Differences of scores of up to 20 in every candidate.
     check_close(smooth, mixed, 20 + 4 * static_cast<double>(groups[g].size()));
   }

@@ -2,19 +2,23 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <string>
 #include <vector>
 
-#include "oracle/every_loss.hpp"
+#include "oracle/pair_formula.hpp"
+#include "oracle/pair_oracle.hpp"
+#include "oracle/pair_results.hpp"
 
 // What arXiv:2509.24159 says of its loss, and what follows from it.
 
 namespace {
 
+using oracle::modified;
+using oracle::named_loss;
 using oracle::pair;
 using oracle::results_of;
 
-template <class L>
-using lcpo = prefopt::lcpo<L>;
+named_loss lcpo(named_loss const& base) { return modified("lcpo", base); }
 
 std::vector<pair> moderate_pairs(std::size_t count, oracle::random_numbers& random) {
   std::vector<pair> pairs;
@@ -48,37 +52,37 @@ double sigma(double x) { return 1 / (1 + std::exp(-x)); }
 TEST_CASE("lcpo with an annotator who is always right has w = 1") {
   oracle::random_numbers random{11};
   auto const pairs = with_reliability(moderate_pairs(200, random), 1);
-  prefopt::pair_losses::for_each([&]<class L> {
-    for (double const w : results_of<double>(lcpo<L>{}, pairs).posterior) CHECK(w == 1);
-  });
+  for (std::string const& name : oracle::pair_losses()) {
+    for (double const w : results_of<double>(lcpo({name}), pairs).posterior) CHECK(w == 1);
+  }
   // Over a likelihood it then is that loss.
-  auto const check_is_base = [&]<class L>(L const& base) {
-    auto const r = results_of<double>(lcpo<L>{.base = base}, pairs), plain = results_of<double>(base, pairs);
+  auto const check_is_base = [&](named_loss const& base) {
+    auto const r = results_of<double>(lcpo(base), pairs), plain = results_of<double>(base, pairs);
     for (std::size_t i = 0; i < pairs.size(); ++i) {
       check_within(r.loss[i], plain.loss[i]);
       check_within(r.d_chosen[i], plain.d_chosen[i]);
       check_within(r.d_rejected[i], plain.d_rejected[i]);
     }
   };
-  check_is_base(prefopt::dpo{.beta = 0.5});
-  check_is_base(prefopt::cpo{.beta = 0.5});
-  check_is_base(prefopt::ln_dpo{.beta = 2});
-  check_is_base(prefopt::simpo{.beta = 2, .gamma = 0});
+  check_is_base({"dpo", {{"beta", 0.5}}});
+  check_is_base({"cpo", {{"beta", 0.5}}});
+  check_is_base({"ln_dpo", {{"beta", 2}}});
+  check_is_base({"simpo", {{"beta", 2}, {"gamma", 0}}});
 }
 
 TEMPLATE_TEST_CASE("lcpo with an annotator who guesses has w = sigma(G) and no gradient", "", float, double) {
   using T = TestType;
   oracle::random_numbers random{12};
   auto const pairs = with_reliability(moderate_pairs(200, random), 0.5);
-  prefopt::pair_losses::for_each([&]<class L> {
-    CAPTURE(L::card.name);
-    auto const r = results_of<T>(lcpo<L>{}, pairs);
+  for (std::string const& name : oracle::pair_losses()) {
+    CAPTURE(name);
+    auto const r = results_of<T>(lcpo({name}), pairs);
     for (std::size_t i = 0; i < pairs.size(); ++i) {
       CHECK(r.d_chosen[i] == 0);
       CHECK(r.d_rejected[i] == 0);
     }
-  });
-  auto const r = results_of<double>(lcpo<prefopt::dpo>{.base = {.beta = 0.5}}, with_reliability({{.chosen = 3}}, 0.5));
+  }
+  auto const r = results_of<double>(lcpo({"dpo", {{"beta", 0.5}}}), with_reliability({{.chosen = 3}}, 0.5));
   check_within(r.posterior[0], sigma(1.5));
 }
 
@@ -87,17 +91,17 @@ TEST_CASE("lcpo with an annotator who is always wrong is the pair swapped under 
   auto const pairs = moderate_pairs(200, random);
   std::vector<pair> swapped;
   for (pair const& p : pairs) swapped.push_back(oracle::swapped(p));
-  prefopt::pair_losses::for_each([&]<class L> {
-    CAPTURE(L::card.name);
-    auto const wrong = results_of<double>(lcpo<L>{}, with_reliability(pairs, 0));
-    auto const right = results_of<double>(lcpo<L>{}, with_reliability(swapped, 1));
+  for (std::string const& name : oracle::pair_losses()) {
+    CAPTURE(name);
+    auto const wrong = results_of<double>(lcpo({name}), with_reliability(pairs, 0));
+    auto const right = results_of<double>(lcpo({name}), with_reliability(swapped, 1));
     for (std::size_t i = 0; i < pairs.size(); ++i) {
       CHECK(wrong.posterior[i] == 0);
       check_within(wrong.loss[i], right.loss[i]);
       check_within(wrong.d_chosen[i], right.d_rejected[i]);
       check_within(wrong.d_rejected[i], right.d_chosen[i]);
     }
-  });
+  }
 }
 
 TEST_CASE("lcpo of the pair swapped is lcpo under the opposite reliability: w(-G, eta) = 1 - w(G, 1 - eta)") {
@@ -109,12 +113,11 @@ TEST_CASE("lcpo of the pair swapped is lcpo under the opposite reliability: w(-G
     p.reliability = 1 - p.reliability;
     swapped.push_back(p);
   }
-  prefopt::pair_losses::for_each([&]<class L> {
-    CAPTURE(L::card.name);
-    for (L const& base : oracle::variants_of<L>(3, random)) {
+  for (std::string const& name : oracle::pair_losses()) {
+    CAPTURE(name);
+    for (named_loss const& base : oracle::variants_of({name}, 3, random)) {
       // A gap of hundreds, as ipo's is, magnifies the rounding of the margin.
-      auto const given = results_of<double>(lcpo<L>{.base = base}, pairs),
-                 other = results_of<double>(lcpo<L>{.base = base}, swapped);
+      auto const given = results_of<double>(lcpo(base), pairs), other = results_of<double>(lcpo(base), swapped);
       for (std::size_t i = 0; i < pairs.size(); ++i) {
         check_within(given.posterior[i] + other.posterior[i], 1, 1e-11);
         check_within(given.loss[i], other.loss[i], 1e-11);
@@ -122,14 +125,14 @@ TEST_CASE("lcpo of the pair swapped is lcpo under the opposite reliability: w(-G
         check_within(given.d_rejected[i], other.d_chosen[i], 1e-11);
       }
     }
-  });
+  }
 }
 
 TEST_CASE("at G = 0 lcpo's posterior is the reliability and its gradient cDPO's with epsilon = 1 - eta") {
   for (double const eta : {0.5, 0.6, 0.75, 0.9, 0.99, 1.}) {
     double const beta = 0.25;
-    auto const r = results_of<double>(lcpo<prefopt::dpo>{.base = {.beta = beta}}, with_reliability({{}}, eta));
-    auto const smoothed = results_of<double>(prefopt::cdpo{.beta = beta, .epsilon = 1 - eta}, {{}});
+    auto const r = results_of<double>(lcpo({"dpo", {{"beta", beta}}}), with_reliability({{}}, eta));
+    auto const smoothed = results_of<double>({"cdpo", {{"beta", beta}, {"epsilon", 1 - eta}}}, {{}});
     check_within(r.posterior[0], eta, 1e-15);
     check_within(r.loss[0], std::log(2.0), 1e-15);
     check_within(r.d_chosen[0], smoothed.d_chosen[0], 1e-15);
@@ -140,7 +143,7 @@ TEST_CASE("at G = 0 lcpo's posterior is the reliability and its gradient cDPO's 
 TEST_CASE("lcpo's posterior is sigma(G + logit eta), with the papers' G") {
   oracle::random_numbers random{15};
   auto const pairs = moderate_pairs(200, random);
-  auto const check = [&](auto const& loss, auto const& gap) {
+  auto const check = [&](named_loss const& loss, auto const& gap) {
     CAPTURE(oracle::describe(loss));
     auto const r = results_of<double>(loss, pairs);
     for (std::size_t i = 0; i < pairs.size(); ++i) {
@@ -157,15 +160,15 @@ TEST_CASE("lcpo's posterior is sigma(G + logit eta), with the papers' G") {
                                (p.rejected - p.ref_rejected) / p.rejected_length);
   };
   auto const softplus = [](double x) { return std::log1p(std::exp(x)); };
-  check(lcpo<prefopt::dpo>{.base = {.beta = 0.4}}, [&](pair const& p) { return 0.4 * h(p); });
-  check(lcpo<prefopt::ipo>{.base = {.tau = 2}}, [&](pair const& p) { return 2 * h(p) / 2; });
-  check(lcpo<prefopt::ipo_mean>{.base = {.tau = 0.5}}, [&](pair const& p) { return 2 * mean_h(p) / 0.5; });
-  check(lcpo<prefopt::simpo>{.base = {.beta = 2, .gamma = 1}}, [&](pair const& p) {
+  check(lcpo({"dpo", {{"beta", 0.4}}}), [&](pair const& p) { return 0.4 * h(p); });
+  check(lcpo({"ipo", {{"tau", 2}}}), [&](pair const& p) { return 2 * h(p) / 2; });
+  check(lcpo({"ipo_mean", {{"tau", 0.5}}}), [&](pair const& p) { return 2 * mean_h(p) / 0.5; });
+  check(lcpo({"simpo", {{"beta", 2}, {"gamma", 1}}}), [&](pair const& p) {
     double const m = 2 * static_cast<double>(p.chosen / p.chosen_length - p.rejected / p.rejected_length);
     return softplus(m + 1) - softplus(1 - m);
   });
   // With the likelihood of the better completion in it, CPO's gap is (1 + beta) times the difference.
-  check(lcpo<prefopt::cpo>{.base = {.beta = 0.1, .sft = 1}},
+  check(lcpo({"cpo", {{"beta", 0.1}, {"sft", 1}}}),
         [&](pair const& p) { return 1.1 * static_cast<double>(p.chosen - p.rejected); });
 }
 
@@ -175,33 +178,34 @@ TEST_CASE("lcpo's gradient is that of the likelihood of the observed label (Fish
   using oracle::real;
   oracle::random_numbers random{16};
   auto const pairs = moderate_pairs(100, random);
-  prefopt::pair_losses::for_each([&]<class L> {
-    for (L const& base : oracle::variants_of<L>(3, random)) {
-      prefopt::lcpo<L> const loss{.base = base};
+  for (std::string const& name : oracle::pair_losses()) {
+    for (named_loss const& base : oracle::variants_of({name}, 3, random)) {
+      named_loss const loss = lcpo(base);
       CAPTURE(oracle::describe(loss));
+      auto const formula = oracle::formula_of(base);
+      oracle::pair_oracle const right_numbers{loss};
       auto const r = results_of<double>(loss, pairs);
       for (std::size_t i = 0; i < pairs.size(); ++i) {
-        pair const p = oracle::as_read<double, prefopt::lcpo<L>>(pairs[i]);
+        pair const p = oracle::as_read<double>(pairs[i], right_numbers.reads());
         oracle::variables const at{p};
-        dual const gap =
-            oracle::outcome_of(base, at.swapped(), {}).loss.value - oracle::outcome_of(base, at, {}).loss.value;
+        dual const gap = formula.at(at.swapped()).loss.value - formula.at(at).loss.value;
         dual const right = exp(dual(-oracle::negative_log_sigmoid(gap))),
                    wrong = exp(dual(-oracle::negative_log_sigmoid(dual(-gap))));
         dual const likelihood = dual(p.reliability * right) + dual((1 - p.reliability) * wrong);
         dual const negative_log = -log(likelihood);
-        auto const bound = oracle::expected<double>(loss, p).bound;
+        auto const bound = right_numbers.expected<double>(p).bound;
         CHECK(std::fabs(r.d_chosen[i] - negative_log.derivatives()[0]) <= 2 * bound.d_chosen + 1e-15L);
         CHECK(std::fabs(r.d_rejected[i] - negative_log.derivatives()[1]) <= 2 * bound.d_rejected + 1e-15L);
       }
     }
-  });
+  }
 }
 
 TEMPLATE_TEST_CASE("lcpo ignores what it is sure of: its gradient vanishes on both sides", "", float, double) {
   using T = TestType;
   std::vector<pair> pairs;
   for (double const h : {-1e4, -1e3, -200., 200., 1e3, 1e4}) pairs.push_back({.chosen = h, .reliability = 0.9});
-  auto const r = results_of<T>(lcpo<prefopt::dpo>{.base = {.beta = 1}}, pairs);
+  auto const r = results_of<T>(lcpo({"dpo", {{"beta", 1}}}), pairs);
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     CHECK(std::fabs(r.d_chosen[i]) < T(1e-37));
     CHECK(std::fabs(r.loss[i]) < T(1e-37));

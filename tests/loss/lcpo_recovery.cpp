@@ -3,10 +3,7 @@
 #include <cmath>
 #include <cstddef>
 #include <numeric>
-#include <prefopt/loss/dpo.hpp>
-#include <prefopt/loss/ipo_mean.hpp>
 #include <prefopt/train/annotator_reliability.hpp>
-#include <prefopt/modifier/lcpo.hpp>
 #include <span>
 #include <vector>
 
@@ -50,7 +47,6 @@ struct annotated_pairs {
   }
 };
 
-prefopt::lcpo<prefopt::dpo> const recovering{.base = {.beta = 1}};
 std::size_t const many = 200000;
 
 /// One E-step and M-step over pairs [begin, begin + count).
@@ -58,6 +54,7 @@ void step(prefopt::annotator_reliability& state, annotated_pairs const& pairs, s
   static std::vector<double> reliability(many), posterior(many);
   auto const annotators = std::span{pairs.annotator}.subspan(begin, count);
   state.fill(annotators, std::span{reliability}.first(count));
+  static auto const recovering = front::make_pair_loss("lcpo", {{"beta", 1}}, "dpo");
   front::evaluate(recovering, pairs.batch(begin, count, reliability), {.posterior = std::span{posterior}.first(count)});
   state.accumulate(annotators, std::span{posterior}.first(count));
   state.update();

@@ -10,6 +10,9 @@
 
 namespace oracle {
 
+/// What the oracles compute in.
+using real = long double;
+
 template <class T>
 using bits_of = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
 

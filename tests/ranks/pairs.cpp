@@ -1,9 +1,9 @@
 // Pairs over ranks: the numbers of one process.
+#include <chain/thread_pool.hpp>
 #include <engine/pairs.hpp>
 #include <oracle/same_numbers.hpp>
-#include <policy/thread_pool.hpp>
-#include <prefopt/engine/evaluate.hpp>
 #include <prefopt/engine/any_loss.hpp>
+#include <prefopt/engine/evaluate.hpp>
 #include <prefopt/loss/bradley_terry.hpp>
 #include <prefopt/loss/cpo.hpp>
 #include <prefopt/loss/dpo.hpp>

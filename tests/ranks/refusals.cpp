@@ -1,16 +1,14 @@
 // A rank that cannot evaluate its pairs: every rank throws, none has written anything, and all stay in step.
 #include "refusals.hpp"
 
+#include <chain/sequences.hpp>
 #include <engine/pairs.hpp>
 #include <functional>
-#include <policy/sequences.hpp>
-#include <prefopt/train/list_step.hpp>
-#include <prefopt/train/step.hpp>
-#include <prefopt/chain/evaluate_tokens.hpp>
-#include <prefopt/chain/evaluate_policy.hpp>
+#include <prefopt/chain/evaluate.hpp>
 #include <prefopt/loss/dpo.hpp>
 #include <prefopt/loss/plackett_luce.hpp>
 #include <prefopt/loss/simpo.hpp>
+#include <prefopt/train/step.hpp>
 
 using namespace prefopt;
 

@@ -1,8 +1,8 @@
 // lcpo over ranks: every annotator's reliability is learnt from all ranks' posteriors.
 #include <engine/pairs.hpp>
 #include <prefopt/loss/dpo.hpp>
-#include <prefopt/train/annotator_reliability.hpp>
 #include <prefopt/modifier/lcpo.hpp>
+#include <prefopt/train/annotator_reliability.hpp>
 
 #include "shards.hpp"
 

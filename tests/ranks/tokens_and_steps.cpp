@@ -1,13 +1,11 @@
 // Token log-probs, policies' logits and training steps over ranks: the numbers of one process, in one call each.
+#include <chain/sequences.hpp>
 #include <engine/pairs.hpp>
-#include <policy/sequences.hpp>
-#include <prefopt/train/list_step.hpp>
-#include <prefopt/train/step.hpp>
-#include <prefopt/chain/evaluate_tokens.hpp>
-#include <prefopt/chain/evaluate_policy.hpp>
+#include <prefopt/chain/evaluate.hpp>
 #include <prefopt/loss/adpo.hpp>
 #include <prefopt/loss/dpo.hpp>
 #include <prefopt/loss/simpo.hpp>
+#include <prefopt/train/step.hpp>
 
 #include "shards.hpp"
 

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Runs every command of the README's sh blocks that names a built program, in an empty folder with the files that the
-# commands speak of. usage: commands.sh README BUILD-FOLDER SOURCE-FOLDER
+# Runs every command of the READMEs' sh blocks that names a built program, once, in an empty folder with the files that the
+# commands speak of. usage: commands.sh BUILD-FOLDER SOURCE-FOLDER README…
 set -eu
-readme=$1 build=$2 source=$3
+build=$1 source=$2
+shift 2
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
@@ -13,7 +14,9 @@ printf 'winner,loser\na,b\nb,c\nc,a\na,c\n' > comparisons.csv
 printf 'a>b>c\nc>b\nb>a>c\nc>a\n' > rankings.txt
 printf 'group,logp,ref_logp,length,reward\n0,-42.5,-44,20,1\n0,-55.25,-52,25,0.2\n0,-31,-31,12,0.4\n' > groups.csv
 count=0
-awk '/^```sh$/ { inside = 1; next } /^```/ { inside = 0 } inside && /^(mpirun -n [0-9]+ )?build\/examples\//' "$readme" > commands
+awk '/^```sh$/ { inside = 1; next } /^```/ { inside = 0 }
+     inside && /^(mpirun -n [0-9]+ )?build\/examples\// { command = $0; sub(/ +# .*/, "", command); if (!seen[command]++) print command }' \
+  "$@" > commands
 while IFS= read -r command; do
   if [ "${command#mpirun}" != "$command" ] && [ ! -x build/examples/train/prefopt_train_mpi ]; then
     echo "skipped, without MPI: $command"
@@ -24,8 +27,8 @@ while IFS= read -r command; do
   [ -s output ] || { echo "printed nothing"; exit 1; }
   count=$((count + 1))
 done < commands
-[ "$count" -gt 0 ] || { echo "found no command in $readme"; exit 1; }
+[ "$count" -gt 0 ] || { echo "found no command in $*"; exit 1; }
 for script in cmake/quickstart.sh cmake/test.sh; do
-  grep -q "^$script" "$readme" && [ -x "$source/$script" ] || { echo "$script is not as the README says"; exit 1; }
+  grep -q "^$script" "$source/README.md" && [ -x "$source/$script" ] || { echo "$script is not as the README says"; exit 1; }
 done
 echo "$count commands ran"

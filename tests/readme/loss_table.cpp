@@ -2,8 +2,7 @@
 
 #include <cstdio>
 #include <initializer_list>
-#include <prefopt/engine/any_loss.hpp>
-#include <prefopt/engine/any_list_loss.hpp>
+#include <prefopt/engine/make_loss.hpp>
 #include <string>
 
 namespace {

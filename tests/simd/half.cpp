@@ -8,8 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <prefopt/view/row_major.hpp>
 #include <prefopt/simd/half.hpp>
+#include <prefopt/view/row_major.hpp>
 #include <type_traits>
 #include <vector>
 

@@ -1,6 +1,7 @@
 // The same for what Eigen computes into a temporary.
 #include <Eigen/Core>
-#include <prefopt/prefopt.hpp>
+#include <prefopt/evaluate.hpp>
+#include <prefopt/loss/cpo.hpp>
 
 void use(Eigen::VectorXd const& a, Eigen::VectorXd const& b) {
 #if defined(MISTAKE)

@@ -1,5 +1,6 @@
 // An executor refers to its callable: a temporary would be gone.
-#include <prefopt/prefopt.hpp>
+#include <prefopt/evaluate.hpp>
+#include <prefopt/loss/cpo.hpp>
 
 struct serial {
   void operator()(std::size_t parts, prefopt::executor::task const& work) const {

@@ -1,5 +1,6 @@
 // A column is a view: of a temporary that owns its elements nothing would be left.
-#include <prefopt/prefopt.hpp>
+#include <prefopt/evaluate.hpp>
+#include <prefopt/loss/cpo.hpp>
 #include <vector>
 
 std::vector<double> log_probs();

@@ -1,5 +1,6 @@
 // Offsets are whole numbers: fractions are not silently cut off.
-#include <prefopt/prefopt.hpp>
+#include <prefopt/evaluate.hpp>
+#include <prefopt/loss/info_nce.hpp>
 #include <vector>
 
 #if defined(MISTAKE)

@@ -1,5 +1,7 @@
 // A pair loss takes pairs, not groups.
-#include <prefopt/prefopt.hpp>
+#include <prefopt/evaluate.hpp>
+#include <prefopt/loss/cpo.hpp>
+#include <prefopt/loss/info_nce.hpp>
 #include <vector>
 
 void use(std::vector<double> const& a, std::vector<int> const& offsets) {

@@ -1,5 +1,6 @@
 // A batch is computed in float or double.
-#include <prefopt/prefopt.hpp>
+#include <prefopt/evaluate.hpp>
+#include <prefopt/loss/cpo.hpp>
 #include <vector>
 
 #if defined(MISTAKE)

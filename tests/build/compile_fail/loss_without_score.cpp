@@ -1,5 +1,6 @@
 // A loss must name its score.
-#include <prefopt/prefopt.hpp>
+#include <prefopt/evaluate.hpp>
+#include <prefopt/score/sum.hpp>
 #include <vector>
 
 struct own_loss {

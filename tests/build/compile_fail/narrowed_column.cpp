@@ -1,5 +1,6 @@
 // Log-probs in double are not silently rounded to float.
-#include <prefopt/prefopt.hpp>
+#include <prefopt/evaluate.hpp>
+#include <prefopt/loss/cpo.hpp>
 #include <vector>
 
 #if defined(MISTAKE)

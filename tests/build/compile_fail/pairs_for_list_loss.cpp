@@ -1,5 +1,6 @@
 // A list loss takes groups, not pairs.
-#include <prefopt/prefopt.hpp>
+#include <prefopt/evaluate.hpp>
+#include <prefopt/loss/plackett_luce.hpp>
 #include <vector>
 
 void use(std::vector<double> const& a, std::vector<double> const& b, std::vector<int> const& offsets) {

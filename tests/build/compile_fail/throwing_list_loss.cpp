@@ -1,5 +1,6 @@
 // A list loss must promise not to throw: kernels are noexcept.
-#include <prefopt/prefopt.hpp>
+#include <prefopt/evaluate.hpp>
+#include <prefopt/score/sum.hpp>
 #include <vector>
 
 #if defined(MISTAKE)

@@ -314,6 +314,7 @@ TEST_CASE("empty tensors are empty, with or without memory and strides") {
         tensor_of<> const made{data, float_code, 32, shape, strides};
         CHECK(dlpack_column<float>(made.tensor).empty());
         CHECK(dlpack_column<double>(made.tensor).empty());
+        CHECK(dlpack_column<double>(made.tensor).is_given());
         CHECK(dlpack_output<float>(made.tensor).empty());
         auto const size_of = [](auto const& of) { return std::pair{of.rows(), of.columns()}; };
         std::pair const expected{static_cast<std::size_t>(shape[0] * shape[1]), static_cast<std::size_t>(shape[2])};

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <numeric>
 #include <prefopt/adapter/eigen.hpp>
-#include <prefopt/train/moving_reference.hpp>
 #include <prefopt/prefopt.hpp>
+#include <prefopt/train/moving_reference.hpp>
 #include <random>
 #include <refusal.hpp>
 #include <string>

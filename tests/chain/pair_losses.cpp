@@ -1,17 +1,19 @@
 // From logits to every pair loss of the list, and the gradient back to every logit.
 #include <catch.hpp>
 #include <cstdio>
-#include <prefopt/chain/evaluate_policy.hpp>
+#include <prefopt/chain/evaluate.hpp>
 #include <prefopt/chain/logit_policy.hpp>
 #include <string>
+#include <vector>
 
-#include "oracle/every_loss.hpp"
-#include "oracle/front.hpp"
+#include "oracle/made_loss.hpp"
+#include "oracle/pair_oracle.hpp"
 #include "sequences.hpp"
 
 namespace {
 
-using prefopt::columns;
+using oracle::named_loss;
+using oracle::pair_columns;
 
 /// Pairs among 8 sequences: 2 is in three of them, 1 in one with itself, 5 in none.
 struct pairs_of_sequences {
@@ -29,13 +31,12 @@ struct pairs_of_sequences {
     }
   }
 
-  template <class L>
-  [[nodiscard]] prefopt::policy_pairs<double> batch() const {
+  [[nodiscard]] prefopt::policy_pairs<double> batch(pair_columns const& read) const {
     prefopt::policy_pairs<double> batch{.chosen = chosen, .rejected = rejected, .weight = weight};
-    if (oracle::reads<L>(columns::reference)) batch.ref_log_prob = ref_log_prob;
-    if (oracle::reads<L>(columns::margin)) batch.margin = margin;
-    if (oracle::reads<L>(columns::label)) batch.label = label;
-    if (oracle::reads<L>(columns::reliability)) batch.reliability = reliability;
+    if (read.reference) batch.ref_log_prob = ref_log_prob;
+    if (read.margin) batch.margin = margin;
+    if (read.label) batch.label = label;
+    if (read.reliability) batch.reliability = reliability;
     return batch;
   }
 
@@ -48,13 +49,15 @@ std::vector<double> gathered(std::vector<double> const& values, std::vector<int>
   return result;
 }
 
-/// Calls f.operator()<L>() for every loss, and for every modifier over one that reads a reference, one that reads
-/// lengths and one that reads margins: the chain knows a loss by its columns alone.
-template <class F>
-void for_the_losses(F const& f) {
-  prefopt::pair_losses::for_each(f);
-  prefopt::loss_list<prefopt::dpo, prefopt::simpo, prefopt::bradley_terry>::for_each(
-      [&]<class L> { prefopt::modifiers_of<L>::type::for_each(f); });
+/// Every loss, and every modifier over one that reads a reference, one that reads lengths and one that reads margins:
+/// the chain knows a loss by its columns alone.
+std::vector<named_loss> the_losses() {
+  std::vector<named_loss> losses;
+  for (std::string const& name : oracle::pair_losses()) losses.push_back({name});
+  for (char const* base : {"dpo", "simpo", "bradley_terry"}) {
+    for (named_loss const& loss : oracle::modifications_of({base})) losses.push_back(loss);
+  }
+  return losses;
 }
 
 /// Everything that one call gives.
@@ -62,16 +65,16 @@ struct chain_results {
   std::vector<double> d_logits, loss, chosen_reward, rejected_reward, posterior, log_prob, length;
   prefopt::report seen;
 
-  template <class L>
-  chain_results(L const& loss_function, sequences<double> const& data, pairs_of_sequences const& pairs)
+  chain_results(prefopt::any_pair_loss const& loss_function, pair_columns const& read, sequences<double> const& data,
+                pairs_of_sequences const& pairs)
       : d_logits{untouched_like(data.memory)},
         loss(pairs.size()),
         chosen_reward(pairs.size()),
         rejected_reward(pairs.size()),
-        posterior(prefopt::detail::traits_of<L>.has_posterior ? pairs.size() : 0),
+        posterior(loss_function.has_posterior() ? pairs.size() : 0),
         log_prob(data.count()),
         length(data.count()),
-        seen{front::evaluate(loss_function, data.policy(d_logits), pairs.template batch<L>(),
+        seen{front::evaluate(loss_function, data.policy(d_logits), pairs.batch(read),
                              {.loss = loss,
                               .chosen_reward = chosen_reward,
                               .rejected_reward = rejected_reward,
@@ -82,23 +85,22 @@ struct chain_results {
 
 /// Against `evaluate` of the columns that the chain should make of its log-probs: the same bits, and the gradients by
 /// columns carried to the logits.
-template <class L>
-void check_against_columns(L const& loss, sequences<double> const& data, pairs_of_sequences const& pairs,
-                           chain_results const& got, worst_share& worst) {
+void check_against_columns(prefopt::any_pair_loss const& loss, pair_columns const& read, sequences<double> const& data,
+                           pairs_of_sequences const& pairs, chain_results const& got, worst_share& worst) {
   std::size_t const n = pairs.size();
   auto const chosen = gathered(got.log_prob, pairs.chosen), rejected = gathered(got.log_prob, pairs.rejected),
              ref_chosen = gathered(pairs.ref_log_prob, pairs.chosen),
              ref_rejected = gathered(pairs.ref_log_prob, pairs.rejected),
              chosen_length = gathered(got.length, pairs.chosen), rejected_length = gathered(got.length, pairs.rejected);
-  auto const given = pairs.template batch<L>();
+  auto const given = pairs.batch(read);
   prefopt::pair_batch<double> batch{.chosen = chosen,
                                     .rejected = rejected,
                                     .weight = given.weight,
                                     .margin = given.margin,
                                     .label = given.label,
                                     .reliability = given.reliability};
-  if (oracle::reads<L>(columns::reference)) batch.ref_chosen = ref_chosen, batch.ref_rejected = ref_rejected;
-  if (oracle::reads<L>(columns::length)) batch.chosen_length = chosen_length, batch.rejected_length = rejected_length;
+  if (read.reference) batch.ref_chosen = ref_chosen, batch.ref_rejected = ref_rejected;
+  if (read.length) batch.chosen_length = chosen_length, batch.rejected_length = rejected_length;
   std::vector<double> values(n), d_chosen(n), d_rejected(n), chosen_reward(n), rejected_reward(n),
       posterior(got.posterior.size());
   auto const seen = front::evaluate(loss, batch,
@@ -128,9 +130,10 @@ void check_against_columns(L const& loss, sequences<double> const& data, pairs_o
 }
 
 /// Against the oracle, from exact log-probs: which share nothing with the library.
-template <class L>
-void check_against_oracle(L const& loss, sequences<double> const& data, pairs_of_sequences const& pairs,
+void check_against_oracle(named_loss const& loss, sequences<double> const& data, pairs_of_sequences const& pairs,
                           chain_results const& got, worst_share& worst_loss, worst_share& worst_gradient) {
+  oracle::pair_oracle const by_paper{loss};
+  auto const read = by_paper.reads();
   real const eps = spacing<double>;
   real total_weight = 0;
   for (double const weight : pairs.weight) total_weight += weight;
@@ -139,18 +142,18 @@ void check_against_oracle(L const& loss, sequences<double> const& data, pairs_of
     auto const w = static_cast<std::size_t>(pairs.chosen[i]), l = static_cast<std::size_t>(pairs.rejected[i]);
     auto const chosen = data.truth_of(w), rejected = data.truth_of(l);
     oracle::pair p{.chosen = chosen.log_prob, .rejected = rejected.log_prob};
-    if (oracle::reads<L>(columns::reference)) {
+    if (read.reference) {
       p.ref_chosen = pairs.ref_log_prob[w], p.ref_rejected = pairs.ref_log_prob[l];
     }
-    if (oracle::reads<L>(columns::length)) {
+    if (read.length) {
       p.chosen_length = static_cast<real>(chosen.length), p.rejected_length = static_cast<real>(rejected.length);
     }
-    if (oracle::reads<L>(columns::margin)) p.margin = pairs.margin[i];
-    if (oracle::reads<L>(columns::label)) p.label = pairs.label[i];
-    if (oracle::reads<L>(columns::reliability)) p.reliability = pairs.reliability[i];
+    if (read.margin) p.margin = pairs.margin[i];
+    if (read.label) p.label = pairs.label[i];
+    if (read.reliability) p.reliability = pairs.reliability[i];
     real const inputs =
         std::max(chosen.bound / std::fabs(chosen.log_prob), rejected.bound / std::fabs(rejected.log_prob)) / eps;
-    auto const [right, bound] = oracle::expected<double>(loss, p, inputs);
+    auto const [right, bound] = by_paper.expected<double>(p, inputs);
     real const weight = pairs.weight[i];
     INFO(oracle::describe(loss) << " pair " << i);
     bool const is_within =
@@ -176,16 +179,18 @@ TEST_CASE("every pair loss, and every modifier over three of them, from logits t
   oracle::random_numbers random{3};
   worst_share sums, from_columns, loss_share, gradient_share;
   std::size_t losses = 0;
-  for_the_losses([&]<class L> {
-    for (L const& loss : oracle::variants_of<L>(2, random)) {
+  for (named_loss const& standard : the_losses()) {
+    for (named_loss const& loss : oracle::variants_of(standard, 2, random)) {
       INFO(oracle::describe(loss));
-      chain_results const got{loss, data, pairs};
+      auto const made = oracle::made(loss);
+      auto const read = oracle::pair_oracle{loss}.reads();
+      chain_results const got{made, read, data, pairs};
       check_sequences(data, got.log_prob, got.length, sums);
-      check_against_columns(loss, data, pairs, got, from_columns);
+      check_against_columns(made, read, data, pairs, got, from_columns);
       check_against_oracle(loss, data, pairs, got, loss_share, gradient_share);
       ++losses;
     }
-  });
+  }
   CHECK(losses >= 3 * (10 + 12));
   std::printf(
       "%zu pair losses from logits: largest errors as shares of their bounds: log-probs %.2Lf, losses %.2Lf, gradients "

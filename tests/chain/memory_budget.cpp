@@ -1,7 +1,7 @@
 // The memory budget is held: every byte that this program allocates is counted.
 #include <algorithm>
 #include <cstdio>
-#include <prefopt/chain/evaluate_policy.hpp>
+#include <prefopt/chain/evaluate.hpp>
 #include <prefopt/chain/linear_policy.hpp>
 #include <prefopt/chain/logit_policy.hpp>
 #include <prefopt/loss/simpo.hpp>

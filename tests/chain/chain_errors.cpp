@@ -1,7 +1,7 @@
 // What is wrong is found, and said, before anything is written.
 #include <catch.hpp>
 #include <limits>
-#include <prefopt/chain/evaluate_policy.hpp>
+#include <prefopt/chain/evaluate.hpp>
 #include <prefopt/chain/logit_policy.hpp>
 #include <prefopt/loss/dpo.hpp>
 #include <prefopt/loss/plackett_luce.hpp>
@@ -80,6 +80,8 @@ TEST_CASE("pairs of which one side is named") {
         "prefopt::evaluate: rejected has 0 elements, chosen has 1");
   CHECK(a.pairs(dpo{}, {.chosen = none, .rejected = one, .ref_log_prob = a.reference}) ==
         "prefopt::evaluate: rejected has 1 element, chosen has 0");
+  CHECK(a.pairs(dpo{}, {.chosen = none, .ref_log_prob = a.reference}) ==
+        "prefopt::evaluate: chosen is given, but rejected is not");
 }
 
 TEST_CASE("an odd number of sequences has no halves") {

@@ -11,9 +11,9 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <prefopt/loss/dpo.hpp>
 #include <prefopt/train/reference_file.hpp>
 #include <prefopt/train/step.hpp>
-#include <prefopt/loss/dpo.hpp>
 #include <refusal.hpp>
 #include <span>
 #include <string>

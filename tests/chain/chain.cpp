@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <numeric>
-#include <prefopt/chain/evaluate_policy.hpp>
+#include <prefopt/chain/evaluate.hpp>
 #include <prefopt/chain/logit_policy.hpp>
 #include <prefopt/engine/any_loss.hpp>
 #include <prefopt/loss/dpo.hpp>

@@ -1,4 +1,4 @@
-#pragma once
+#include "oracle/list_checks.hpp"
 
 #include <algorithm>
 #include <catch.hpp>
@@ -6,11 +6,14 @@
 #include <cstddef>
 #include <cstdio>
 #include <string>
+#include <type_traits>
 #include <vector>
 
-#include "oracle/every_list_loss.hpp"
+#include "oracle/list_oracle.hpp"
+#include "oracle/list_results.hpp"
 
 namespace oracle {
+namespace {
 
 /// What was compared, and the largest errors as shares of their bounds.
 struct list_tally {
@@ -18,10 +21,27 @@ struct list_tally {
   real loss_share = 0, gradient_share = 0;
 };
 
-/// Every number of L's results over the groups against the oracle.
-template <class T, class L>
-void check_lists_against_oracle(L const& loss, list_given const& given, std::vector<candidate_list> const& groups,
-                                list_tally& tally) {
+void check_facts(named_loss const& loss) {
+  INFO(describe(loss));
+  auto const facts = facts_of_list_loss(loss);
+  CHECK(facts.name == full_name_of(loss));
+  CHECK(facts.parameters == all_values_of(loss));
+  CHECK(facts.is_square == is_square(loss.name));
+  CHECK(facts.refuses_ties == refuses_ties(loss));
+  CHECK(facts.reads.reference == !is_per_token(loss.name));
+  CHECK(facts.reads.length);
+  CHECK(facts.reads.reward == !is_square(loss.name));
+  CHECK(facts.reads.target == has_target(loss.name));
+  CHECK(!facts.needs.reference);
+  CHECK(facts.needs.length == is_per_token(loss.name));
+  CHECK(facts.needs.reward == needs_reward(loss));
+  CHECK(!facts.needs.target);
+}
+
+/// Every number of the loss's results over the groups against the oracle.
+template <class T>
+void check_lists_against_oracle(named_loss const& loss, list_given const& given,
+                                std::vector<candidate_list> const& groups, list_tally& tally) {
   auto const got = list_results_of<T>(loss, groups, given);
   for (std::size_t g = 0; g < groups.size(); ++g) {
     candidate_list const seen = rounded_to<T>(groups[g]);
@@ -43,26 +63,32 @@ void check_lists_against_oracle(L const& loss, list_given const& given, std::vec
   }
 }
 
-/// Every list loss with several parameters, given every set of columns that it can be given.
+}  // namespace
+
 template <class T>
-void check_every_list_loss_against_oracle(char const* type) {
+void check_every_list_loss_against_oracle() {
   random_numbers random{31};
-  prefopt::list_losses::for_each([&]<class L> {
+  for (std::string const& name : list_losses()) {
     list_tally tally;
     std::size_t variant = 0;
-    for (L const& loss : list_variants_of<L>(5, random)) {
+    for (named_loss const& loss : list_variants_of(name, 5, random)) {
+      check_facts(loss);
       bool large = variant++ < 2;
       for (list_given const& given : ways_of(loss)) {
-        check_lists_against_oracle<T>(loss, given, random_lists<L>(random, false, large), tally);
+        check_lists_against_oracle<T>(loss, given, random_lists(random, is_square(name), false, large), tally);
         if (given.reward && !refuses_ties(loss)) {
-          check_lists_against_oracle<T>(loss, given, random_lists<L>(random, true, false), tally);
+          check_lists_against_oracle<T>(loss, given, random_lists(random, is_square(name), true, false), tally);
         }
         large = false;
       }
     }
     std::printf("%-18s %-6s %6zu numbers; largest error of a loss %.2Lf of its bound, of a gradient %.2Lf\n",
-                std::string{L::card.name}.c_str(), type, tally.numbers, tally.loss_share, tally.gradient_share);
-  });
+                name.c_str(), std::is_same_v<T, float> ? "float" : "double", tally.numbers, tally.loss_share,
+                tally.gradient_share);
+  }
 }
+
+template void check_every_list_loss_against_oracle<float>();
+template void check_every_list_loss_against_oracle<double>();
 
 }  // namespace oracle

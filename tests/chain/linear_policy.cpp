@@ -1,6 +1,6 @@
 // From hidden states to any loss and back equals the chain from the logits multiplied out.
 #include <cstdio>
-#include <prefopt/chain/evaluate_policy.hpp>
+#include <prefopt/chain/evaluate.hpp>
 #include <prefopt/chain/linear_policy.hpp>
 #include <prefopt/chain/logit_policy.hpp>
 #include <prefopt/loss/dpo.hpp>

@@ -1,12 +1,32 @@
 // list_step with a policy that is small enough to check by hand, every reference, and every schedule of a moving one.
 #include <Eigen/Core>
+#include <algorithm>
+#include <catch.hpp>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
-
-#include "groups.hpp"
+#include <oracle/bits.hpp>
+#include <oracle/same_reports.hpp>
+#include <prefopt/prefopt.hpp>
+#include <refusal.hpp>
+#include <span>
+#include <special_numbers.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
 
 using namespace prefopt;
 
 namespace {
+
+any_list_loss made(std::string_view name, parameter_values const& values = {}) { return make_list_loss(name, values); }
+
+using oracle::same_bits;
+
+bool same_bits(std::vector<double> const& a, std::vector<double> const& b) {
+  return std::ranges::equal(a, b, [](double x, double y) { return oracle::same_bits(x, y); });
+}
 
 constexpr Eigen::Index classes = 5;
 
@@ -258,7 +278,7 @@ TEST_CASE("a list step's gradients are of its own batch: nothing is accumulated"
   CHECK(policy.gradient.isZero());
 }
 
-TEST_CASE("an error leaves the policy without a backward call") {
+TEST_CASE("an error in a list step leaves the policy without a backward call") {
   auto const data = some_bags({4, 3});
   auto const reward = rewards_of(data);
   softmax_policy policy;

@@ -1,11 +1,13 @@
 // From logits to every list loss of the list, and the gradient back to every logit.
 #include <catch.hpp>
 #include <cstdio>
-#include <prefopt/chain/evaluate_policy.hpp>
+#include <prefopt/chain/evaluate.hpp>
 #include <prefopt/chain/logit_policy.hpp>
+#include <string>
+#include <vector>
 
-#include "oracle/every_list_loss.hpp"
-#include "oracle/front.hpp"
+#include "oracle/lists.hpp"
+#include "oracle/made_loss.hpp"
 #include "sequences.hpp"
 
 TEST_CASE("every list loss from logits to their gradient") {
@@ -23,8 +25,9 @@ TEST_CASE("every list loss from logits to their gradient") {
   std::vector<double> const weight{0.5, 2, 1.25};
   worst_share sums, gradients;
   std::size_t calls = 0;
-  prefopt::list_losses::for_each([&]<class L> {
-    for (L const& loss : oracle::list_variants_of<L>(4, random)) {
+  for (std::string const& name : oracle::list_losses()) {
+    for (auto const& loss : oracle::list_variants_of(name, 4, random)) {
+      auto const made = oracle::made_list(loss);
       for (oracle::list_given const& given : oracle::ways_of(loss)) {
         INFO(oracle::describe_list(loss, given));
         prefopt::policy_groups<double> batch{.offsets = offsets, .weight = weight, .per_token = given.length};
@@ -32,10 +35,10 @@ TEST_CASE("every list loss from logits to their gradient") {
         if (given.reward) batch.reward = reward;
         if (given.target) batch.target = target;
         // A loss that needs lengths gets them unasked.
-        if (oracle::is_per_token<L>) batch.per_token = false;
+        if (oracle::is_per_token(name)) batch.per_token = false;
         auto d_logits = untouched_like(data.memory);
         std::vector<double> values(3), log_prob(n), length(n);
-        auto const seen = front::evaluate(loss, data.policy(d_logits), batch,
+        auto const seen = front::evaluate(made, data.policy(d_logits), batch,
                                           {.loss = values, .log_prob = log_prob, .length = length});
         check_sequences(data, log_prob, length, sums);
 
@@ -45,7 +48,7 @@ TEST_CASE("every list loss from logits to their gradient") {
         columns.target = batch.target;
         if (given.length) columns.length = length;
         std::vector<double> expected_values(3), d_log_prob(n);
-        auto const expected = front::evaluate(loss, columns, {.loss = expected_values, .d_logp = d_log_prob});
+        auto const expected = front::evaluate(made, columns, {.loss = expected_values, .d_logp = d_log_prob});
         CHECK(same_bits(seen, expected));
         CHECK(same_numbers(values, expected_values));
         sequence_gradients d{n};
@@ -54,7 +57,7 @@ TEST_CASE("every list loss from logits to their gradient") {
         ++calls;
       }
     }
-  });
+  }
   std::printf(
       "%zu calls of list losses from logits: largest errors: log-probs %.2Lf, gradients %.2Lf of their bounds\n", calls,
       sums.share, gradients.share);

@@ -1,0 +1,10 @@
+#pragma once
+
+namespace oracle {
+
+/// Every list loss with several parameters, given every set of columns that it can be given: what the library says of
+/// it, and every number of its results, against the oracle. Prints how many, and the largest errors.
+template <class T>
+void check_every_list_loss_against_oracle();
+
+}  // namespace oracle

@@ -1,0 +1,57 @@
+#include "oracle/pair_checks.hpp"
+
+#include <catch.hpp>
+#include <cmath>
+#include <cstddef>
+
+#include "oracle/pair_oracle.hpp"
+#include "oracle/pair_results.hpp"
+
+namespace oracle {
+
+template <class T>
+void check_against_oracle(named_loss const& loss, std::vector<pair> const& pairs) {
+  pair_oracle const oracle{loss};
+  {
+    INFO(describe(loss));
+    auto const facts = facts_of_pair_loss(loss);
+    CHECK(facts.name == full_name_of(loss));
+    CHECK(facts.parameters == all_values_of(loss));
+    CHECK(facts.has_posterior == oracle.has_posterior());
+    CHECK(facts.reads.reference == oracle.reads().reference);
+    CHECK(facts.reads.length == oracle.reads().length);
+    CHECK(facts.reads.margin == oracle.reads().margin);
+    CHECK(facts.reads.label == oracle.reads().label);
+    CHECK(facts.reads.reliability == oracle.reads().reliability);
+  }
+  auto const got = results_of<T>(loss, pairs);
+  CHECK(got.posterior.empty() != oracle.has_posterior());
+  std::size_t compared = 0;
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    pair const seen = as_read<T>(pairs[i], oracle.reads());
+    auto const [exact, bound] = oracle.template expected<T>(seen);
+    auto const check = [&](char const* what, T number, real right, real within) {
+      ++compared;
+      if (std::fabs(static_cast<real>(number) - right) <= within) return;
+      INFO(describe(loss) << ", pair " << i << ": " << what << " is off by " << static_cast<real>(number) - right
+                          << ", allowed are " << within << "; chosen " << seen.chosen << " rejected " << seen.rejected
+                          << " references " << seen.ref_chosen << " " << seen.ref_rejected << " lengths "
+                          << seen.chosen_length << " " << seen.rejected_length << " margin " << seen.margin << " label "
+                          << seen.label << " reliability " << seen.reliability);
+      CHECK(static_cast<real>(number) == right);
+    };
+    check("loss", got.loss[i], exact.loss, bound.loss);
+    check("d_chosen", got.d_chosen[i], exact.d_chosen, bound.d_chosen);
+    check("d_rejected", got.d_rejected[i], exact.d_rejected, bound.d_rejected);
+    CHECK((std::isfinite(got.loss[i]) && std::isfinite(got.d_chosen[i]) && std::isfinite(got.d_rejected[i])));
+    if (got.posterior.empty()) continue;
+    check("posterior", got.posterior[i], exact.posterior, bound.posterior);
+    CHECK((got.posterior[i] >= 0 && got.posterior[i] <= 1));
+  }
+  CHECK(compared == pairs.size() * (oracle.has_posterior() ? 4 : 3));
+}
+
+template void check_against_oracle<float>(named_loss const&, std::vector<pair> const&);
+template void check_against_oracle<double>(named_loss const&, std::vector<pair> const&);
+
+}  // namespace oracle

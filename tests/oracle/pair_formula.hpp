@@ -1,0 +1,107 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <unsupported/Eigen/AutoDiff>
+#include <utility>
+
+#include "oracle/named_loss.hpp"
+#include "oracle/pairs.hpp"
+
+// What the losses of the list are, written once more from the papers: in long double, with textbook formulas, and
+// differentiated by Eigen. Nothing of the library is in it but the names and the standards of the parameters.
+
+namespace oracle {
+
+/// A number with its derivatives by chosen and rejected.
+using dual = Eigen::AutoDiffScalar<Eigen::Matrix<real, 2, 1>>;
+
+/// Errors put into a loss on purpose, to see how it answers to rounding: in the margin of the pair as given and of the
+/// pair swapped, and in lcpo's gap.
+struct disturbance {
+  real given = 0, swapped = 0, gap = 0;
+};
+
+/// A sum, and the sum of the sizes of its terms: rounding is relative to the latter.
+struct terms {
+  dual value{0};
+  real size = 0, d_chosen_size = 0, d_rejected_size = 0;
+
+  terms() = default;
+  terms(dual const& one)  // NOLINT: a number is a sum of one term
+      : value{one},
+        size{std::fabs(one.value())},
+        d_chosen_size{std::fabs(one.derivatives()[0])},
+        d_rejected_size{std::fabs(one.derivatives()[1])} {}
+
+  friend terms operator+(terms const& x, terms const& y) {
+    terms sum;
+    sum.value = x.value + y.value;
+    sum.size = x.size + y.size;
+    sum.d_chosen_size = x.d_chosen_size + y.d_chosen_size;
+    sum.d_rejected_size = x.d_rejected_size + y.d_rejected_size;
+    return sum;
+  }
+  friend terms operator*(real factor, terms const& x) {
+    terms product;
+    product.value = x.value * factor;
+    product.size = std::fabs(factor) * x.size;
+    product.d_chosen_size = std::fabs(factor) * x.d_chosen_size;
+    product.d_rejected_size = std::fabs(factor) * x.d_rejected_size;
+    return product;
+  }
+};
+
+/// -log sigma(z).
+dual negative_log_sigmoid(dual const& z);
+
+/// A pair's two log-probs as variables.
+struct variables {
+  dual chosen, rejected;
+  pair row;
+
+  explicit variables(pair const& p) : chosen{p.chosen, 2, 0}, rejected{p.rejected, 2, 1}, row{p} {}
+
+  /// The other order. What belongs to the pair as a whole stays.
+  [[nodiscard]] variables swapped() const {
+    variables other = *this;
+    std::swap(other.chosen, other.rejected);
+    other.row = oracle::swapped(row);
+    return other;
+  }
+};
+
+/// A loss and, for lcpo, its posterior.
+struct outcome {
+  terms loss;
+  real posterior = std::numeric_limits<real>::quiet_NaN();
+  real factor = 1;  ///< the largest by which a number that was flushed to 0 may have been meant to be multiplied
+};
+
+/// What a loss is: link(logit(a - b)) + rest(a, b) of the scores a and b; or what a modifier makes of its base.
+struct pair_formula {
+  /// The columns that it is a function of, by its paper. A score is relative to a reference, and a mean, if it is one
+  /// of reference and of length.
+  pair_columns reads{};
+  /// Of the difference of the scores and the margin column: what the link is applied to.
+  std::function<dual(dual const&, real)> logit{};
+  /// Of the logit and the label column.
+  std::function<terms(dual const&, real)> link{};
+  /// What a label does not touch.
+  std::function<terms(dual const&, dual const&)> rest{};
+  /// In the place of all that, from a modifier that is no change of the link.
+  std::function<outcome(variables const&, disturbance const&)> whole{};
+  /// The constant that a loss takes from the margin or compares it with, in units of the margin.
+  real offset = 0;
+  bool has_posterior = false;
+
+  [[nodiscard]] dual score(dual const& log_prob, real reference, real length) const;
+  [[nodiscard]] outcome at(variables const& where, disturbance const& off = {}) const;
+};
+
+/// By name, from the table.
+pair_formula formula_of(named_loss const& loss);
+
+}  // namespace oracle

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "oracle/named_loss.hpp"
+#include "oracle/pairs.hpp"
+
+// Any loss of the list over any pairs, through the library's front door.
+
+namespace oracle {
+
+/// Each pair's own loss and gradient.
+template <class T>
+struct results {
+  std::vector<T> loss, d_chosen, d_rejected, posterior;
+};
+
+/// The loss's results over the pairs, each pair's numbers rounded to T; weights may be given.
+template <class T>
+results<T> results_of(named_loss const& loss, std::vector<pair> const& pairs, std::vector<T> const& weight = {});
+
+/// What the library says of a loss.
+struct pair_facts {
+  std::string name;
+  pair_columns reads;
+  bool has_posterior;
+  std::vector<std::pair<std::string, double>> parameters;
+};
+
+pair_facts facts_of_pair_loss(named_loss const& loss);
+
+}  // namespace oracle

@@ -1,0 +1,76 @@
+#include "oracle/pairs.hpp"
+
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace oracle {
+
+pair swapped(pair const& p) {
+  pair other = p;
+  std::swap(other.chosen, other.rejected);
+  std::swap(other.ref_chosen, other.ref_rejected);
+  std::swap(other.chosen_length, other.rejected_length);
+  return other;
+}
+
+template <class T>
+pair as_read(pair const& p, pair_columns const& read) {
+  auto const rounded = [](real x) { return static_cast<real>(static_cast<T>(x)); };
+  pair seen{.chosen = rounded(p.chosen), .rejected = rounded(p.rejected)};
+  if (read.reference) seen.ref_chosen = rounded(p.ref_chosen), seen.ref_rejected = rounded(p.ref_rejected);
+  if (read.length) {
+    seen.chosen_length = rounded(p.chosen_length), seen.rejected_length = rounded(p.rejected_length);
+  }
+  if (read.margin) seen.margin = rounded(p.margin);
+  if (read.label) seen.label = rounded(p.label);
+  if (read.reliability) seen.reliability = rounded(p.reliability);
+  return seen;
+}
+
+template pair as_read<float>(pair const&, pair_columns const&);
+template pair as_read<double>(pair const&, pair_columns const&);
+
+std::vector<pair> random_pairs(std::size_t count, random_numbers& random) {
+  std::vector<pair> pairs;
+  for (std::size_t i = 0; i < count; ++i) {
+    pair p;
+    p.chosen_length = 1 + std::floor(random.spread(1, 400));
+    p.rejected_length = 1 + std::floor(random.spread(1, 400));
+    if (random.chance(0.3)) p.chosen_length = p.rejected_length = 1;
+    real const scale = random.spread(1e-4, 1e3);
+    p.ref_chosen = -random.spread(1e-2, 1e3);
+    p.ref_rejected = -random.spread(1e-2, 1e3);
+    p.chosen = p.ref_chosen + scale * random.uniform(-1, 1);
+    p.rejected = p.ref_rejected + scale * random.uniform(-1, 1);
+    // For losses without a reference the two log-probs themselves have to be close at times.
+    if (random.chance(0.5)) p.rejected = p.chosen + scale * random.uniform(-1, 1);
+    p.margin = random.chance(0.3) ? 0 : random.uniform(-1, 3);
+    real const ends[] = {0, 0.5, 1};
+    p.label = random.chance(0.3) ? ends[random.bits() % 3] : random.uniform();
+    p.reliability = random.chance(0.3) ? ends[random.bits() % 3] : random.uniform();
+    if (random.chance(0.1)) p.reliability = random.chance(0.5) ? 1e-6 : 1 - 1e-6;
+    pairs.push_back(p);
+  }
+  return pairs;
+}
+
+template <class T>
+std::vector<pair> extreme_pairs() {
+  double const tiny = static_cast<double>(std::numeric_limits<T>::denorm_min());
+  double const smallest = static_cast<double>(std::numeric_limits<T>::min());
+  std::vector<pair> pairs;
+  for (double const h : {0., -0., tiny, -tiny, 1e3 * tiny, smallest, 50., -50., 1e3, -1e3, 1e4, -1e4}) {
+    for (double const eta : {0., 0.5, 0.9, 1.}) {
+      pairs.push_back({.chosen = h, .label = eta, .reliability = eta});
+      pairs.push_back({.rejected = h, .chosen_length = 4, .rejected_length = 2, .label = eta, .reliability = eta});
+      pairs.push_back({.chosen = -3, .rejected = -3, .ref_chosen = h, .margin = 1, .label = eta, .reliability = eta});
+    }
+  }
+  return pairs;
+}
+
+template std::vector<pair> extreme_pairs<float>();
+template std::vector<pair> extreme_pairs<double>();
+
+}  // namespace oracle
