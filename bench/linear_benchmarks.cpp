@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <prefopt/adapter/eigen_product.hpp>
-#include <prefopt/chain/evaluate_policy.hpp>
+#include <prefopt/chain/evaluate.hpp>
 #include <prefopt/chain/linear_policy.hpp>
 #include <prefopt/logprob/token_logprobs.hpp>
 #include <prefopt/loss/dpo.hpp>

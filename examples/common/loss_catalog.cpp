@@ -1,8 +1,7 @@
 #include "loss_catalog.hpp"
 
 #include <algorithm>
-#include <prefopt/engine/any_loss.hpp>
-#include <prefopt/engine/any_list_loss.hpp>
+#include <prefopt/engine/make_loss.hpp>
 
 std::vector<loss_entry> const& loss_catalog() {
   static std::vector<loss_entry> const all = [] {

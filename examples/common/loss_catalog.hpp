@@ -1,7 +1,7 @@
 #pragma once
 
 #include <optional>
-#include <prefopt/core/parameter_values.hpp>
+#include <prefopt/contract/parameter_values.hpp>
 #include <string>
 #include <string_view>
 #include <vector>

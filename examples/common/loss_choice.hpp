@@ -1,7 +1,6 @@
 #pragma once
 
 #include <prefopt/engine/any_loss.hpp>
-#include <prefopt/engine/any_list_loss.hpp>
 #include <string>
 
 #include "loss_catalog.hpp"

@@ -1,3 +1,5 @@
+#include <prefopt/engine/make_loss.hpp>
+
 #include "input_error.hpp"
 #include "loss_choice.hpp"
 

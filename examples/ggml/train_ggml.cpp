@@ -11,7 +11,7 @@
 #include <exception>
 #include <optional>
 #include <prefopt/adapter/ggml.hpp>
-#include <prefopt/chain/evaluate_policy.hpp>
+#include <prefopt/chain/evaluate.hpp>
 #include <prefopt/chain/logit_policy.hpp>
 #include <prefopt/loss/dpo.hpp>
 #include <prefopt/loss/simpo.hpp>

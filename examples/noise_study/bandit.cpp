@@ -3,8 +3,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <prefopt/train/list_step.hpp>
 #include <prefopt/loss/info_nce.hpp>
+#include <prefopt/train/step.hpp>
 #include <vector>
 
 #include "adamw.hpp"

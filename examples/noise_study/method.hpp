@@ -2,7 +2,6 @@
 
 #include <optional>
 #include <prefopt/engine/any_loss.hpp>
-#include <prefopt/engine/any_list_loss.hpp>
 #include <string>
 #include <string_view>
 #include <variant>

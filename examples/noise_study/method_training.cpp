@@ -5,10 +5,10 @@
 #include <cstddef>
 #include <numeric>
 #include <optional>
-#include <prefopt/train/list_step.hpp>
-#include <prefopt/train/moving_reference.hpp>
 #include <prefopt/chain/group_pairs.hpp>
 #include <prefopt/train/annotator_reliability.hpp>
+#include <prefopt/train/moving_reference.hpp>
+#include <prefopt/train/step.hpp>
 #include <random>
 #include <span>
 #include <variant>

@@ -1,6 +1,5 @@
 #include "list_table.hpp"
 
-#include <array>
 #include <cmath>
 #include <optional>
 #include <unordered_map>
@@ -12,23 +11,12 @@ namespace {
 
 constexpr score_column group_column{"group"};
 
-template <class T>
-constexpr std::array<number_column<T, list_table<T>>, 6> list_columns{{
-    {{"logp"}, &list_table<T>::logp},
-    {{"ref_logp", presence::needed_by_loss, prefopt::columns::reference}, &list_table<T>::ref_logp},
-    {{"length", presence::needed_by_loss, prefopt::columns::length, value_range::tokens}, &list_table<T>::length},
-    {{"reward", presence::needed_by_loss, prefopt::columns::reward}, &list_table<T>::reward},
-    {{"target", presence::needed_by_loss, prefopt::columns::target, value_range::not_negative}, &list_table<T>::target},
-    {{"weight", presence::optional, prefopt::columns::none, value_range::weight}, &list_table<T>::weight},
-}};
-
 /// Takes the columns away that the file has because of its form only.
-template <class T>
 std::vector<std::string_view> take_unread_columns(csv_table& file, prefopt::any_list_loss const& loss) {
+  constexpr auto of_form = prefopt::columns::reference | prefopt::columns::length | prefopt::columns::reward;
   std::vector<std::string_view> unread;
-  for (auto const& column : list_columns<T>) {
-    bool const is_of_form = column.name == "ref_logp" || column.name == "length" || column.name == "reward";
-    if (!is_of_form || is_read(column, loss) || !file.find(column.name)) continue;
+  for (auto const& column : number_columns<prefopt::list_family>()) {
+    if (!contains(of_form, column.kind) || is_read(column, loss) || !file.find(column.name)) continue;
     unread.push_back(column.name);
     file.ignore(column.name);
   }
@@ -67,8 +55,8 @@ class grouping {
     if (table.group.empty() || name != table.group.back()) begin(std::string{name}, table);
     table.offsets.back() = static_cast<std::int64_t>(table.candidates());
     last_line_ = file_.line();
-    if (weight_) check_weight(table.weight.back());
-    if (reward_) check_reward(table.reward.back());
+    if (weight_) check_weight(table.numbers[prefopt::list_family::weight].back());
+    if (reward_) check_reward(table.numbers[prefopt::list_family::reward].back());
   }
 
   void end(list_table<T> const& table) const {
@@ -95,7 +83,7 @@ class grouping {
     table.group.push_back(std::move(name));
     table.offsets.push_back(0);
     first_line_ = file_.line();
-    if (weight_) first_weight_ = table.weight.back();
+    if (weight_) first_weight_ = table.numbers[prefopt::list_family::weight].back();
     lines_of_rewards_.clear();
   }
 
@@ -137,15 +125,15 @@ template <class T>
 list_table<T> read_lists(csv_table& file, prefopt::any_list_loss const& loss, score_command const& command) {
   for (std::string const& name : command.ignored_columns) file.ignore(name);
   list_table<T> lists;
-  lists.not_read = take_unread_columns<T>(file, loss);
+  lists.not_read = take_unread_columns(file, loss);
   std::vector<score_column> columns{group_column};
-  columns.insert(columns.end(), list_columns<T>.begin(), list_columns<T>.end());
+  for (auto const& column : number_columns<prefopt::list_family>()) columns.push_back(column);
   check_header(file, columns, loss);
   check_alternatives(file, columns, loss);
-  number_reader<T, list_table<T>> const numbers{file, list_columns<T>, command};
+  number_reader<prefopt::list_family, T> const numbers{file, command};
   grouping<T> groups{file, loss};
   while (file.next_row()) {
-    numbers.append_row(file, lists);
+    numbers.append_row(file, lists.numbers);
     groups.add_row(lists);
   }
   if (lists.groups() == 0) throw error_at(file.file(), 0, {}, "only a header, expected at least one row");

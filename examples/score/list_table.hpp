@@ -2,32 +2,30 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <prefopt/engine/any_list_loss.hpp>
+#include <prefopt/engine/any_loss.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "csv_table.hpp"
+#include "number_table.hpp"
 #include "score_command.hpp"
 
 /// The columns of a list_batch, owned, and the names of the groups.
 template <class T>
 struct list_table {
-  std::vector<T> logp, ref_logp, length, reward, target, weight;
+  number_table<prefopt::list_family, T> numbers;
   std::vector<std::int64_t> offsets{0};
   std::vector<std::string> group;          ///< one a group
   std::vector<std::string_view> not_read;  ///< columns of the file that this loss has no use for
 
+  bool has(prefopt::list_family::input column) const { return !numbers[column].empty(); }
   std::size_t groups() const { return group.size(); }
-  std::size_t candidates() const { return logp.size(); }
+  std::size_t candidates() const { return numbers[prefopt::list_family::logp].size(); }
   prefopt::list_batch<T> batch() const {
-    return {.logp = logp,
-            .ref_logp = ref_logp,
-            .length = length,
-            .reward = reward,
-            .target = target,
-            .weight = weight,
-            .offsets = offsets};
+    auto batch = numbers.batch();
+    batch.offsets = offsets;
+    return batch;
   }
 };
 

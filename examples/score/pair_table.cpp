@@ -1,6 +1,5 @@
 #include "pair_table.hpp"
 
-#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,25 +8,8 @@
 
 namespace {
 
-template <class T>
-constexpr std::array<number_column<T, pair_table<T>>, 10> pair_columns{{
-    {{"chosen"}, &pair_table<T>::chosen},
-    {{"rejected"}, &pair_table<T>::rejected},
-    {{"ref_chosen", presence::needed_by_loss, prefopt::columns::reference}, &pair_table<T>::ref_chosen},
-    {{"ref_rejected", presence::needed_by_loss, prefopt::columns::reference}, &pair_table<T>::ref_rejected},
-    {{"chosen_length", presence::needed_by_loss, prefopt::columns::length, value_range::tokens},
-     &pair_table<T>::chosen_length},
-    {{"rejected_length", presence::needed_by_loss, prefopt::columns::length, value_range::tokens},
-     &pair_table<T>::rejected_length},
-    {{"weight", presence::optional, prefopt::columns::none, value_range::weight}, &pair_table<T>::weight},
-    {{"margin", presence::needed_by_loss, prefopt::columns::margin}, &pair_table<T>::margin},
-    {{"label", presence::needed_by_loss, prefopt::columns::label, value_range::probability}, &pair_table<T>::label},
-    {{"reliability", presence::needed_by_loss, prefopt::columns::reliability, value_range::probability},
-     &pair_table<T>::reliability},
-}};
-
 /// Names or numbers, so not in the table of numbers.
-constexpr score_column annotator_column{"annotator", presence::optional, prefopt::columns::reliability};
+constexpr score_column annotator_column{"annotator", prefopt::presence::optional, prefopt::columns::reliability};
 
 /// Each row's reliability where it comes from the command line: one value for all, or the one of the row's annotator.
 template <class T>
@@ -74,16 +56,16 @@ class reliability_source {
 template <class T>
 pair_table<T> read_pairs(csv_table& file, prefopt::any_pair_loss const& loss, score_command const& command) {
   for (std::string const& name : command.ignored_columns) file.ignore(name);
-  std::vector<score_column> columns(pair_columns<T>.begin(), pair_columns<T>.end());
+  auto columns = number_columns<prefopt::pair_family>();
   columns.push_back(annotator_column);
   check_header(file, columns, loss, prefopt::columns::reliability);
-  number_reader<T, pair_table<T>> const numbers{file, pair_columns<T>, command};
+  number_reader<prefopt::pair_family, T> const numbers{file, command};
   reliability_source<T> const reliability{file, loss, command.reliability};
   auto const annotators = file.find(annotator_column.name);
   pair_table<T> pairs;
   while (file.next_row()) {
-    numbers.append_row(file, pairs);
-    reliability.append(file, pairs.reliability);
+    numbers.append_row(file, pairs.numbers);
+    reliability.append(file, pairs.numbers.columns[prefopt::pair_family::reliability]);
     if (annotators) pairs.annotator.emplace_back(file.text(*annotators));
   }
   if (pairs.size() == 0) throw error_at(file.file(), 0, {}, "only a header, expected at least one row");

@@ -6,28 +6,17 @@
 #include <vector>
 
 #include "csv_table.hpp"
+#include "number_table.hpp"
 #include "score_command.hpp"
 
-/// The columns of a pair_batch, owned.
+/// The columns of a pair_batch, owned, and the annotators.
 template <class T>
 struct pair_table {
-  std::vector<T> chosen, rejected, ref_chosen, ref_rejected, chosen_length, rejected_length, weight, margin, label,
-      reliability;
+  number_table<prefopt::pair_family, T> numbers;
   std::vector<std::string> annotator;  ///< empty without that column
 
-  std::size_t size() const { return chosen.size(); }
-  prefopt::pair_batch<T> batch() const {
-    return {.chosen = chosen,
-            .rejected = rejected,
-            .ref_chosen = ref_chosen,
-            .ref_rejected = ref_rejected,
-            .chosen_length = chosen_length,
-            .rejected_length = rejected_length,
-            .weight = weight,
-            .margin = margin,
-            .label = label,
-            .reliability = reliability};
-  }
+  std::size_t size() const { return numbers[prefopt::pair_family::chosen].size(); }
+  prefopt::pair_batch<T> batch() const { return numbers.batch(); }
 };
 
 /// Reads all rows of the file, T being float or double. Every column has to be one that the loss reads (or one that the

@@ -2,35 +2,33 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <prefopt/score/score.hpp>
-#include <span>
+#include <prefopt/batch/columns.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "csv_table.hpp"
+#include "number_table.hpp"
 #include "score_command.hpp"
 
 // What files of pairs and files of lists have in common: which columns they may have, and what values these may hold.
 
-enum class presence { needed, needed_by_loss, optional };
-
-enum class value_range { any, tokens, weight, not_negative, probability };
-
 /// A column that a file may have.
 struct score_column {
   std::string_view name;
-  presence when = presence::needed;
+  prefopt::presence when = prefopt::presence::always;
   prefopt::columns kind = prefopt::columns::none;  ///< what the loss has to read; none: read for every loss
-  value_range range = value_range::any;
+  prefopt::value_range range = prefopt::value_range::any;
 };
 
-/// A column of numbers and where they go in a table.
-template <class T, class Table>
-struct number_column : score_column {
-  std::vector<T> Table::*values;
-};
+/// The columns of numbers of a family's batch.
+template <class Family>
+std::vector<score_column> number_columns() {
+  std::vector<score_column> columns;
+  for (auto const& row : Family::template inputs<double>) columns.push_back({row.name, row.when, row.kind, row.range});
+  return columns;
+}
 
 template <class Loss>
 bool is_read(score_column const& column, Loss const& loss) {
@@ -39,7 +37,8 @@ bool is_read(score_column const& column, Loss const& loss) {
 
 template <class Loss>
 bool is_needed(score_column const& column, Loss const& loss) {
-  return column.when == presence::needed || (column.when == presence::needed_by_loss && loss.needs(column.kind));
+  return column.when == prefopt::presence::always ||
+         (column.when == prefopt::presence::as_read && loss.needs(column.kind));
 }
 
 template <class Loss>
@@ -95,30 +94,31 @@ void check_header(csv_table const& file, std::vector<score_column> const& column
 }
 
 /// What was expected of a value that is out of its range or that the command calls an error; empty for any other.
-std::string_view expectation(double value, value_range range, score_command const& command);
+std::string_view expectation(double value, score_column const& column, score_command const& command);
 
-/// Reads those of the columns that a file has into a table, row by row.
-template <class T, class Table>
+/// Reads those of a batch's columns that a file has into a table, row by row.
+template <class Family, class T>
 class number_reader {
  public:
-  number_reader(csv_table const& file, std::span<number_column<T, Table> const> columns, score_command const& command)
-      : command_{command} {
-    for (auto const& column : columns) {
-      if (auto const place = file.find(column.name)) sources_.emplace_back(*place, column);
+  number_reader(csv_table const& file, score_command const& command)
+      : columns_{number_columns<Family>()}, command_{command} {
+    for (std::size_t c = 0; c < columns_.size(); ++c) {
+      if (auto const place = file.find(columns_[c].name)) sources_.emplace_back(*place, c);
     }
   }
 
-  void append_row(csv_table const& file, Table& table) const {
+  void append_row(csv_table const& file, number_table<Family, T>& table) const {
     for (auto const& [place, column] : sources_) {
       T const value = file.number<T>(place);
-      if (auto const expected = expectation(value, column.range, command_); !expected.empty()) {
+      if (auto const expected = expectation(value, columns_[column], command_); !expected.empty()) {
         throw file.error(place, "got " + in_quotes(file.text(place)) + ", expected " + std::string{expected});
       }
-      (table.*column.values).push_back(value);
+      table.columns[column].push_back(value);
     }
   }
 
  private:
+  std::vector<score_column> columns_;
   score_command const& command_;
-  std::vector<std::pair<std::size_t, number_column<T, Table>>> sources_;
+  std::vector<std::pair<std::size_t, std::size_t>> sources_;  ///< place in the file, column
 };

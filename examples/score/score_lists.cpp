@@ -1,6 +1,7 @@
 #include "score_lists.hpp"
 
 #include <cstdio>
+#include <prefopt/engine/evaluate.hpp>
 #include <string>
 #include <vector>
 
@@ -21,15 +22,16 @@ template <class T>
 void print_summary(loss_choice const& choice, prefopt::any_list_loss const& loss, list_table<T> const& lists,
                    prefopt::report const& report) {
   print_line("loss", description(choice));
-  print_line("score", std::string{"log-prob"} + (lists.ref_logp.empty() ? "" : " - reference") +
-                          (lists.length.empty() ? "" : ", per token"));
+  using of = prefopt::list_family;
+  print_line("score", std::string{"log-prob"} + (lists.has(of::ref_logp) ? " - reference" : "") +
+                          (lists.has(of::length) ? ", per token" : ""));
   if (loss.reads(prefopt::columns::reward) && loss.one_of() == prefopt::columns::none) {
-    print_line("order", lists.reward.empty() ? "as in the file, best first" : "by reward");
+    print_line("order", lists.has(of::reward) ? "by reward" : "as in the file, best first");
   }
   print_count("groups", report.count);
   print_line("candidates",
              std::to_string(lists.candidates()) + (report.skipped == 0 ? "" : ", those of skipped groups included"));
-  if (!lists.weight.empty()) print_mean("sum of weights", report.weight);
+  if (lists.has(of::weight)) print_mean("sum of weights", report.weight);
   print_mean("mean loss", report.loss);
   if (!loss.is_square()) {  // candidates of a matrix are not ranked
     print_mean("accuracy", report.accuracy);

@@ -1,6 +1,7 @@
 #include "score_pairs.hpp"
 
 #include <map>
+#include <prefopt/engine/evaluate.hpp>
 #include <string>
 #include <vector>
 
@@ -70,7 +71,7 @@ void score_each_pair(score_command const& command) {
     output += '\n';
   }
   write_standard_output(output);
-  print_summary(command.loss, report, !pairs.weight.empty());
+  print_summary(command.loss, report, !pairs.numbers[prefopt::pair_family::weight].empty());
   print_annotators(pairs.annotator, posterior);
 }
 

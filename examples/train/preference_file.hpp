@@ -14,8 +14,7 @@
 ///     target             optional, a probability for each of them
 /// and both kinds have
 ///     prompt             text, optional. The others are completions if it is there, otherwise whole dialogues: what
-///     all
-///                        begin with is the prompt then, up to the last mark of the assistant's turn
+///                        all begin with is the prompt then, up to the last mark of the assistant's turn
 ///                        ("\n\nAssistant:") if it has one, otherwise up to a whole word
 ///     weight             a number >= 0, 1 if it is missing
 ///     annotator          text or a whole number; records without one share an annotator of their own

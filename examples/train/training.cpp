@@ -316,7 +316,10 @@ class trainer {
       prefopt::stored_list_reference<double> const reference{state_.ref_logp, candidates_.offsets()};
       reference.log_probs(records, prefopt::list_log_probs<double>{ref_logp_, {}});
     }
-    return objective_.evaluate(records, {.logp = logp_, .ref_logp = ref_logp_, .length = length_});
+    prefopt::list_batch<double> scores{.logp = logp_};
+    if (!ref_logp_.empty()) scores.ref_logp = ref_logp_;
+    if (!length_.empty()) scores.length = length_;
+    return objective_.evaluate(records, scores);
   }
 
   loss_metrics held_out_metrics() {
