@@ -30,6 +30,8 @@ function(append_header header)
   endif()
   file(READ "${checkout}/include/${header}" rest)
   string(REPLACE "#pragma once\n" "" rest "${rest}")
+  # What is included on a condition would take all that it includes into that condition.
+  string(REPLACE "\n#if defined(PREFOPT_AT_RUN_TIME)\n#include <prefopt/engine/at_run_time.hpp>\n#endif\n" "" rest "${rest}")
   while(rest MATCHES "#include <(prefopt/[^>\n]+)>\n")
     set(line "${CMAKE_MATCH_0}")
     set(included "${CMAKE_MATCH_1}")

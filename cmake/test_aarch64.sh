@@ -43,7 +43,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ "${#folders[@]}" -gt 0 ] ||
-  folders=(simd engine list_engine logprob logits policy adapter ranks golden kernels)
+  folders=(simd view engine list_engine logprob logits chain train ranks adapter golden kernels)
 
 for program in aarch64-linux-gnu-g++ qemu-aarch64 cmake; do
   command -v "$program" >/dev/null || fail "no $program (Debian: g++-aarch64-linux-gnu, qemu-user, cmake)"
@@ -68,6 +68,8 @@ if [ ! -f "$main.o" ]; then
 fi
 cat >>"$packages/Catch2Config.cmake" <<END
 target_link_libraries(Catch2::Catch2WithMain INTERFACE "$main.o")
+add_library(Catch2::Catch2 INTERFACE IMPORTED)
+target_include_directories(Catch2::Catch2 INTERFACE "$packages/Catch2")
 list(APPEND CMAKE_MODULE_PATH "$(dirname "$scripts")")
 END
 
@@ -77,10 +79,13 @@ cmake -S "$checkout" -B "$build" --toolchain "$checkout/cmake/aarch64-linux-gnu.
   "-Dxsimd_DIR=$packages" "-DEigen3_DIR=$packages" "-DCatch2_DIR=$packages"
 SECONDS=0
 targets=("${folders[@]/#/test_}")
+for folder in "${folders[@]}"; do
+  ! compgen -G "$checkout/tests/$folder/native_*.cpp" >/dev/null || targets+=("test_${folder}_native")
+done
 [[ " ${folders[*]} " != *" kernels "* ]] || targets+=(test_kernels_print test_kernels_refused test_kernels_two_libraries)
 cmake --build "$build" --parallel "$jobs" --target "${targets[@]}"
 echo "built in $SECONDS s"
 SECONDS=0
 names=$(IFS='|' && echo "${folders[*]}")
-ctest --test-dir "$build" --parallel "$jobs" --output-on-failure --no-tests=error -R "^test_($names):|^($names):"
+ctest --test-dir "$build" --parallel "$jobs" --output-on-failure --no-tests=error -R "^test_($names)(_native)?(: |\$)|^($names): "
 echo "run in $SECONDS s: all passed on $(qemu-aarch64 --version | head -n 1)"

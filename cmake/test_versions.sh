@@ -11,7 +11,7 @@ warnings, and a program that is run. With --tests also the library's own tests o
   --compiler NAME    a compiler; may be repeated (default: every g++, g++-N, clang++ and clang++-N on the path, each once)
   --xsimd FOLDER     an include folder that holds xsimd/; may be repeated (default: what the compiler finds)
   --eigen FOLDER     an include folder that holds Eigen/; may be repeated (default: /usr/include/eigen3)
-  --tests            build and run test_simd with each xsimd, test_adapter with each Eigen (needs CMake and Catch2)
+  --tests            build and run test_simd with each xsimd, test_train with each Eigen (needs CMake and Catch2)
   --build FOLDER     where to build the tests (default: build-versions in the checkout)
   --help             this text
 
@@ -138,7 +138,7 @@ if [ -n "$tests" ]; then
     for eigen in "${eigens[@]}"; do
       number=$((number + 1))
       header_package "$build/packages-eigen-$number" Eigen3 Eigen3::Eigen "$eigen/Eigen" "$eigen/unsupported"
-      check "$compiler, Eigen in $eigen: test_adapter" suite "$compiler-eigen-$number" test_adapter "-DCMAKE_CXX_COMPILER=$compiler" \
+      check "$compiler, Eigen in $eigen: test_train" suite "$compiler-eigen-$number" test_train "-DCMAKE_CXX_COMPILER=$compiler" \
         "-DEigen3_DIR=$build/packages-eigen-$number"
     done
   done

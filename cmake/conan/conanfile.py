@@ -25,7 +25,7 @@ class PrefoptConan(ConanFile):
         self.version = ".".join(re.findall(r"#define PREFOPT_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", header))
 
     def export_sources(self):
-        for pattern in ("LICENSE", "include/*", "cmake/add_kernels.cmake", "cmake/kernels/*"):
+        for pattern in ("LICENSE", "include/*.hpp", "cmake/add_kernels.cmake", "cmake/kernels/*"):
             copy(self, pattern, self._checkout(), self.export_sources_folder)
 
     def layout(self):
@@ -42,7 +42,7 @@ class PrefoptConan(ConanFile):
 
     def package(self):
         copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))
-        copy(self, "include/*", self.source_folder, self.package_folder)
+        copy(self, "include/*.hpp", self.source_folder, self.package_folder)
         copy(self, "cmake/*", self.source_folder, self.package_folder)
 
     def package_info(self):
