@@ -64,9 +64,9 @@ TEST_CASE("every returned slope is the derivative of the returned value") {
           p.rejected = scale * random.uniform(-1, 1);
           p.margin = random.uniform(-1, 3);
           p.label = random.uniform();
-          dual const a(p.chosen, 2, 0), b(p.rejected, 2, 1);
+          dual const better(p.chosen, 2, 0), worse(p.rejected, 2, 1);
           prefopt::pair_row<dual> const row{dual(p.margin), dual(p.label), dual(p.reliability)};
-          auto const result = prefopt::detail::apply(loss, row, a, b);
+          auto const result = prefopt::detail::apply(loss, row, better, worse);
           auto const sizes = formula.at(oracle::variables{p}).loss;
           CAPTURE(oracle::describe(given), p.chosen, p.rejected, p.margin, p.label);
           real const eps = 64 * std::numeric_limits<real>::epsilon();
