@@ -10,19 +10,20 @@
 namespace oracle {
 
 template <class T>
-void check_against_oracle(named_loss const& loss, std::vector<pair> const& pairs) {
+void check_against_oracle(named_loss const& loss, std::vector<pair> const& given) {
   pair_oracle const oracle{loss};
+  auto const pairs = oracle.admitted(given);
   {
     INFO(describe(loss));
     auto const facts = facts_of_pair_loss(loss);
     CHECK(facts.name == full_name_of(loss));
     CHECK(facts.parameters == all_values_of(loss));
     CHECK(facts.has_posterior == oracle.has_posterior());
-    CHECK(facts.reads.reference == oracle.reads().reference);
-    CHECK(facts.reads.length == oracle.reads().length);
-    CHECK(facts.reads.margin == oracle.reads().margin);
-    CHECK(facts.reads.label == oracle.reads().label);
-    CHECK(facts.reads.reliability == oracle.reads().reliability);
+    for (auto const& column : pair_column_table) {
+      INFO(column.name);
+      if (column.kind != nullptr) CHECK(facts.reads.*column.kind == oracle.reads().*column.kind);
+    }
+    CHECK(facts.gradients_by == oracle.gradients_by());
   }
   auto const got = results_of<T>(loss, pairs);
   CHECK(got.posterior.empty() != oracle.has_posterior());
@@ -43,12 +44,17 @@ void check_against_oracle(named_loss const& loss, std::vector<pair> const& pairs
     check("loss", got.loss[i], exact.loss, bound.loss);
     check("d_chosen", got.d_chosen[i], exact.d_chosen, bound.d_chosen);
     check("d_rejected", got.d_rejected[i], exact.d_rejected, bound.d_rejected);
+    for (std::size_t c = 0; c < gradient_column_count; ++c) {
+      if (got.further[c].empty()) continue;
+      check("a gradient by a further column", got.further[c][i], exact.further[c], bound.further[c]);
+      CHECK(std::isfinite(got.further[c][i]));
+    }
     CHECK((std::isfinite(got.loss[i]) && std::isfinite(got.d_chosen[i]) && std::isfinite(got.d_rejected[i])));
     if (got.posterior.empty()) continue;
     check("posterior", got.posterior[i], exact.posterior, bound.posterior);
     CHECK((got.posterior[i] >= 0 && got.posterior[i] <= 1));
   }
-  CHECK(compared == pairs.size() * (oracle.has_posterior() ? 4 : 3));
+  CHECK(compared == pairs.size() * ((oracle.has_posterior() ? 4 : 3) + oracle.gradients_by().size()));
 }
 
 template void check_against_oracle<float>(named_loss const&, std::vector<pair> const&);

@@ -9,31 +9,11 @@
 namespace oracle {
 namespace {
 
-/// log(1 + e^x), written out.
-dual log_one_plus_exp(dual const& x) {
-  if (x.value() > 11000) return x;  // e^x overflows
-  dual const e = exp(x);
-  return {std::log1p(e.value()), e.derivatives() / (1 + e.value())};
-}
+pair_columns const of_raw_sums_and_margin{.margin = true};
 
-// Columns.
-
-pair_columns const of_raw_sums{}, to_reference{.reference = true}, of_means{.length = true},
-    of_means_to_reference{.reference = true, .length = true}, of_raw_sums_and_margin{.margin = true};
-
-// Logits.
-
-auto times(real beta) {
-  return [beta](dual const& u, real) -> dual { return beta * u; };
-}
-dual margin_itself(dual const& h, real) { return h; }
-
-// Links.
-
-terms logistic(dual const& z, real) { return negative_log_sigmoid(z); }
-terms hinged(dual const& z, real) { return z.value() < 1 ? terms{dual(real(1) - z)} : terms{dual(0)}; }
+terms hinged(dual const& z, variables const&) { return z.value() < 1 ? terms{dual(real(1) - z)} : terms{dual(0)}; }
 auto squared_to(real target) {
-  return [target](dual const& h, real) -> terms {
+  return [target](dual const& h, variables const&) -> terms {
     dual const distance = h - target;
     return dual(distance * distance);
   };
@@ -47,14 +27,14 @@ pair_formula dpo(named_loss const& loss) {
 
 pair_formula cdpo(named_loss const& loss) {
   real const epsilon = value_of(loss, "epsilon");
-  return {.reads = to_reference, .logit = times(value_of(loss, "beta")), .link = [epsilon](dual const& z, real) {
+  return {.reads = to_reference, .logit = times(value_of(loss, "beta")), .link = [epsilon](dual const& z, variables const&) {
             return (1 - epsilon) * terms{negative_log_sigmoid(z)} + epsilon * terms{negative_log_sigmoid(dual(-z))};
           }};
 }
 
 pair_formula rdpo(named_loss const& loss) {
   real const epsilon = value_of(loss, "epsilon");
-  return {.reads = to_reference, .logit = times(value_of(loss, "beta")), .link = [epsilon](dual const& z, real) {
+  return {.reads = to_reference, .logit = times(value_of(loss, "beta")), .link = [epsilon](dual const& z, variables const&) {
             return (1 / (1 - 2 * epsilon)) *
                    ((1 - epsilon) * terms{negative_log_sigmoid(z)} + -epsilon * terms{negative_log_sigmoid(dual(-z))});
           }};
@@ -70,7 +50,7 @@ pair_formula ipo_mean(named_loss const& loss) { return ipo_of(loss, of_means_to_
 pair_formula simpo(named_loss const& loss) {
   real const beta = value_of(loss, "beta"), gamma = value_of(loss, "gamma");
   return {.reads = of_means,
-          .logit = [beta, gamma](dual const& u, real) -> dual { return dual(beta * u) - gamma; },
+          .logit = [beta, gamma](dual const& u, variables const&) -> dual { return dual(beta * u) - gamma; },
           .link = logistic,
           .offset = gamma / beta};
 }
@@ -88,21 +68,22 @@ pair_formula cpo(named_loss const& loss) {
   return {.reads = of_raw_sums,
           .logit = times(value_of(loss, "beta")),
           .link = logistic,
-          .rest = [sft](dual const& a, dual const&) -> terms { return dual(-sft * a); }};
+          .rest = [sft](dual const& a, dual const&, variables const&) -> terms { return dual(-sft * a); }};
 }
 
 pair_formula bradley_terry(named_loss const& loss) {
   real const temperature = value_of(loss, "temperature"), center = value_of(loss, "center");
   return {.reads = of_raw_sums_and_margin,
-          .logit = [temperature](dual const& u, real margin) -> dual { return dual(u - margin) / temperature; },
+          .logit = [temperature](dual const& u, variables const& at) -> dual { return dual(u - at.margin) / temperature; },
           .link = logistic,
-          .rest = [center](dual const& a, dual const& b) -> terms {
+          .rest = [center](dual const& a, dual const& b, variables const&) -> terms {
             dual const total = a + b;
             return dual(center * dual(total * total));
-          }};
+          },
+          .gradients_by = {&pair::margin}};
 }
 
-std::map<std::string_view, pair_formula (*)(named_loss const&)> const losses{
+formula_table const first_losses{
     {"dpo", dpo},     {"cdpo", cdpo},     {"rdpo", rdpo},   {"ipo", ipo}, {"ipo_mean", ipo_mean},
     {"simpo", simpo}, {"ln_dpo", ln_dpo}, {"hinge", hinge}, {"cpo", cpo}, {"bradley_terry", bradley_terry}};
 
@@ -110,11 +91,23 @@ std::map<std::string_view, pair_formula (*)(named_loss const&)> const losses{
 
 /// kept L + opposite L(opposite label), the two weights of each pair's label.
 pair_formula with_opposite_label(pair_formula const& base, std::function<std::pair<real, real>(real)> const& weights) {
-  if (base.whole) throw std::logic_error{"only the opposite label of a link is written here"};
+  if (base.whole) throw std::logic_error{"only the opposite label of a loss is written here, not of a modifier"};
   pair_formula result = base;
-  result.link = [weights, link = base.link](dual const& z, real label) {
-    auto const [kept, opposite] = weights(label);
-    return kept * link(z, label) + opposite * link(dual(-z), label);
+  if (base.of_scores) {
+    // Of a loss without a link it is the pair swapped. A label without doubt leaves nothing of the other.
+    result.whole = [weights, base](variables const& at, disturbance const& off) -> outcome {
+      auto const [kept, opposite] = weights(at.row.label);
+      terms sum;
+      if (kept != 0) sum = kept * base.at(at, {.given = off.given}).loss;
+      if (opposite != 0) sum = sum + opposite * base.at(at.swapped(), {.given = off.swapped}).loss;
+      return {sum};
+    };
+    result.gradients_by.clear();
+    return result;
+  }
+  result.link = [weights, link = base.link](dual const& z, variables const& at) {
+    auto const [kept, opposite] = weights(at.row.label);
+    return kept * link(z, at) + opposite * link(dual(-z), at);
   };
   return result;
 }
@@ -133,6 +126,7 @@ pair_formula labelled(named_loss const&, pair_formula const& base) {
 pair_formula unbiased(named_loss const& loss, pair_formula const& base) {
   real const epsilon = value_of(loss, "epsilon");
   pair_formula result = base;
+  result.gradients_by.clear();
   result.whole = [epsilon, base](variables const& at, disturbance const& off) -> outcome {
     terms const given = base.at(at, {.given = off.given}).loss;
     terms const swapped = base.at(at.swapped(), {.given = off.swapped}).loss;
@@ -167,6 +161,7 @@ outcome lcpo_outcome(pair_formula const& base, variables const& at, disturbance 
 pair_formula lcpo(named_loss const&, pair_formula const& base) {
   pair_formula result = base;
   result.reads.reliability = true;
+  result.gradients_by.clear();
   result.has_posterior = true;
   result.whole = [base](variables const& at, disturbance const& off) { return lcpo_outcome(base, at, off); };
   return result;
@@ -175,14 +170,20 @@ pair_formula lcpo(named_loss const&, pair_formula const& base) {
 std::map<std::string_view, pair_formula (*)(named_loss const&, pair_formula const&)> const modifiers{
     {"smoothed", smoothed}, {"labelled", labelled}, {"unbiased", unbiased}, {"lcpo", lcpo}};
 
-template <class Function>
-Function* found_in(std::map<std::string_view, Function*> const& table, std::string const& name) {
-  auto const found = table.find(name);
-  if (found == table.end()) throw std::out_of_range{"the oracle does not know " + name};
-  return found->second;
+}  // namespace
+
+dual log_one_plus_exp(dual const& x) {
+  if (x.value() > 11000) return x;  // e^x overflows
+  dual const e = exp(x);
+  return {std::log1p(e.value()), e.derivatives() / (1 + e.value())};
 }
 
-}  // namespace
+std::function<dual(dual const&, variables const&)> times(real beta) {
+  return [beta](dual const& u, variables const&) -> dual { return beta * u; };
+}
+dual margin_itself(dual const& h, variables const&) { return h; }
+
+terms logistic(dual const& z, variables const&) { return negative_log_sigmoid(z); }
 
 dual negative_log_sigmoid(dual const& z) { return log_one_plus_exp(dual(-z)); }
 
@@ -197,14 +198,22 @@ outcome pair_formula::at(variables const& where, disturbance const& off) const {
   if (whole) return whole(where, off);
   dual const a = score(where.chosen, where.row.ref_chosen, where.row.chosen_length);
   dual const b = score(where.rejected, where.row.ref_rejected, where.row.rejected_length);
+  if (of_scores) return {of_scores(dual(a + off.given), dual(b - off.given), where)};
   dual const u = dual(a - b) + off.given;
-  terms const linked = link(logit(u, where.row.margin), where.row.label);
-  return {rest ? linked + rest(a, b) : linked};
+  terms const linked = link(logit(u, where), where);
+  return {rest ? linked + rest(a, b, where) : linked};
 }
 
 pair_formula formula_of(named_loss const& loss) {
-  if (loss.over.empty()) return found_in(losses, loss.name)(loss);
-  return found_in(modifiers, loss.name)(loss, formula_of(loss.over[0]));
+  if (loss.over.empty()) {
+    for (auto const* table : {&first_losses, &later_losses_of_margin(), &later_losses_of_scores()}) {
+      if (auto const found = table->find(loss.name); found != table->end()) return found->second(loss);
+    }
+    throw std::out_of_range{"the oracle does not know " + loss.name};
+  }
+  auto const found = modifiers.find(loss.name);
+  if (found == modifiers.end()) throw std::out_of_range{"the oracle does not know " + loss.name};
+  return found->second(loss, formula_of(loss.over[0]));
 }
 
 }  // namespace oracle

@@ -4,8 +4,11 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <map>
+#include <string_view>
 #include <unsupported/Eigen/AutoDiff>
 #include <utility>
+#include <vector>
 
 #include "oracle/named_loss.hpp"
 #include "oracle/pairs.hpp"
@@ -15,7 +18,7 @@
 
 namespace oracle {
 
-/// A number with its derivatives by chosen and rejected.
+/// A number with its derivatives by chosen and rejected; or by one further column, and nothing.
 using dual = Eigen::AutoDiffScalar<Eigen::Matrix<real, 2, 1>>;
 
 /// Errors put into a loss on purpose, to see how it answers to rounding: in the margin of the pair as given and of the
@@ -57,17 +60,31 @@ struct terms {
 /// -log sigma(z).
 dual negative_log_sigmoid(dual const& z);
 
-/// A pair's two log-probs as variables.
+/// A pair's two log-probs as variables; or, if one is named, a further column.
 struct variables {
-  dual chosen, rejected;
+  dual chosen, rejected, margin, scale, chosen_kl, rejected_kl, chosen_deviation, rejected_deviation, rationale, gold;
   pair row;
 
-  explicit variables(pair const& p) : chosen{p.chosen, 2, 0}, rejected{p.rejected, 2, 1}, row{p} {}
+  explicit variables(pair const& p, real pair::*by = nullptr)
+      : chosen{p.chosen}, rejected{p.rejected}, row{p} {
+    if (by == nullptr) {
+      chosen = dual{p.chosen, 2, 0};
+      rejected = dual{p.rejected, 2, 1};
+    }
+    dual* const further[]{&margin,           &scale,              &chosen_kl, &rejected_kl,
+                          &chosen_deviation, &rejected_deviation, &rationale, &gold};
+    for (std::size_t c = 0; c < gradient_column_count; ++c) {
+      real const value = p.*gradient_columns[c];
+      *further[c] = by == gradient_columns[c] ? dual{value, 2, 0} : dual{value};
+    }
+  }
 
   /// The other order. What belongs to the pair as a whole stays.
   [[nodiscard]] variables swapped() const {
     variables other = *this;
     std::swap(other.chosen, other.rejected);
+    std::swap(other.chosen_kl, other.rejected_kl);
+    std::swap(other.chosen_deviation, other.rejected_deviation);
     other.row = oracle::swapped(row);
     return other;
   }
@@ -80,28 +97,52 @@ struct outcome {
   real factor = 1;  ///< the largest by which a number that was flushed to 0 may have been meant to be multiplied
 };
 
-/// What a loss is: link(logit(a - b)) + rest(a, b) of the scores a and b; or what a modifier makes of its base.
+/// What a loss is: link(logit(a - b)) + rest(a, b) of the scores a and b; or any function of both; or what a modifier
+/// makes of its base.
 struct pair_formula {
   /// The columns that it is a function of, by its paper. A score is relative to a reference, and a mean, if it is one
   /// of reference and of length.
   pair_columns reads{};
-  /// Of the difference of the scores and the margin column: what the link is applied to.
-  std::function<dual(dual const&, real)> logit{};
-  /// Of the logit and the label column.
-  std::function<terms(dual const&, real)> link{};
+  /// Of the difference of the scores: what the link is applied to.
+  std::function<dual(dual const&, variables const&)> logit{};
+  /// Of the logit.
+  std::function<terms(dual const&, variables const&)> link{};
   /// What a label does not touch.
-  std::function<terms(dual const&, dual const&)> rest{};
+  std::function<terms(dual const&, dual const&, variables const&)> rest{};
+  /// In the place of link and rest: of both scores.
+  std::function<terms(dual const&, dual const&, variables const&)> of_scores{};
   /// In the place of all that, from a modifier that is no change of the link.
   std::function<outcome(variables const&, disturbance const&)> whole{};
   /// The constant that a loss takes from the margin or compares it with, in units of the margin.
   real offset = 0;
+  /// The same where each pair has its own.
+  std::function<real(pair const&)> own_offset{};
   bool has_posterior = false;
+  /// The further columns that it gives gradients by.
+  std::vector<real pair::*> gradients_by{};
+  /// Makes of any pair one that the loss takes: a label that is an outcome, log-probs that are none.
+  std::function<void(pair&)> admit{};
 
   [[nodiscard]] dual score(dual const& log_prob, real reference, real length) const;
   [[nodiscard]] outcome at(variables const& where, disturbance const& off = {}) const;
 };
 
-/// By name, from the table.
+/// By name, from the tables.
 pair_formula formula_of(named_loss const& loss);
+
+// What the tables have in common, and the tables of the losses that came later: of the margin, and of both scores.
+using formula_table = std::map<std::string_view, pair_formula (*)(named_loss const&)>;
+formula_table const& later_losses_of_margin();
+formula_table const& later_losses_of_scores();
+
+inline pair_columns const of_raw_sums{}, to_reference{.reference = true}, of_means{.length = true},
+    of_means_to_reference{.reference = true, .length = true};
+
+/// log(1 + e^x), written out.
+dual log_one_plus_exp(dual const& x);
+/// The logit beta u.
+std::function<dual(dual const&, variables const&)> times(real beta);
+dual margin_itself(dual const& h, variables const&);
+terms logistic(dual const& z, variables const&);
 
 }  // namespace oracle

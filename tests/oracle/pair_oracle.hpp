@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <limits>
 #include <memory>
+#include <vector>
 
 #include "oracle/named_loss.hpp"
 #include "oracle/pairs.hpp"
@@ -13,6 +15,7 @@ struct pair_formula;
 /// Value and gradient, as plain numbers.
 struct numbers {
   real loss = 0, d_chosen = 0, d_rejected = 0, posterior = 0;
+  std::array<real, gradient_column_count> further{};  ///< gradients by gradient_columns, where the loss has them
 };
 
 /// Exact numbers and how far a careful computation in T may be from them.
@@ -28,6 +31,10 @@ class pair_oracle {
   /// The columns that the loss is a function of.
   [[nodiscard]] pair_columns reads() const;
   [[nodiscard]] bool has_posterior() const;
+  /// The pairs made such that the loss takes them.
+  [[nodiscard]] std::vector<pair> admitted(std::vector<pair> pairs) const;
+  /// The further columns that it gives gradients by.
+  [[nodiscard]] std::vector<real pair::*> const& gradients_by() const;
 
   /// The bound has two parts, both derived and not tuned:
   ///  * conditioning: how far the exact result moves when the margin is off by what the scores' own rounding can do,

@@ -1,5 +1,8 @@
 #include "oracle/pair_results.hpp"
 
+#include <map>
+#include <string_view>
+
 #include "oracle/made_loss.hpp"
 
 namespace oracle {
@@ -11,35 +14,43 @@ pair_columns columns_read_by(prefopt::any_pair_loss const& loss) {
           .length = loss.reads(columns::length),
           .margin = loss.reads(columns::margin),
           .label = loss.reads(columns::label),
-          .reliability = loss.reads(columns::reliability)};
+          .reliability = loss.reads(columns::reliability),
+          .target = loss.reads(columns::target),
+          .scale = loss.reads(columns::scale),
+          .kl = loss.reads(columns::kl),
+          .deviation = loss.reads(columns::deviation),
+          .sign = loss.reads(columns::sign),
+          .rationale = loss.reads(columns::rationale),
+          .gold = loss.reads(columns::gold)};
 }
+
+/// The output of a gradient by each of gradient_columns.
+constexpr prefopt::pair_family::output gradient_outputs[]{
+    prefopt::pair_family::d_margin,           prefopt::pair_family::d_scale,
+    prefopt::pair_family::d_chosen_kl,        prefopt::pair_family::d_rejected_kl,
+    prefopt::pair_family::d_chosen_deviation, prefopt::pair_family::d_rejected_deviation,
+    prefopt::pair_family::d_rationale,        prefopt::pair_family::d_gold};
 
 /// The columns, from pairs; a pair's numbers are rounded to T.
 template <class T>
 struct pair_table {
-  std::vector<T> chosen, rejected, ref_chosen, ref_rejected, chosen_length, rejected_length, margin, label, reliability;
+  std::map<std::string_view, std::vector<T>> columns;
 
   explicit pair_table(std::vector<pair> const& pairs) {
-    for (pair const& p : pairs) {
-      chosen.push_back(static_cast<T>(p.chosen));
-      rejected.push_back(static_cast<T>(p.rejected));
-      ref_chosen.push_back(static_cast<T>(p.ref_chosen));
-      ref_rejected.push_back(static_cast<T>(p.ref_rejected));
-      chosen_length.push_back(static_cast<T>(p.chosen_length));
-      rejected_length.push_back(static_cast<T>(p.rejected_length));
-      margin.push_back(static_cast<T>(p.margin));
-      label.push_back(static_cast<T>(p.label));
-      reliability.push_back(static_cast<T>(p.reliability));
+    for (auto const& column : pair_column_table) {
+      auto& values = columns[column.name];
+      for (pair const& p : pairs) values.push_back(static_cast<T>(p.*column.value));
     }
   }
 
   [[nodiscard]] prefopt::pair_batch<T> batch(pair_columns const& read) const {
-    prefopt::pair_batch<T> batch{.chosen = chosen, .rejected = rejected};
-    if (read.reference) batch.ref_chosen = ref_chosen, batch.ref_rejected = ref_rejected;
-    if (read.length) batch.chosen_length = chosen_length, batch.rejected_length = rejected_length;
-    if (read.margin) batch.margin = margin;
-    if (read.label) batch.label = label;
-    if (read.reliability) batch.reliability = reliability;
+    prefopt::pair_batch<T> batch;
+    for (auto const& row : prefopt::pair_family::inputs<T>) {
+      for (auto const& column : pair_column_table) {
+        if (row.name != column.name || !(column.kind == nullptr || read.*column.kind)) continue;
+        batch.*row.values = columns.at(column.name);
+      }
+    }
     return batch;
   }
 };
@@ -59,6 +70,11 @@ results<T> results_of(named_loss const& loss, std::vector<pair> const& pairs, st
     r.posterior.resize(pairs.size());
     outputs.posterior = r.posterior;
   }
+  for (std::size_t c = 0; c < gradient_column_count; ++c) {
+    if (!made_loss.writes(gradient_outputs[c])) continue;
+    r.further[c].resize(pairs.size());
+    outputs.*prefopt::pair_family::results<T>[gradient_outputs[c]].values = r.further[c];
+  }
   front::evaluate(made_loss, batch, outputs, {.reduction = prefopt::reduction::none});
   return r;
 }
@@ -68,7 +84,11 @@ template results<double> results_of<double>(named_loss const&, std::vector<pair>
 
 pair_facts facts_of_pair_loss(named_loss const& loss) {
   auto const made_loss = made(loss);
-  return {made_loss.name(), columns_read_by(made_loss), made_loss.has_posterior(), made_loss.parameters()};
+  std::vector<real pair::*> by;
+  for (std::size_t c = 0; c < gradient_column_count; ++c) {
+    if (made_loss.writes(gradient_outputs[c])) by.push_back(gradient_columns[c]);
+  }
+  return {made_loss.name(), columns_read_by(made_loss), made_loss.has_posterior(), by, made_loss.parameters()};
 }
 
 }  // namespace oracle

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@ namespace oracle {
 template <class T>
 struct results {
   std::vector<T> loss, d_chosen, d_rejected, posterior;
+  std::array<std::vector<T>, gradient_column_count> further;  ///< gradients by gradient_columns, of losses with these
 };
 
 /// The loss's results over the pairs, each pair's numbers rounded to T; weights may be given.
@@ -26,6 +28,7 @@ struct pair_facts {
   std::string name;
   pair_columns reads;
   bool has_posterior;
+  std::vector<real pair::*> gradients_by;
   std::vector<std::pair<std::string, double>> parameters;
 };
 

@@ -11,20 +11,18 @@ pair swapped(pair const& p) {
   std::swap(other.chosen, other.rejected);
   std::swap(other.ref_chosen, other.ref_rejected);
   std::swap(other.chosen_length, other.rejected_length);
+  std::swap(other.chosen_kl, other.rejected_kl);
+  std::swap(other.chosen_deviation, other.rejected_deviation);
+  std::swap(other.chosen_sign, other.rejected_sign);
   return other;
 }
 
 template <class T>
 pair as_read(pair const& p, pair_columns const& read) {
-  auto const rounded = [](real x) { return static_cast<real>(static_cast<T>(x)); };
-  pair seen{.chosen = rounded(p.chosen), .rejected = rounded(p.rejected)};
-  if (read.reference) seen.ref_chosen = rounded(p.ref_chosen), seen.ref_rejected = rounded(p.ref_rejected);
-  if (read.length) {
-    seen.chosen_length = rounded(p.chosen_length), seen.rejected_length = rounded(p.rejected_length);
+  pair seen;
+  for (auto const& column : pair_column_table) {
+    if (column.kind == nullptr || read.*column.kind) seen.*column.value = static_cast<real>(static_cast<T>(p.*column.value));
   }
-  if (read.margin) seen.margin = rounded(p.margin);
-  if (read.label) seen.label = rounded(p.label);
-  if (read.reliability) seen.reliability = rounded(p.reliability);
   return seen;
 }
 
@@ -51,6 +49,20 @@ std::vector<pair> random_pairs(std::size_t count, random_numbers& random) {
     p.reliability = random.chance(0.3) ? ends[random.bits() % 3] : random.uniform();
     if (random.chance(0.1)) p.reliability = random.chance(0.5) ? 1e-6 : 1 - 1e-6;
     pairs.push_back(p);
+  }
+  // From numbers of their own: the columns before are what they were.
+  random_numbers further{count};
+  for (pair& p : pairs) {
+    p.target = further.spread(1e-2, 10);
+    p.scale = further.chance(0.1) ? 0 : further.spread(0.1, 5);
+    p.chosen_kl = further.chance(0.1) ? 0 : further.spread(1e-2, 1e2);
+    p.rejected_kl = further.chance(0.1) ? p.chosen_kl : further.spread(1e-2, 1e2);
+    p.chosen_deviation = further.spread(0.1, 4);
+    p.rejected_deviation = further.spread(0.1, 4);
+    p.chosen_sign = further.chance(0.5) ? 1 : -1;
+    p.rejected_sign = further.chance(0.2) ? further.uniform(-1, 1) : further.chance(0.5) ? 1 : -1;
+    p.rationale = -further.spread(1e-2, 1e2);
+    p.gold = -further.spread(1e-2, 20);
   }
   return pairs;
 }

@@ -196,7 +196,7 @@ struct torch_columns;
 template <>
 struct torch_columns<pair_family> {
   using batch = torch_pairs;
-#define PREFOPT_TORCH_COLUMN(name, range, neutral, type) &torch_pairs::name,
+#define PREFOPT_TORCH_COLUMN(name, kind, range, neutral, type) &torch_pairs::name,
   static constexpr at::Tensor batch::*members[]{
       &batch::chosen,        &batch::rejected,        &batch::ref_chosen, &batch::ref_rejected,
       &batch::chosen_length, &batch::rejected_length, &batch::weight,     PREFOPT_PAIR_COLUMNS(PREFOPT_TORCH_COLUMN, )};
@@ -266,7 +266,7 @@ torch_loss torch_evaluate_in(any_loss<Family> const& loss, typename torch_column
   outputs.loss = writable<T>(known.loss);
   at::Tensor first, second;
   for (auto const& row : Family::template results<T>) {
-    if (row.gradient_of < 0) continue;
+    if (row.gradient_of < 0 || row.is_of_some) continue;
     at::Tensor const& of = tensors.*members[row.gradient_of];
     (row.gradient_of == 0 ? first : second) = of;
     if (!wants_gradient(of)) continue;

@@ -14,7 +14,13 @@ enum class columns : unsigned {
   label = 8,
   reliability = 16,
   reward = 32,
-  target = 64
+  target = 64,
+  scale = 128,
+  kl = 256,
+  deviation = 512,
+  sign = 1024,
+  rationale = 2048,
+  gold = 4096
 };
 
 constexpr columns operator|(columns a, columns b) noexcept {
@@ -31,6 +37,22 @@ enum class value_range : unsigned char {
   non_negative,  ///< lengths, targets
   weight,        ///< finite and >= 0: weights enter the sum that every gradient is divided by
   probability,   ///< in [0, 1]
+};
+
+/// What a loss takes of a column beyond the column's own range.
+enum class allowed_values : unsigned char {
+  all,       ///< of the range
+  positive,  ///< > 0
+  inside,    ///< of a probability: neither 0 nor 1
+  outcome,   ///< 0, 1/2 or 1: lost, a tie, won
+  binary,    ///< 0 or 1
+  log_prob,  ///< <= 0
+};
+
+/// Columns of a kind, and what a loss takes of them.
+struct column_rule {
+  columns kind = columns::none;  ///< none: what the gradients are of
+  allowed_values values = allowed_values::all;
 };
 
 /// Whether a loss decides if a column is there.
@@ -65,8 +87,8 @@ template <class Outputs, class Output>
 struct output_row {
   char const* name;
   Output Outputs::*values;
-  int gradient_of = -1;       ///< the input whose gradient it is; options.gradient acts on it
-  bool is_posterior = false;  ///< there is one for losses that have it
+  int gradient_of = -1;      ///< the input whose gradient it is; options.gradient acts on it
+  bool is_of_some = false;   ///< written by those losses that have it
   entries per = entries::of_items;
 };
 

@@ -8,16 +8,47 @@ namespace prefopt::inline PREFOPT_ABI {
 
 /// What is known of a pair beside its completions and its weight: the table of the columns that a loss may read lane by
 /// lane. Whatever brings pairs has a member for each, and the kernel loads those that the loss names. A row is
-/// X(name, range, value where it is not given, type); its kind is `columns::name`.
+/// X(name, kind, range, value where it is not given, type); its kind is `columns::kind`.
 ///     margin       subtracted from the difference of the scores
 ///     label        in [0, 1]: probability that chosen is the better one
 ///     reliability  in [0, 1]: probability that this pair's annotator is right (eta)
-#define PREFOPT_PAIR_COLUMNS(X, type) \
-  X(margin, any, 0, type)             \
-  X(label, probability, 1, type)      \
-  X(reliability, probability, 1, type)
+///     target       what the loss should bring the margin to: a difference of rewards
+///     scale        >= 0: a factor of the logit, as the dispersion of a prompt's answers
+///     *_kl         >= 0: KL(reference || policy) summed over a completion's tokens
+///     *_deviation  >= 0: standard deviation of a completion's reward
+///     *_sign       of a completion's cost: 1 harmful, -1 harmless
+///     rationale    log-prob of the reason given for the choice
+///     gold         log-prob per token of a third, demonstrated completion
+#define PREFOPT_PAIR_COLUMNS(X, type)                     \
+  X(margin, margin, any, 0, type)                         \
+  X(label, label, probability, 1, type)                   \
+  X(reliability, reliability, probability, 1, type)       \
+  X(target, target, any, 0, type)                         \
+  X(scale, scale, non_negative, 1, type)                  \
+  X(chosen_kl, kl, non_negative, 0, type)                 \
+  X(rejected_kl, kl, non_negative, 0, type)               \
+  X(chosen_deviation, deviation, non_negative, 0, type)   \
+  X(rejected_deviation, deviation, non_negative, 0, type) \
+  X(chosen_sign, sign, any, 1, type)                      \
+  X(rejected_sign, sign, any, -1, type)                   \
+  X(rationale, rationale, any, 0, type)                   \
+  X(gold, gold, any, 0, type)
 
-#define PREFOPT_COLUMN_MEMBER(name, range, neutral, type) type name{};
+/// Those that there are two of, one a completion: X(kind).
+#define PREFOPT_SIDE_COLUMNS(X) X(kl) X(deviation) X(sign)
+
+/// Those of them that a loss may have a gradient by: X(name, type), written to the output d_name.
+#define PREFOPT_PAIR_GRADIENTS(X, type) \
+  X(margin, type)                       \
+  X(scale, type)                        \
+  X(chosen_kl, type)                    \
+  X(rejected_kl, type)                  \
+  X(chosen_deviation, type)             \
+  X(rejected_deviation, type)           \
+  X(rationale, type)                    \
+  X(gold, type)
+
+#define PREFOPT_COLUMN_MEMBER(name, kind, range, neutral, type) type name{};
 
 /// n preference pairs as columns of n values. Log-probs are sums over the completion's tokens, natural logarithm
 /// (rewards for bradley_terry). T is the type computed in: float or double.
@@ -38,6 +69,10 @@ struct pair_outputs {
   output<T> d_chosen{}, d_rejected{};            ///< gradient of the reduced loss
   output<T> chosen_reward{}, rejected_reward{};  ///< implicit rewards, beta * score
   output<T> posterior{};                         ///< lcpo: probability that the label is right (w)
+  /// Gradients by further columns, of the losses that have them.
+#define PREFOPT_GRADIENT_MEMBER(name, type) type d_##name{};
+  PREFOPT_PAIR_GRADIENTS(PREFOPT_GRADIENT_MEMBER, output<T>)
+#undef PREFOPT_GRADIENT_MEMBER
 };
 
 namespace detail {
@@ -46,7 +81,7 @@ namespace detail {
 template <class To, class From>
 void copy_pair_columns(To& to, From const& from) {
   to.weight = from.weight;
-#define PREFOPT_COLUMN_COPY(name, range, neutral, type) to.name = from.name;
+#define PREFOPT_COLUMN_COPY(name, kind, range, neutral, type) to.name = from.name;
   PREFOPT_PAIR_COLUMNS(PREFOPT_COLUMN_COPY, )
 #undef PREFOPT_COLUMN_COPY
 }
@@ -73,12 +108,23 @@ struct pair_family {
     chosen_length,
     rejected_length,
     weight,
-#define PREFOPT_COLUMN_INDEX(name, range, neutral, type) name,
+#define PREFOPT_COLUMN_INDEX(name, kind, range, neutral, type) name,
     PREFOPT_PAIR_COLUMNS(PREFOPT_COLUMN_INDEX, )
 #undef PREFOPT_COLUMN_INDEX
         input_count
   };
-  enum output : std::size_t { loss, d_chosen, d_rejected, chosen_reward, rejected_reward, posterior, output_count };
+  enum output : std::size_t {
+    loss,
+    d_chosen,
+    d_rejected,
+    chosen_reward,
+    rejected_reward,
+    posterior,
+#define PREFOPT_GRADIENT_INDEX(name, type) d_##name,
+    PREFOPT_PAIR_GRADIENTS(PREFOPT_GRADIENT_INDEX, )
+#undef PREFOPT_GRADIENT_INDEX
+        output_count
+  };
 
   template <class T, class B = pair_batch<T>>
   static constexpr std::array<detail::input_row<B, column<T>>, input_count> inputs{
@@ -89,8 +135,8 @@ struct pair_family {
        {"chosen_length", &B::chosen_length, columns::length, presence::as_read, value_range::non_negative},
        {"rejected_length", &B::rejected_length, columns::length, presence::as_read, value_range::non_negative},
        {"weight", &B::weight, columns::none, presence::optional, value_range::weight},
-#define PREFOPT_COLUMN_ROW(name, range, neutral, type) \
-  {#name, &B::name, columns::name, presence::as_read, value_range::range},
+#define PREFOPT_COLUMN_ROW(name, kind, range, neutral, type) \
+  {#name, &B::name, columns::kind, presence::as_read, value_range::range},
        PREFOPT_PAIR_COLUMNS(PREFOPT_COLUMN_ROW, )
 #undef PREFOPT_COLUMN_ROW
       }};
@@ -102,7 +148,11 @@ struct pair_family {
        {"d_rejected", &O::d_rejected, rejected},
        {"chosen_reward", &O::chosen_reward},
        {"rejected_reward", &O::rejected_reward},
-       {"posterior", &O::posterior, -1, true}}};
+       {"posterior", &O::posterior, -1, true},
+#define PREFOPT_GRADIENT_ROW(name, type) {"d_" #name, &O::d_##name, name, true},
+       PREFOPT_PAIR_GRADIENTS(PREFOPT_GRADIENT_ROW, )
+#undef PREFOPT_GRADIENT_ROW
+      }};
 };
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -13,7 +13,9 @@ struct loss_facts {
   std::string_view name;
   columns needs = columns::none, takes = columns::none;
   columns one_of = columns::none;  ///< of which exactly one has to be given
-  bool has_posterior = false;      ///< writes the output posterior
+  unsigned writes = 0;             ///< a bit for each output of the family's table that only some losses have
+  column_rule rule{};              ///< what it takes of one of its columns
+  bool refuses_empty = false;      ///< has no value for a completion of length 0
   bool is_ranked = false;          ///< candidates come best first
   bool is_square = false;          ///< a group is an n x n matrix
   bool refuses_ties = false;       ///< equal rewards in a group are an error

@@ -13,8 +13,8 @@
 //   observed(sums, count)     the loss with those sums (a std::array of as many doubles), and the number of counted
 //                             pairs, which may be 0
 //
-// both noexcept. They are made in a pass before the kernel, and held constant by the gradient. A modifier passes them on
-// to its base.
+// both noexcept; and, if its parameters say whether it does, is_observing(). They are made in a pass before the kernel,
+// and held constant by the gradient. A modifier passes them on to its base.
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
@@ -60,6 +60,20 @@ inline constexpr std::size_t observed_by = [] {
   static_assert(count_observed<L>() <= most_observed, "prefopt: a loss observes at most 12 sums");
   return count_observed<L>();
 }();
+
+/// How many sums a loss with its parameters asks for.
+template <class L>
+constexpr std::size_t observed_now(L const& loss) noexcept {
+  if constexpr (observed_by<L> == 0) {
+    return 0;
+  } else if constexpr (!observes<L>) {
+    return observed_now(loss.base);
+  } else if constexpr (requires { loss.is_observing(); }) {
+    return loss.is_observing() ? observed_by<L> : 0;
+  } else {
+    return observed_by<L>;
+  }
+}
 
 template <class L, lane V>
 PREFOPT_INLINE auto observe(L const& loss, pair_row<V> const& row, V const& a, V const& b) noexcept {

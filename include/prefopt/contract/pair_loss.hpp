@@ -15,13 +15,22 @@
 //   score, operator()(u)          any function of the margin          -> value_slope
 //   score, operator()(a, b)       any function of both scores         -> pair_value
 //
-// The operators may take the pair's further columns first, as `pair_row<V>`. A loss names the columns that it reads
-// beyond its score's as `needs` and `takes` (optional), its parameters and their ranges as `parameters()`, and
-// what it is as `card`; each of these may be left out. Sums over the batch that it depends on: see observation.hpp.
+// All of these may take the pair's further columns first, as `pair_row<V>`. The logit is then a row_affine<V>, and it
+// alone knows the margin column. A loss names the columns that it reads beyond its score's as `needs` and `takes`
+// (optional), its parameters and their ranges as `parameters()`, and what it is as `card`; each of these may be left
+// out. Further:
 //
-// The opposite label of a loss with a link is phi(-z). Of one without, it is the pair swapped: f(-u), f(b, a). There a
-// target margin inside f changes sides: a loss with one should be written with link and logit. One that reads the margin
-// column has to be, or `smoothed` and `labelled` refuse it.
+//   rule                          a column_rule: which values of a column it takes
+//   refuses_empty = true          completions of length 0 are an error whatever the options
+//   gradients(row, u, slope)      with a link: the derivatives by further columns, a struct with members d_margin,
+//                                 d_chosen_kl, ... from the slope by the logit. One without a link, and a rest, return
+//                                 what is derived from pair_value and has these members
+//   observe, observed             sums over the batch that it depends on, see observation.hpp
+//
+// The pair swapped has its completions exchanged, and what belongs to these (lengths, kl, deviation, sign). What belongs
+// to the pair as a whole stays. The opposite label of a loss with a link is phi(-z). Of one without, it is the pair
+// swapped: f(-u), f(b, a). There a target margin inside f changes sides: a loss with one should be written with link and
+// logit. One that reads the margin column has to be, or `smoothed` and `labelled` refuse it.
 
 namespace prefopt::inline PREFOPT_ABI {
 
@@ -37,10 +46,16 @@ struct with_posterior : Value {
   V posterior;
 };
 
-/// A pair's columns beyond log-probs, lane by lane; one that is not given has its neutral value, see the table.
+/// The value of a pair loss, or a rest, with its derivatives by further columns.
+template <class Value, class Gradients>
+struct with_gradients : Value, Gradients {};
+
+/// A pair lane by lane: its completions, and its further columns. One that is not given has its neutral value, see the
+/// table.
 template <lane V>
 struct pair_row {
-#define PREFOPT_ROW_MEMBER(name, range, neutral, type) type name;
+  completion<V> chosen, rejected;
+#define PREFOPT_ROW_MEMBER(name, kind, range, neutral, type) type name;
   PREFOPT_PAIR_COLUMNS(PREFOPT_ROW_MEMBER, V)
 #undef PREFOPT_ROW_MEMBER
 };
@@ -68,7 +83,29 @@ struct affine {
   }
 };
 
+/// The same with each pair's own scale and offset.
+template <lane V>
+struct row_affine {
+  V scale, offset;
+
+  PREFOPT_INLINE V operator()(V const& u) const noexcept { return math::fma(scale, u, V(-offset)); }
+};
+
 namespace detail {
+
+/// The pair swapped.
+template <lane V>
+PREFOPT_INLINE pair_row<V> sides_swapped(pair_row<V> const& row) noexcept {
+  pair_row<V> other = row;
+  other.chosen = row.rejected;
+  other.rejected = row.chosen;
+#define PREFOPT_SWAP_SIDES(kind)             \
+  other.chosen_##kind = row.rejected_##kind; \
+  other.rejected_##kind = row.chosen_##kind;
+  PREFOPT_SIDE_COLUMNS(PREFOPT_SWAP_SIDES)
+#undef PREFOPT_SWAP_SIDES
+  return other;
+}
 
 /// Names stand for their composition.
 template <class L>
@@ -88,10 +125,14 @@ concept has_link_of_row = requires(L const loss, pair_row<V> const row) {
   loss.link(row);
 };
 
-template <class L>
-concept has_link = (has_link_of_row<L, double> || requires(L const loss) { loss.link(); }) && requires(L const loss) {
-  loss.logit().scale;
+template <class L, class V>
+concept has_logit_of_row = requires(L const loss, pair_row<V> const row) {
+  loss.logit(row).scale;
 };
+
+template <class L>
+concept has_link = (has_link_of_row<L, double> || requires(L const loss) { loss.link(); }) &&
+    (has_logit_of_row<L, double> || requires(L const loss) { loss.logit().scale; });
 
 template <has_link L, lane V>
 PREFOPT_INLINE auto link_of(L const& loss, pair_row<V> const& row) noexcept {
@@ -102,9 +143,37 @@ PREFOPT_INLINE auto link_of(L const& loss, pair_row<V> const& row) noexcept {
   }
 }
 
+template <has_link L, lane V>
+PREFOPT_INLINE auto logit_of(L const& loss, pair_row<V> const& row) noexcept {
+  if constexpr (has_logit_of_row<L, V>) {
+    return loss.logit(row);
+  } else {
+    return loss.logit();
+  }
+}
+
+template <class L, class V>
+concept has_rest_of_row = requires(L const loss, pair_row<V> const row, V const score) {
+  loss.rest(row, score, score);
+};
+
 template <class L>
-concept has_rest = has_link<L> && requires(L const loss, double const score) {
+concept has_rest = has_link<L> && (has_rest_of_row<L, double> || requires(L const loss, double const score) {
   loss.rest(score, score);
+});
+
+template <has_rest L, lane V>
+PREFOPT_INLINE auto rest_of(L const& loss, pair_row<V> const& row, V const& a, V const& b) noexcept {
+  if constexpr (has_rest_of_row<L, V>) {
+    return loss.rest(row, a, b);
+  } else {
+    return loss.rest(a, b);
+  }
+}
+
+template <class L, class V>
+concept has_gradients_of_row = requires(L const loss, pair_row<V> const row, V const x) {
+  loss.gradients(row, x, x);
 };
 
 template <class L>
@@ -124,7 +193,34 @@ constexpr columns takes_of() noexcept {
 }
 
 template <class L>
-inline constexpr bool reads_margin = contains(needs_of<L>() | takes_of<L>(), columns::margin);
+constexpr bool reads(columns kind) noexcept {
+  return contains(needs_of<L>() | takes_of<L>(), kind);
+}
+
+template <class L>
+constexpr column_rule rule_of() noexcept {
+  if constexpr (requires { L::rule; }) {
+    return L::rule;
+  } else if constexpr (requires(L loss) { loss.base; }) {
+    return rule_of<resolved<decltype(L::base)>>();
+  } else {
+    return {};
+  }
+}
+
+template <class L>
+constexpr bool refuses_empty() noexcept {
+  if constexpr (requires { L::refuses_empty; }) {
+    return L::refuses_empty;
+  } else if constexpr (requires(L loss) { loss.base; }) {
+    return refuses_empty<resolved<decltype(L::base)>>();
+  } else {
+    return false;
+  }
+}
+
+template <class L>
+inline constexpr bool reads_margin = reads<L>(columns::margin);
 
 template <class L, class... V>
 concept calls_plain = requires(L const loss, V const... scores) {
@@ -153,7 +249,7 @@ PREFOPT_INLINE auto call(L const& loss, pair_row<V> const& row, Scores const&...
 
 template <class L, class V>
 PREFOPT_INLINE V shifted(V const& u, pair_row<V> const& row) noexcept {
-  if constexpr (reads_margin<L>) {
+  if constexpr (reads_margin<L> && !has_logit_of_row<L, V>) {
     return V(u - row.margin);
   } else {
     return u;
@@ -195,19 +291,34 @@ concept loss_with_opposite_label = pair_loss<L> && detail::has_opposite_label<de
 
 namespace detail {
 
-/// The link of a loss at the margin u; not its rest.
+/// The scale of a logit, which may be one for all pairs.
+template <lane V, class Scale>
+PREFOPT_INLINE V scale_in(Scale const& scale) noexcept {
+  if constexpr (std::same_as<Scale, double>) {
+    return math::constant<V>(scale);
+  } else {
+    return scale;
+  }
+}
+
+/// The link of a loss at the margin u, not its rest: its value, and its slopes by u and by the logit.
+template <lane V>
+struct link_at : value_slope<V> {
+  V slope_of_logit;
+};
+
 template <has_link L, lane V>
-PREFOPT_INLINE value_slope<V> linked(L const& loss, pair_row<V> const& row, V const& u) noexcept {
-  auto const logit = loss.logit();
+PREFOPT_INLINE link_at<V> linked(L const& loss, pair_row<V> const& row, V const& u) noexcept {
+  auto const logit = logit_of(loss, row);
   auto const at = link_of(loss, row)(logit(shifted<L>(u, row)));
-  return {at.value, V(math::constant<V>(logit.scale) * at.slope)};
+  return {{at.value, V(scale_in<V>(logit.scale) * at.slope)}, at.slope};
 }
 
 /// A margin loss at the margin u.
 template <class L, lane V>
 PREFOPT_INLINE auto apply(L const& loss, pair_row<V> const& row, V const& u) noexcept {
   if constexpr (has_link<L>) {
-    return linked(loss, row, u);
+    return value_slope<V>(linked(loss, row, u));
   } else {
     return call(loss, row, u);
   }
@@ -223,14 +334,41 @@ PREFOPT_INLINE with_posterior<pair_value<V>, V> of_scores(with_posterior<value_s
   return {{m.value, m.slope, V(-m.slope)}, m.posterior};
 }
 
+template <lane V>
+struct margin_gradient {
+  V d_margin;
+};
+
+/// The derivatives by further columns of a loss with a link.
+template <class L, lane V, class Value>
+PREFOPT_INLINE auto with_columns(L const& loss, pair_row<V> const& row, V const& u, link_at<V> const& part,
+                                 Value const& value) noexcept {
+  if constexpr (has_gradients_of_row<L, V>) {
+    auto const gradients = loss.gradients(row, u, part.slope_of_logit);
+    return with_gradients<Value, std::remove_const_t<decltype(gradients)>>{value, gradients};
+  } else if constexpr (reads_margin<L> && !has_logit_of_row<L, V>) {
+    return with_gradients<Value, margin_gradient<V>>{value, {V(-part.slope)}};
+  } else {
+    return value;
+  }
+}
+
 /// A pair loss at the scores a and b.
 template <class L, lane V>
 PREFOPT_INLINE auto apply(L const& loss, pair_row<V> const& row, V const& a, V const& b) noexcept {
   if constexpr (has_rest<L>) {
-    value_slope<V> const part = linked(loss, row, V(a - b));
-    pair_value<V> const rest = loss.rest(a, b);
-    return pair_value<V>{V(part.value + rest.value), V(rest.d_chosen + part.slope), V(rest.d_rejected - part.slope)};
-  } else if constexpr (has_link<L> || calls_on_margin<L, V>) {
+    V const u = a - b;
+    auto const part = linked(loss, row, u);
+    auto both = rest_of(loss, row, a, b);
+    both.value = V(part.value + both.value);
+    both.d_chosen = V(both.d_chosen + part.slope);
+    both.d_rejected = V(both.d_rejected - part.slope);
+    return with_columns(loss, row, u, part, both);
+  } else if constexpr (has_link<L>) {
+    V const u = a - b;
+    auto const part = linked(loss, row, u);
+    return with_columns(loss, row, u, part, of_scores(value_slope<V>(part)));
+  } else if constexpr (calls_on_margin<L, V>) {
     return of_scores(apply(loss, row, V(a - b)));
   } else {
     return call(loss, row, a, b);
@@ -257,16 +395,16 @@ PREFOPT_INLINE both_orders<value_slope<V>> in_both_orders(L const& loss, pair_ro
     auto const both = at_both_signs(link_of(loss, row), logit(u));
     return {{both.plus.value, V(scale * both.plus.slope)}, {both.minus.value, V(-scale * both.minus.slope)}};
   } else {
-    value_slope<V> const swapped = apply(loss, row, V(-u));
-    return {apply(loss, row, u), {swapped.value, V(-swapped.slope)}};
+    value_slope<V> const other = apply(loss, sides_swapped(row), V(-u));
+    return {apply(loss, row, u), {other.value, V(-other.slope)}};
   }
 }
 
 template <class L, lane V>
 PREFOPT_INLINE both_orders<pair_value<V>> in_both_orders(L const& loss, pair_row<V> const& row, V const& a,
                                                          V const& b) noexcept {
-  pair_value<V> const swapped = apply(loss, row, b, a);
-  return {apply(loss, row, a, b), {swapped.value, swapped.d_rejected, swapped.d_chosen}};
+  pair_value<V> const other = apply(loss, sides_swapped(row), b, a);
+  return {apply(loss, row, a, b), {other.value, other.d_rejected, other.d_chosen}};
 }
 
 /// right * given + wrong * swapped. A label without doubt must not turn the other label's infinity into 0 * inf.
@@ -301,8 +439,8 @@ PREFOPT_INLINE value_slope<V> swap_gap(L const& loss, pair_row<V> const& row, V 
     auto const at = gap(link_of(loss, row), logit(u));
     return {at.value, V(math::constant<V>(logit.scale) * at.slope)};
   } else if constexpr (has_link<L>) {
-    value_slope<V> const given = linked(loss, row, u), swapped = linked(loss, row, V(-u));
-    return {V(swapped.value - given.value), V(-swapped.slope - given.slope)};
+    value_slope<V> const given = linked(loss, row, u), other = linked(loss, sides_swapped(row), V(-u));
+    return {V(other.value - given.value), V(-other.slope - given.slope)};
   } else {
     auto const both = in_both_orders(loss, row, u);
     return {V(both.swapped.value - both.given.value), V(both.swapped.slope - both.given.slope)};
@@ -313,9 +451,9 @@ template <class L, lane V>
 PREFOPT_INLINE pair_value<V> swap_gap(L const& loss, pair_row<V> const& row, V const& a, V const& b) noexcept {
   if constexpr (has_rest<L>) {
     value_slope<V> const part = swap_gap(loss, row, V(a - b));
-    pair_value<V> const given = loss.rest(a, b), swapped = loss.rest(b, a);
-    return {V(part.value + (swapped.value - given.value)), V(part.slope + (swapped.d_rejected - given.d_chosen)),
-            V((swapped.d_chosen - given.d_rejected) - part.slope)};
+    pair_value<V> const given = rest_of(loss, row, a, b), other = rest_of(loss, sides_swapped(row), b, a);
+    return {V(part.value + (other.value - given.value)), V(part.slope + (other.d_rejected - given.d_chosen)),
+            V((other.d_chosen - given.d_rejected) - part.slope)};
   } else {
     auto const both = in_both_orders(loss, row, a, b);
     return {V(both.swapped.value - both.given.value), V(both.swapped.d_chosen - both.given.d_chosen),
@@ -361,4 +499,12 @@ void check_parameters(L const& loss) {
 }
 
 }  // namespace detail
+
+/// A loss that says something of the pair in both orders, and nothing of one completion alone.
+template <class L>
+concept loss_of_two_orders = pair_loss<L> && !requires(detail::resolved<L> const loss, pair_row<double> const row,
+                                                       double const score) {
+  detail::apply(loss, row, score, score).d_chosen_log_prob;
+};
+
 }  // namespace prefopt::inline PREFOPT_ABI

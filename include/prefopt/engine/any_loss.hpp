@@ -48,7 +48,11 @@ class any_loss {
   [[nodiscard]] bool reads(columns which) const noexcept { return facts().reads(which); }
   /// Columns of which exactly one must be given.
   [[nodiscard]] columns one_of() const noexcept { return facts().one_of; }
-  [[nodiscard]] bool has_posterior() const noexcept { return facts().has_posterior; }
+  /// Whether it writes an output that only some losses have, as `pair_family::posterior`.
+  [[nodiscard]] bool writes(typename Family::output which) const noexcept { return (facts().writes >> which & 1U) != 0; }
+  [[nodiscard]] bool has_posterior() const noexcept requires(requires { Family::posterior; }) {
+    return writes(Family::posterior);
+  }
   /// Equal rewards in a group are an error.
   [[nodiscard]] bool refuses_ties() const noexcept { return facts().refuses_ties; }
   /// Rewards above it are an error.

@@ -22,6 +22,27 @@ PREFOPT_COLD void note_first(xsimd::batch_bool<T, Arch> const& lanes, std::size_
   lowest = std::min(lowest, at + static_cast<std::size_t>(std::find(marks, std::end(marks), true) - marks));
 }
 
+/// Lanes with a number that a rule does not allow; NaN is for options.non_finite to judge.
+template <class T, class Arch>
+PREFOPT_INLINE auto breaks(allowed_values rule, xsimd::batch<T, Arch> const& x) noexcept {
+  using V = xsimd::batch<T, Arch>;
+  V const zero(T(0)), one(T(1));
+  switch (rule) {
+    case allowed_values::positive:
+      return x <= zero;
+    case allowed_values::inside:
+      return (x == zero) | (x == one);
+    case allowed_values::outcome:
+      return (x == x) & !((x == zero) | (x == V(T(0.5))) | (x == one));
+    case allowed_values::binary:
+      return (x == x) & !((x == zero) | (x == one));
+    case allowed_values::log_prob:
+      return x > zero;
+    default:
+      return zero > one;
+  }
+}
+
 /// One for all losses and families.
 template <class T, class Arch>
 PREFOPT_NOINLINE void inspect(inspection_settings<T> const& settings, block<T>& block, std::size_t begin,
@@ -37,7 +58,8 @@ PREFOPT_NOINLINE void inspect(inspection_settings<T> const& settings, block<T>& 
   std::array<std::size_t, most_inputs> looked_at;
   std::size_t count = 0;
   for (std::size_t c = 0; c < settings.inputs; ++c) {
-    unsigned const decisive = settings.non_negative | settings.bounded | (settings.has_empty ? settings.lengths : 0U);
+    unsigned const decisive =
+        settings.non_negative | settings.bounded | settings.ruled | (settings.has_empty ? settings.lengths : 0U);
     bool const decides = settings.needs_finite || c == settings.weight || has(decisive, c);
     if (block.in[c] != nullptr && decides) looked_at[count++] = c;
   }
@@ -60,6 +82,7 @@ PREFOPT_NOINLINE void inspect(inspection_settings<T> const& settings, block<T>& 
             }
             continue;
           }
+          if (has(settings.ruled, c)) outside = outside | breaks(static_cast<allowed_values>(settings.rule), x);
           if (has(settings.non_negative, c)) outside = outside | (x < zero);
           if (has(settings.bounded, c)) outside = outside | (x > V(settings.highest[c]));
         }
@@ -106,6 +129,7 @@ inspection_settings<T> inspection_settings_for(loss_facts const& facts, options 
   inspection_settings<T> settings{};
   settings.inputs = Family::input_count;
   settings.weight = most_inputs;
+  settings.rule = static_cast<unsigned char>(facts.rule.values);
   settings.needs_finite = options.non_finite != on_invalid::propagate;
   settings.skip_non_finite = options.non_finite == on_invalid::skip;
   settings.skip_empty = options.empty == on_invalid::skip;
@@ -117,6 +141,8 @@ inspection_settings<T> inspection_settings_for(loss_facts const& facts, options 
     if (settings.highest[c] < std::numeric_limits<T>::infinity()) settings.bounded |= bit;
     if (row.kind == columns::length) settings.lengths |= bit;
     if (row.range == value_range::weight) settings.weight = c;
+    bool const is_ruled = facts.rule.kind == columns::none ? row.when == presence::always : row.kind == facts.rule.kind;
+    if (is_ruled && facts.rule.values != allowed_values::all) settings.ruled |= bit;
   }
   return settings;
 }

@@ -76,15 +76,17 @@ struct kernels_for {
   }
 };
 
-template <class L>
-constexpr bool writes_posterior() noexcept {
-  if constexpr (pair_loss<L>) {
-    return requires(resolved<L> const loss, pair_row<float> const row, float const a) {
-      apply(loss, row, a, a).posterior;
-    };
-  } else {
-    return false;
-  }
+/// Which of the outputs that only some losses have this one writes.
+template <pair_loss L>
+constexpr unsigned written_by() noexcept {
+  using result = decltype(apply(std::declval<resolved<L> const&>(), std::declval<pair_row<float> const&>(), 0.0F, 0.0F));
+  unsigned outputs = 0;
+  if constexpr (requires(result r) { r.posterior; }) outputs |= 1U << pair_family::posterior;
+#define PREFOPT_WRITES(name, type) \
+  if constexpr (requires(result r) { r.d_##name; }) outputs |= 1U << pair_family::d_##name;
+  PREFOPT_PAIR_GRADIENTS(PREFOPT_WRITES, )
+#undef PREFOPT_WRITES
+  return outputs;
 }
 
 /// Of the loss L with the parameters that its resolved form has.
@@ -95,9 +97,11 @@ constexpr loss_facts facts_of(resolved<L> const& loss) noexcept {
     return {.name = name_of<L>(),
             .needs = needs_of<R>(),
             .takes = takes_of<R>(),
-            .has_posterior = writes_posterior<L>(),
+            .writes = written_by<L>(),
+            .rule = rule_of<R>(),
+            .refuses_empty = refuses_empty<R>(),
             .reward_scale = reward_scale(loss),
-            .observed = observed_by<R>};
+            .observed = observed_now(loss)};
   } else {
     return {.name = name_of<L>(),
             .needs = list_needs_of(loss),

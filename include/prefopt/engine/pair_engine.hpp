@@ -30,6 +30,16 @@ void run_blocks(typename Family::template batch<T> const& batch, typename Family
   constexpr std::size_t inputs = Family::input_count, results = Family::output_count;
   auto const& input_rows = Family::template inputs<T>;
   auto const& output_rows = Family::template results<T>;
+  // Most columns of a family are not there.
+  std::array<unsigned char, inputs> read;
+  std::array<unsigned char, results> written;
+  std::size_t read_count = 0, written_count = 0;
+  for (std::size_t c = 0; c < inputs; ++c) {
+    if (!(batch.*input_rows[c].values).empty()) read[read_count++] = static_cast<unsigned char>(c);
+  }
+  for (std::size_t c = 0; c < results; ++c) {
+    if (!(outputs.*output_rows[c].values).empty()) written[written_count++] = static_cast<unsigned char>(c);
+  }
   parts const split{examples, 16, block_examples};
   // Not set to 0: a call on few examples must not pay for parts that it does not need.
   alignas(double) unsigned char partial[most_parts][block_work<T>::most_bytes];
@@ -42,15 +52,18 @@ void run_blocks(typename Family::template batch<T> const& batch, typename Family
     for (std::size_t begin = split.begin(index); begin < end; begin += block_examples) {
       block<T> block{};
       block.count = std::min(block_examples, end - begin);
-      for (std::size_t c = 0; c < inputs; ++c) {
+      for (std::size_t i = 0; i < read_count; ++i) {
+        std::size_t const c = read[i];
         block.in[c] = (batch.*input_rows[c].values).block(begin, block.count, in_buffer[c]);
       }
-      for (std::size_t c = 0; c < results; ++c) {
+      for (std::size_t i = 0; i < written_count; ++i) {
+        std::size_t const c = written[i];
         bool const fetch = fetch_gradients && output_rows[c].gradient_of >= 0;
         block.out[c] = (outputs.*output_rows[c].values).block(begin, block.count, out_buffer[c], fetch);
       }
       work.run(work.body, block, begin, sums);
-      for (std::size_t c = 0; c < results; ++c) {
+      for (std::size_t i = 0; i < written_count; ++i) {
+        std::size_t const c = written[i];
         (outputs.*output_rows[c].values).commit(begin, block.count, out_buffer[c]);
       }
     }
@@ -108,7 +121,8 @@ class pair_engine {
     bool any = false;
     for (auto const& row : f::inputs<T>) {
       auto const& column = batch_.*row.values;
-      if (column.empty() || (!looked_for.needs_finite && row.range == value_range::any)) continue;
+      bool const is_ruled = (looked_for.ruled >> (&row - f::inputs<T>.data()) & 1U) != 0;
+      if (column.empty() || (!looked_for.needs_finite && !is_ruled && row.range == value_range::any)) continue;
       judged.*row.values = column;
       any = true;
     }
@@ -129,8 +143,11 @@ class pair_engine {
     if (options_.non_finite == on_invalid::error && seen.non_finite != no_example) {
       fail_for_non_finite<f, T>(batch_, seen.non_finite, seen.non_finite + 1);
     }
-    if (options_.empty == on_invalid::error && seen.empty != no_example) {
-      fail_evaluate("pair " + text(seen.empty) + " has a completion of length 0, which options.empty calls an error");
+    bool const refuses_empty = loss_.facts.refuses_empty && options_.empty == on_invalid::propagate;
+    if (seen.empty != no_example && (options_.empty == on_invalid::error || refuses_empty)) {
+      fail_evaluate({"pair ", text(seen.empty), " has a completion of length 0, ",
+                     refuses_empty ? "of which there is no " : "which options.empty calls an error",
+                     refuses_empty ? loss_.facts.name : std::string_view{}});
     }
     return seen.weight;
   }

@@ -42,13 +42,15 @@ struct pair_lanes {
       load_given(columns::length, f::chosen_length, chosen.length);
       load_given(columns::length, f::rejected_length, rejected.length);
     }
-#define PREFOPT_LOAD_COLUMN(name, range, neutral, type) \
-  row.name = V(T(neutral));                             \
-  if constexpr (contains(reads, columns::name)) load_given(columns::name, f::name, row.name);
+#define PREFOPT_LOAD_COLUMN(name, kind, range, neutral, type) \
+  row.name = V(T(neutral));                                   \
+  if constexpr (contains(reads, columns::kind)) load_given(columns::kind, f::name, row.name);
     PREFOPT_PAIR_COLUMNS(PREFOPT_LOAD_COLUMN, )
 #undef PREFOPT_LOAD_COLUMN
     better = typename L::score{}(chosen);
     worse = typename L::score{}(rejected);
+    row.chosen = chosen;
+    row.rejected = rejected;
     if (in[f::weight] != nullptr) weight = load(f::weight);
   }
 
@@ -109,10 +111,18 @@ PREFOPT_NOINLINE void run_pair_kernel(void const* loss_address, settings<T> cons
           store_ahead(accumulate ? V::load_unaligned(target) + x : x, target);
         };
         store(f::loss, kept(value));
-        store_gradient(f::d_chosen, kept(result.d_chosen * a.slope * chain));
+        if constexpr (requires { result.d_chosen_log_prob; }) {
+          store_gradient(f::d_chosen, kept((result.d_chosen * a.slope + result.d_chosen_log_prob) * chain));
+        } else {
+          store_gradient(f::d_chosen, kept(result.d_chosen * a.slope * chain));
+        }
         store_gradient(f::d_rejected, kept(result.d_rejected * b.slope * chain));
         store(f::chosen_reward, kept(reward_scale * a.value));
         store(f::rejected_reward, kept(reward_scale * b.value));
+#define PREFOPT_STORE_GRADIENT(name, type) \
+  if constexpr (requires { result.d_##name; }) store_gradient(f::d_##name, kept(result.d_##name * chain));
+        PREFOPT_PAIR_GRADIENTS(PREFOPT_STORE_GRADIENT, )
+#undef PREFOPT_STORE_GRADIENT
         // Without evidence the posterior is the prior, so that a skipped pair leaves the M-step where it is.
         if constexpr (requires { result.posterior; }) {
           store(f::posterior, xsimd::select(counts, result.posterior, pair.row.reliability));

@@ -29,13 +29,24 @@ struct smoothed {
   PREFOPT_INLINE auto link(pair_row<V> const& row) const noexcept requires(linked_loss<L>) {
     return mixed{detail::link_of(detail::resolve(base), row), 1 - epsilon, epsilon};
   }
-  [[nodiscard]] constexpr auto logit() const noexcept requires(linked_loss<L>) { return detail::resolve(base).logit(); }
+  [[nodiscard]] constexpr auto logit() const noexcept requires(linked_loss<L> && !detail::has_logit_of_row<detail::resolved<L>, double>) {
+    return detail::resolve(base).logit();
+  }
+  template <lane V>
+  PREFOPT_INLINE auto logit(pair_row<V> const& row) const noexcept requires(detail::has_logit_of_row<detail::resolved<L>, V>) {
+    return detail::resolve(base).logit(row);
+  }
   [[nodiscard]] constexpr double reward_scale() const noexcept { return detail::reward_scale(detail::resolve(base)); }
 
   template <lane V>
-  PREFOPT_INLINE pair_value<V> rest(V const& a, V const& b) const noexcept
+  PREFOPT_INLINE auto rest(pair_row<V> const& row, V const& a, V const& b) const noexcept
       requires(detail::has_rest<detail::resolved<L>>) {
-    return detail::resolve(base).rest(a, b);
+    return detail::rest_of(detail::resolve(base), row, a, b);
+  }
+  template <lane V>
+  PREFOPT_INLINE auto gradients(pair_row<V> const& row, V const& u, V const& slope) const noexcept
+      requires(detail::has_gradients_of_row<detail::resolved<L>, V>) {
+    return detail::resolve(base).gradients(row, u, slope);
   }
 
   template <lane V>

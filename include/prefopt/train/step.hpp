@@ -91,7 +91,8 @@ class step {
     typename Family::template outputs<T> written;
     for (std::size_t c = 0; c < results_.size(); ++c) {
       auto const& row = Family::template results<T>[c];
-      bool const is_written = row.is_posterior ? facts.has_posterior : c == Family::loss || row.gradient_of >= 0;
+      bool const is_some = row.is_of_some && (facts.writes >> c & 1U) != 0 && row.gradient_of < 0;
+      bool const is_written = is_some || c == Family::loss || (row.gradient_of >= 0 && !row.is_of_some);
       std::size_t const n = row.per == entries::of_examples ? size.examples : size.items;
       results_[c].resize(is_written ? n : 0);
       written.*row.values = results_[c];

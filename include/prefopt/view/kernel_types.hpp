@@ -30,7 +30,7 @@ enum sum_index : std::size_t {
 };
 using sums = std::array<double, sum_count>;
 
-inline constexpr std::size_t most_inputs = 16, most_outputs = 8;
+inline constexpr std::size_t most_inputs = 24, most_outputs = 16;
 
 /// Contiguous pieces of the columns of as many examples, null where a column is not given or an output not wanted.
 template <class T>
@@ -64,6 +64,8 @@ template <class T>
 struct inspection_settings {
   std::size_t inputs;
   unsigned non_negative, bounded, lengths;
+  unsigned ruled;      ///< those that the loss has a rule for
+  unsigned char rule;  ///< which one: an allowed_values
   std::array<T, most_inputs> highest;  ///< of the bounded ones
   std::size_t weight;                  ///< which input is the weight, if one is
   bool needs_finite, has_empty, skip_non_finite, skip_empty;
