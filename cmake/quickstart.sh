@@ -8,5 +8,5 @@ source cmake/packages.sh
 
 install_missing_packages "${program_packages[@]}"
 cmake -S . -B build -DPREFOPT_BUILD_TESTS=OFF -DPREFOPT_BUILD_BENCHMARKS=OFF
-cmake --build build --parallel "$(nproc)"
+cmake --build build --parallel "$(nproc)" --target prefopt_train prefopt_score prefopt_rank
 exec build/examples/train/prefopt_train "$@"

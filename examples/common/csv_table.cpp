@@ -37,6 +37,11 @@ void csv_table::ignore(std::string_view name) {
   if (auto const column = find(name)) header_[*column].clear();
 }
 
+void csv_table::rename(std::string_view name, std::string_view to) {
+  auto const column = find(name);
+  if (column && !find(to)) header_[*column] = to;
+}
+
 bool csv_table::next_row() {
   if (!read_record()) return false;
   if (ends_.size() != header_.size()) {

@@ -33,6 +33,8 @@ class csv_table {
   std::optional<std::size_t> find(std::string_view name) const;
   /// Takes the column's name away, if there is such a column.
   void ignore(std::string_view name);
+  /// Calls the column by another name, if there is such a column and none of the other name.
+  void rename(std::string_view name, std::string_view to);
 
   /// Goes to the next row; false at the end of the file.
   bool next_row();

@@ -13,6 +13,9 @@ std::vector<loss_entry> const& loss_catalog() {
     for (auto const& loss : prefopt::list_loss_cards()) {
       entries.push_back({loss_kind::list, loss.card, loss.needs, loss.takes, loss.one_of, loss.parameters, {}});
     }
+    for (auto const& loss : prefopt::unpaired_loss_cards()) {
+      entries.push_back({loss_kind::unpaired, loss.card, loss.needs, loss.takes, loss.one_of, loss.parameters, {}});
+    }
     return entries;
   }();
   return all;

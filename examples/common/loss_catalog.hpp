@@ -6,10 +6,11 @@
 #include <string_view>
 #include <vector>
 
-/// What a loss is computed on: pairs of completions, or lists, which are groups of candidates of any size.
-enum class loss_kind { pair, list };
+/// What a loss is computed on: pairs of completions; lists, which are groups of candidates of any size; single
+/// completions.
+enum class loss_kind { pair, list, unpaired };
 
-/// A pair loss, a modifier of pair losses or a list loss, as programs show it and choose it.
+/// A loss, or a modifier of pair losses, as programs show it and choose it.
 struct loss_entry {
   loss_kind kind;
   prefopt::loss_card card;
@@ -20,10 +21,10 @@ struct loss_entry {
   bool is_modifier() const { return !bases.empty(); }
 };
 
-/// The pair losses, their modifiers, the list losses.
+/// The pair losses, their modifiers, the list losses, the unpaired losses.
 std::vector<loss_entry> const& loss_catalog();
 
-/// Null for a name that is not in the catalog. No name is that of a pair loss and of a list loss.
+/// Null for a name that is not in the catalog. No name is that of losses of two kinds.
 loss_entry const* find_loss(std::string_view name);
 
 /// The names of all losses, or of one kind, with commas.

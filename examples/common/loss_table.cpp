@@ -16,7 +16,19 @@ constexpr column_names pair_columns[] = {{prefopt::columns::reference, "ref_chos
                                          {prefopt::columns::length, "chosen_length, rejected_length"},
                                          {prefopt::columns::margin, "margin"},
                                          {prefopt::columns::label, "label"},
-                                         {prefopt::columns::reliability, "reliability"}};
+                                         {prefopt::columns::reliability, "reliability"},
+                                         {prefopt::columns::target, "target (or reward_gap)"},
+                                         {prefopt::columns::scale, "scale"},
+                                         {prefopt::columns::kl, "chosen_kl, rejected_kl"},
+                                         {prefopt::columns::deviation, "chosen_deviation, rejected_deviation"},
+                                         {prefopt::columns::sign, "chosen_sign, rejected_sign"},
+                                         {prefopt::columns::rationale, "rationale"},
+                                         {prefopt::columns::gold, "gold"}};
+constexpr column_names unpaired_columns[] = {{prefopt::columns::reference, "ref_logp"},
+                                             {prefopt::columns::length, "length"},
+                                             {prefopt::columns::label, "label"},
+                                             {prefopt::columns::target, "target"},
+                                             {prefopt::columns::kl, "kl_logp, ref_kl_logp"}};
 constexpr column_names list_columns[] = {{prefopt::columns::reference, "ref_logp"},
                                          {prefopt::columns::length, "length"},
                                          {prefopt::columns::reward, "reward"},
@@ -32,13 +44,21 @@ constexpr std::string_view list_notation =
     "  sum exp, CE = cross-entropy, a_ki = r_k - r_i of the rewards (1 with temperatures 0, which makes reward\n"
     "  optional), D = what an exchange costs in discounted gain. All take a weight.\n\n";
 
+constexpr std::string_view unpaired_notation =
+    "  a = logp - ref_logp, s = logp; label: 1 desirable, 0 not, between them the probability. All take a weight.\n\n";
+
+std::span<column_names const> columns_of_kind(loss_kind kind) {
+  if (kind == loss_kind::pair) return pair_columns;
+  return kind == loss_kind::list ? std::span<column_names const>{list_columns}
+                                 : std::span<column_names const>{unpaired_columns};
+}
+
 std::string columns_of(loss_entry const& loss) {
   std::string text{loss.is_modifier()             ? "those of the base"
                    : loss.kind == loss_kind::pair ? "chosen, rejected"
                                                   : "logp"};
   std::string one_of;
-  for (auto const& [kind, names] : loss.kind == loss_kind::pair ? std::span<column_names const>{pair_columns}
-                                                                : std::span<column_names const>{list_columns}) {
+  for (auto const& [kind, names] : columns_of_kind(loss.kind)) {
     if (contains(loss.one_of, kind)) {
       one_of.append(one_of.empty() ? ", " : " or ").append(names);
       continue;
@@ -62,7 +82,9 @@ std::string parameters_of(loss_entry const& loss) {
 }  // namespace
 
 std::string loss_table(loss_kind kind) {
-  std::string text{kind == loss_kind::pair ? pair_notation : list_notation};
+  std::string text{kind == loss_kind::pair   ? pair_notation
+                   : kind == loss_kind::list ? list_notation
+                                             : unpaired_notation};
   auto const line = [&](std::string_view label, std::string_view content) {
     constexpr std::size_t width = 18;
     text.append("  ").append(label).append(width > label.size() ? width - label.size() : 1, ' ');

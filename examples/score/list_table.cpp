@@ -130,7 +130,7 @@ list_table<T> read_lists(csv_table& file, prefopt::any_list_loss const& loss, sc
   for (auto const& column : number_columns<prefopt::list_family>()) columns.push_back(column);
   check_header(file, columns, loss);
   check_alternatives(file, columns, loss);
-  number_reader<prefopt::list_family, T> const numbers{file, command};
+  number_reader<prefopt::list_family, T> const numbers{file, loss, command};
   grouping<T> groups{file, loss};
   while (file.next_row()) {
     numbers.append_row(file, lists.numbers);

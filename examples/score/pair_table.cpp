@@ -56,10 +56,11 @@ class reliability_source {
 template <class T>
 pair_table<T> read_pairs(csv_table& file, prefopt::any_pair_loss const& loss, score_command const& command) {
   for (std::string const& name : command.ignored_columns) file.ignore(name);
+  if (loss.reads(prefopt::columns::target)) file.rename("reward_gap", "target");
   auto columns = number_columns<prefopt::pair_family>();
   columns.push_back(annotator_column);
   check_header(file, columns, loss, prefopt::columns::reliability);
-  number_reader<prefopt::pair_family, T> const numbers{file, command};
+  number_reader<prefopt::pair_family, T> const numbers{file, loss, command};
   reliability_source<T> const reliability{file, loss, command.reliability};
   auto const annotators = file.find(annotator_column.name);
   pair_table<T> pairs;

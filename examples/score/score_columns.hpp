@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <prefopt/batch/columns.hpp>
+#include <prefopt/engine/any_loss.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -100,8 +101,8 @@ std::string_view expectation(double value, score_column const& column, score_com
 template <class Family, class T>
 class number_reader {
  public:
-  number_reader(csv_table const& file, score_command const& command)
-      : columns_{number_columns<Family>()}, command_{command} {
+  number_reader(csv_table const& file, prefopt::any_loss<Family> const& loss, score_command const& command)
+      : columns_{number_columns<Family>()}, loss_{loss.name()}, rule_{loss.rule()}, command_{command} {
     for (std::size_t c = 0; c < columns_.size(); ++c) {
       if (auto const place = file.find(columns_[c].name)) sources_.emplace_back(*place, c);
     }
@@ -113,12 +114,22 @@ class number_reader {
       if (auto const expected = expectation(value, columns_[column], command_); !expected.empty()) {
         throw file.error(place, "got " + in_quotes(file.text(place)) + ", expected " + std::string{expected});
       }
+      if (is_ruled(columns_[column]) && !is_allowed(static_cast<double>(value), rule_.values)) {
+        throw file.error(place, "got " + in_quotes(file.text(place)) + ", expected " + expectation_of(rule_.values) +
+                                    " with " + loss_);
+      }
       table.columns[column].push_back(value);
     }
   }
 
  private:
+  bool is_ruled(score_column const& column) const {
+    return rule_.kind == prefopt::columns::none ? column.when == prefopt::presence::always : column.kind == rule_.kind;
+  }
+
   std::vector<score_column> columns_;
+  std::string loss_;
+  prefopt::column_rule rule_;
   score_command const& command_;
   std::vector<std::pair<std::size_t, std::size_t>> sources_;  ///< place in the file, column
 };

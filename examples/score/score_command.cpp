@@ -37,7 +37,20 @@ std::vector<double> reliability_numbers(std::string const& list) {
 
 std::string losses() {
   return "Losses of pairs:\n" + loss_table(loss_kind::pair) + "\nLosses of lists, with --list:\n" +
-         loss_table(loss_kind::list);
+         loss_table(loss_kind::list) + "\nLosses of single completions, with --unpaired:\n" +
+         loss_table(loss_kind::unpaired);
+}
+
+/// "pairs", and how to ask for it.
+std::string of_kind(loss_kind kind) {
+  switch (kind) {
+    case loss_kind::list:
+      return "lists, which need --list";
+    case loss_kind::unpaired:
+      return "single completions, which need --unpaired";
+    default:
+      return "pairs";
+  }
 }
 
 prefopt::on_invalid treatment(std::string_view name) {
@@ -51,12 +64,14 @@ std::optional<score_command> parse_score_command(int argc, char** argv) {
   score_command command;
   CLI::App app{
       "Any preference loss over a CSV file of log-probabilities. Standard output: each pair's loss, gradient and "
-      "implicit rewards, or with --list each candidate's group, its loss and the gradient. Standard error: a summary.",
+      "implicit rewards, with --list each candidate's group, its loss and the gradient, with --unpaired each "
+      "completion's loss, "
+      "gradient and implicit reward. Standard error: a summary.",
       "prefopt_score"};
   app.footer([] { return losses(); });
 
   std::string dtype = "f64", non_finite = "error", empty = "error", reliability, ignored;
-  bool lists = false, prints_losses = false;
+  bool lists = false, unpaired = false, prints_losses = false;
   app.add_option(
       "FILE", command.file,
       "CSV with a header; \"-\" or nothing is standard input. Columns in any order: chosen, rejected and what "
@@ -67,6 +82,10 @@ std::optional<score_command> parse_score_command(int argc, char** argv) {
       "logp, ref_logp, length, reward, target, weight (the same in all of a group); ref_logp, length and "
       "reward may be there for a loss that does not read them; one that reads length scores per token (sums: --ignore "
       "length, where length is optional)");
+  app.add_flag("--unpaired", unpaired,
+               "single completions: a row is one. Columns: logp, and what the loss reads of ref_logp, label, target, "
+               "length, kl_logp, ref_kl_logp; weight")
+      ->excludes("--list");
   loss_options const loss{app, "the loss, see below"};
   app.add_option("--dtype", dtype, "computes in float or double")
       ->check(CLI::IsMember({"f32", "f64"}))
@@ -91,16 +110,20 @@ std::optional<score_command> parse_score_command(int argc, char** argv) {
     write_standard_output(losses());
     return {};
   }
-  auto const kind = lists ? loss_kind::list : loss_kind::pair;
+  auto const kind = lists ? loss_kind::list : unpaired ? loss_kind::unpaired : loss_kind::pair;
   command.loss = loss.chosen({}, kind);
   if (command.loss.kind != kind) {
-    throw input_error{
-        "--loss: " + command.loss.name +
-        (lists ? " is a loss of pairs, expected with --list one of " + names_of_losses(kind)
-               : " is a loss of lists, which need --list; expected without it one of " + names_of_losses(kind))};
+    bool const of_pairs = command.loss.kind == loss_kind::pair;
+    throw input_error{"--loss: " + command.loss.name + " is a loss of " + of_kind(command.loss.kind) +
+                      (of_pairs ? ", expected " : "; expected ") +
+                      (lists      ? "with --list"
+                       : unpaired ? "with --unpaired"
+                                  : "without it") +
+                      " one of " + names_of_losses(kind)};
   }
-  if (lists && app.count("--reliability") != 0) {
-    throw input_error{"--reliability: not with --list, no list loss reads it"};
+  if ((lists || unpaired) && app.count("--reliability") != 0) {
+    throw input_error{std::string{"--reliability: not with "} +
+                      (lists ? "--list, no list loss reads it" : "--unpaired, no unpaired loss reads it")};
   }
   command.single_precision = dtype == "f32";
   command.non_finite = treatment(non_finite);

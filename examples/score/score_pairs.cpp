@@ -1,13 +1,12 @@
 #include "score_pairs.hpp"
 
 #include <map>
-#include <prefopt/engine/evaluate.hpp>
 #include <string>
 #include <vector>
 
 #include "csv_table.hpp"
+#include "example_results.hpp"
 #include "loss_choice.hpp"
-#include "number_text.hpp"
 #include "pair_table.hpp"
 #include "standard_output.hpp"
 #include "summary.hpp"
@@ -52,27 +51,11 @@ void score_each_pair(score_command const& command) {
   auto const loss = make_pair_loss(command.loss);
   csv_table file{command.file};
   pair_table<T> const pairs = read_pairs<T>(file, loss, command);
-  std::size_t const size = pairs.size();
-
-  std::vector<T> value(size), d_chosen(size), d_rejected(size), chosen_reward(size), rejected_reward(size);
-  std::vector<T> posterior(loss.has_posterior() ? size : 0);
-  auto const report = prefopt::evaluate(
-      loss, pairs.batch(),
-      prefopt::pair_outputs<T>{value, d_chosen, d_rejected, chosen_reward, rejected_reward, posterior},
-      {.reduction = prefopt::reduction::none, .non_finite = command.non_finite, .empty = command.empty});
-
-  std::string output{"loss,d_chosen,d_rejected,chosen_reward,rejected_reward"};
-  output += posterior.empty() ? "\n" : ",posterior\n";
-  for (std::size_t i = 0; i < size; ++i) {
-    output += number_text(value[i]);
-    for (auto const* column : {&d_chosen, &d_rejected, &chosen_reward, &rejected_reward, &posterior}) {
-      if (!column->empty()) output += ',' + number_text((*column)[i]);
-    }
-    output += '\n';
-  }
-  write_standard_output(output);
+  example_results<prefopt::pair_family, T> const results{loss, pairs.numbers, pairs.size(), command};
+  write_standard_output(results.text());
+  auto const& report = results.report;
   print_summary(command.loss, report, !pairs.numbers[prefopt::pair_family::weight].empty());
-  print_annotators(pairs.annotator, posterior);
+  print_annotators(pairs.annotator, results.columns[prefopt::pair_family::posterior]);
 }
 
 }  // namespace

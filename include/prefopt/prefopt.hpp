@@ -6,6 +6,7 @@
 #include <prefopt/batch/options.hpp>
 #include <prefopt/batch/pairs.hpp>
 #include <prefopt/batch/report.hpp>
+#include <prefopt/batch/unpaired.hpp>
 #include <prefopt/chain/evaluate.hpp>
 #include <prefopt/chain/group_pairs.hpp>
 #include <prefopt/chain/linear_policy.hpp>
@@ -16,6 +17,7 @@
 #include <prefopt/core/executor.hpp>
 #include <prefopt/engine/evaluate.hpp>
 #include <prefopt/engine/make_loss.hpp>
+#include <prefopt/engine/mixture.hpp>
 #include <prefopt/logprob/linear_token_logprobs.hpp>
 #include <prefopt/logprob/matrix_product.hpp>
 #include <prefopt/logprob/sequence.hpp>

@@ -34,14 +34,17 @@ bool goes_over(std::string_view modifier, std::string_view base) {
 std::vector<std::string> names(std::vector<std::string_view> const& views) { return {views.begin(), views.end()}; }
 
 std::string parameter_message(std::string const& loss, std::string_view name, double got, range const& valid) {
-  return "prefopt::" + loss + ": " + std::string{name} + " is " + detail::text(got) + ", expected a finite number " +
-         valid.text();
+  return "prefopt::" + loss + ": " + std::string{name} + " is " + detail::text(got) + ", expected " +
+         (valid.is_whole ? "" : "a finite number ") + valid.text();
 }
 
 /// Just outside and far outside an interval of finite numbers.
 std::vector<double> outside(range const& valid) {
-  std::vector<double> bad{not_a_number<double>, infinity<double>, -infinity<double>,
-                          valid.low_is_in ? std::nextafter(valid.low, -infinity<double>) : valid.low, valid.low - 1};
+  std::vector<double> bad{not_a_number<double>, infinity<double>, -infinity<double>};
+  if (valid.low > std::numeric_limits<double>::lowest()) {
+    bad.push_back(valid.low_is_in ? std::nextafter(valid.low, -infinity<double>) : valid.low);
+    bad.push_back(valid.low - 1);
+  }
   if (valid.high < std::numeric_limits<double>::max()) {
     bad.push_back(valid.high_is_in ? std::nextafter(valid.high, infinity<double>) : valid.high);
     bad.push_back(valid.high + 1);
@@ -63,25 +66,29 @@ TEMPLATE_TEST_CASE("every name makes the static loss", "", float, double) {
   std::size_t made = 0;
   pair_losses::for_each([&]<class L> {
     CAPTURE(std::string{L::card.name});
-    CHECK(same_as_static<TestType>(make_pair_loss(L::card.name), L{}));
+    if constexpr (detail::matches_of<detail::resolved<L>>() == rank_matching::none) {
+      CHECK(same_as_static<TestType>(make_pair_loss(L::card.name), L{}));
+    }
     CHECK(make_pair_loss(L::card.name).name() == L::card.name);
     ++made;
     modifiers_of<L>::type::for_each([&]<class M> {
       CAPTURE(std::string{M::card.name});
+      // Of modifiers over losses that do not fuse, which all go one way, some as types, too.
+      constexpr bool as_type = detail::fuses<L>() || std::same_as<L, apo_zero> || std::same_as<L, tdpo>;
       if (!goes_over(M::card.name, L::card.name)) {
         // A name could not tell the two parameters of one name apart: only as a type.
-        CHECK(same_as_static<TestType>(any_pair_loss{M{}}, M{}));
+        if constexpr (as_type) CHECK(same_as_static<TestType>(any_pair_loss{M{}}, M{}));
         return;
       }
       auto const over = make_pair_loss(M::card.name, {}, L::card.name);
-      CHECK(same_as_static<TestType>(over, M{}));
+      if constexpr (as_type) CHECK(same_as_static<TestType>(over, M{}));
       CHECK(over.name() == std::string{M::card.name} + "<" + std::string{L::card.name} + ">");
       CHECK(over.has_posterior() == (M::card.name == "lcpo"));
       ++made;
     });
   });
   CHECK(made == every_loss().size());
-  CHECK(made >= 10 + 35);
+  CHECK(made >= 59 + 250);
 }
 
 TEST_CASE("parameters by name reach the loss and its base") {
@@ -121,9 +128,11 @@ TEST_CASE("what cannot be made is refused with what can") {
   auto const refused = [](auto const&... arguments) {
     return refusal([&] { static_cast<void>(make_pair_loss(arguments...)); });
   };
-  CHECK(refused("dpoo") ==
-        "prefopt::make_pair_loss: there is no loss \"dpoo\", known are dpo, cdpo, rdpo, ipo, ipo_mean, simpo, ln_dpo, "
-        "hinge, cpo, bradley_terry, smoothed, labelled, unbiased, lcpo");
+  std::string known;
+  for (auto const& card : pair_loss_cards()) known.append(known.empty() ? "" : ", ").append(card.card.name);
+  CHECK(known.starts_with("dpo, cdpo, rdpo, ipo, "));
+  CHECK(known.ends_with("smoothed, labelled, unbiased, lcpo, with_nll"));
+  CHECK(refused("dpoo") == "prefopt::make_pair_loss: there is no loss \"dpoo\", known are " + known);
   CHECK(refused("").starts_with("prefopt::make_pair_loss: there is no loss \"\", known are dpo"));
   CHECK(refused("DPO").starts_with("prefopt::make_pair_loss: there is no loss \"DPO\""));
   CHECK(refused("dpo", parameter_values{{"betta", 1}}) ==
@@ -172,7 +181,7 @@ TEST_CASE("the cards show the list, in order, with defaults and ranges") {
   CHECK(card_of("smoothed").needs == columns::none);
   CHECK(card_of("smoothed").parameters.size() == 1);
   CHECK(card_of("lcpo").parameters.empty());
-  CHECK(names(card_of("lcpo").bases) == listed);
+  for (auto const& base : names(card_of("lcpo").bases)) CHECK(std::ranges::find(listed, base) != listed.end());
   CHECK(card_of("dpo").parameters[0].standard == 0.1);
   CHECK(card_of("dpo").parameters[0].valid.text() == "> 0");
   CHECK(card_of("rdpo").parameters[1].valid.text() == "in [0, 0.5)");
@@ -188,34 +197,31 @@ TEST_CASE("a run-time loss is a value") {
 
 TEST_CASE("parameters of every loss are held to their ranges") {
   std::size_t walked = 0;
-  pair_losses::for_each([&]<class L> {
-    std::apply(
-        [&](auto const&... p) {
-          auto const check = [&](auto const& q) {
-            CAPTURE(std::string{L::card.name}, std::string{q.name});
-            ++walked;
-            for (double const bad : outside(q.valid)) {
-              L loss{};
-              loss.*q.member = bad;
-              auto const expected = parameter_message(std::string{L::card.name}, q.name, bad, q.valid);
-              CHECK(refusal([&] { static_cast<void>(evaluate(loss, pair_batch<double>{})); }) == expected);
-              CHECK(refusal([&] { static_cast<void>(evaluate(any_pair_loss{loss}, pair_batch<float>{})); }) ==
-                    expected);
-              CHECK(refusal([&] {
-                      static_cast<void>(make_pair_loss(L::card.name, {{std::string{q.name}, bad}}));
-                    }) == expected);
-            }
-            for (double const good : inside(q.valid)) {
-              L loss{};
-              loss.*q.member = good;
-              CHECK_NOTHROW(evaluate(loss, pair_batch<double>{}));
-            }
-          };
-          (check(p), ...);
-        },
-        L::parameters());
-  });
-  CHECK(walked >= 10);
+  for (auto const& card : pair_loss_cards()) {
+    if (card.is_modifier) continue;
+    for (auto const& own : card.parameters) {
+      CAPTURE(std::string{card.card.name}, std::string{own.name});
+      ++walked;
+      for (double const bad : outside(own.valid)) {
+        CHECK(refusal([&] { static_cast<void>(make_pair_loss(card.card.name, {{std::string{own.name}, bad}})); }) ==
+              parameter_message(std::string{card.card.name}, own.name, bad, own.valid));
+      }
+      for (double const good : inside(own.valid)) {
+        parameter_values values{{std::string{own.name}, good}};
+        // Two rates are held to their sum.
+        if (own.name == "rho0") values.emplace_back("rho1", 0);
+        if (own.name == "rho1") values.emplace_back("rho0", 0);
+        CHECK_NOTHROW(evaluate(make_pair_loss(card.card.name, values), pair_batch<double>{}));
+      }
+    }
+  }
+  CHECK(walked >= 100);
+  CHECK(refusal([] { static_cast<void>(evaluate(ipo{.tau = 0}, pair_batch<double>{})); }) ==
+        parameter_message("ipo", "tau", 0, range::positive()));
+  CHECK(refusal([] { static_cast<void>(evaluate(any_pair_loss{simpo{.beta = -1}}, pair_batch<float>{})); }) ==
+        parameter_message("simpo", "beta", -1, range::positive()));
+  CHECK(refusal([] { static_cast<void>(make_pair_loss("noise_mixture", {{"rho0", 0.5}, {"rho1", 0.5}})); }) ==
+        "prefopt::noise_mixture: rho0 + rho1 has to be below 1, or the labels say the opposite, or nothing");
 }
 
 TEST_CASE("parameters of every modifier and of its base are held to their ranges") {

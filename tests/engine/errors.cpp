@@ -122,7 +122,7 @@ TEST_CASE("every loss says which columns it needs and reads, and holds to it") {
                                     {columns::label, &batch::label, "label"},
                                     {columns::reliability, &batch::reliability, "reliability"}};
   std::vector<double> const halves(9, 0.5);
-  for (auto const& loss : every_loss()) {
+  for (auto const& loss : every_independent_loss()) {
     CAPTURE(loss.name());
     for (auto const& [kind, member, name] : optional) {
       auto changed = data.batch(loss);
@@ -239,7 +239,7 @@ TEST_CASE("outputs of another size are refused, and a posterior that no loss has
       CHECK(wrong == std::vector<double>(size, results<double>::untouched));
     }
   }
-  for (auto const& one : every_loss()) {
+  for (auto const& one : every_independent_loss()) {
     if (one.has_posterior()) continue;
     results<double> written{8, true};
     CHECK(refusal([&] { static_cast<void>(evaluate(one, data.batch(one), written.outputs())); }) ==
@@ -250,7 +250,7 @@ TEST_CASE("outputs of another size are refused, and a posterior that no loss has
 
 TEST_CASE("an output that is not given is not computed, and the others do not change") {
   pairs<double> const data{261};
-  for (auto const& loss : every_loss()) {
+  for (auto const& loss : every_independent_loss()) {
     CAPTURE(loss.name());
     results<double> whole{261, loss};
     auto const seen = evaluate(loss, data.batch(loss), whole.outputs());

@@ -13,12 +13,18 @@
 
 /// Every loss of the one list and every modifier over it, made by name. Instantiated in one file only.
 std::vector<prefopt::any_pair_loss> const& every_loss();
+/// Those of which a pair's results depend on that pair alone.
+std::vector<prefopt::any_pair_loss> const& every_independent_loss();
 
 /// A value of every column for n pairs, reproducible: pair i is the same for every n.
 template <class T>
 struct pairs {
   std::vector<T> chosen, rejected, ref_chosen, ref_rejected, chosen_length, rejected_length, weight, margin, label,
       reliability;
+  /// Labels that are outcomes, and probabilities that are none.
+  std::vector<T> outcome, doubt;
+  /// Of all other columns: positive numbers.
+  std::vector<T> further;
 
   explicit pairs(std::size_t n, std::size_t period = 5003) {
     std::mt19937 engine{7};
@@ -41,14 +47,24 @@ struct pairs {
       margin.push_back(between(0, 1));
       label.push_back(i % 5 == 0 ? T(1) : between(0, 1));
       reliability.push_back(between(0.5, 1));
+      outcome.push_back(static_cast<T>(i % 3 == 0 ? 0 : 1));
+      doubt.push_back(static_cast<T>(0.1 + 0.8 * static_cast<double>(label.back())));
+      further.push_back(static_cast<T>(0.25 + static_cast<double>(i % 13) / 4));
     }
   }
 
   [[nodiscard]] std::size_t size() const { return chosen.size(); }
 
   std::vector<std::vector<T>*> all() {
-    return {&chosen,          &rejected, &ref_chosen, &ref_rejected, &chosen_length,
-            &rejected_length, &weight,   &margin,     &label,        &reliability};
+    return {&chosen, &rejected, &ref_chosen,  &ref_rejected, &chosen_length, &rejected_length, &weight,
+            &margin, &label,    &reliability, &outcome,      &doubt,         &further};
+  }
+
+  /// The labels that the loss takes.
+  [[nodiscard]] std::vector<T> const& label_for(prefopt::any_pair_loss const& loss) const {
+    using prefopt::allowed_values;
+    if (loss.rule().kind != prefopt::columns::label) return label;
+    return loss.rule().values == allowed_values::inside ? doubt : outcome;
   }
 
   /// The columns that the loss reads, and the weights if wanted, for pairs [begin, begin + count).
@@ -59,16 +75,22 @@ struct pairs {
       return given ? prefopt::column<T>{column.data() + begin, count} : prefopt::column<T>{};
     };
     bool const anchors = loss.reads(columns::reference), measures = loss.reads(columns::length);
-    return {.chosen = part(chosen, true),
-            .rejected = part(rejected, true),
-            .ref_chosen = part(ref_chosen, anchors),
-            .ref_rejected = part(ref_rejected, anchors),
-            .chosen_length = part(chosen_length, measures),
-            .rejected_length = part(rejected_length, measures),
-            .weight = part(weight, weighted),
-            .margin = part(margin, loss.reads(columns::margin)),
-            .label = part(label, loss.reads(columns::label)),
-            .reliability = part(reliability, loss.reads(columns::reliability))};
+    prefopt::pair_batch<T> all{.chosen = part(chosen, true),
+                               .rejected = part(rejected, true),
+                               .ref_chosen = part(ref_chosen, anchors),
+                               .ref_rejected = part(ref_rejected, anchors),
+                               .chosen_length = part(chosen_length, measures),
+                               .rejected_length = part(rejected_length, measures),
+                               .weight = part(weight, weighted),
+                               .margin = part(margin, loss.reads(columns::margin)),
+                               .label = part(label_for(loss), loss.reads(columns::label)),
+                               .reliability = part(reliability, loss.reads(columns::reliability))};
+    using family = prefopt::pair_family;
+    for (std::size_t c = family::reliability + 1; c < family::input_count; ++c) {
+      auto const& row = family::inputs<T>[c];
+      all.*row.values = part(further, loss.reads(row.kind));
+    }
+    return all;
   }
   [[nodiscard]] prefopt::pair_batch<T> batch(prefopt::any_pair_loss const& loss, bool weighted = true) const {
     return batch(loss, 0, size(), weighted);

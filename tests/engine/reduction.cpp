@@ -73,7 +73,7 @@ TEST_CASE("dpo and simpo as their papers write them, from the columns to the rep
 TEST_CASE("every loss: the report is what its outputs add up to, under every reduction") {
   constexpr std::size_t n = 5000;
   pairs<double> const data{n};
-  for (auto const& loss : every_loss()) {
+  for (auto const& loss : every_independent_loss()) {
     CAPTURE(loss.name());
     for (bool const weighted : {false, true}) {
       results<double> own{n, loss}, sum{n, loss}, mean{n, loss}, divided{n, loss};
@@ -120,7 +120,7 @@ TEST_CASE("a weight multiplies the pair's loss and gradient and nothing else") {
   constexpr std::size_t n = 300;
   auto data = pairs<double>{n};
   for (std::size_t i = 0; i < n; ++i) data.weight[i] = i % 3 == 0 ? 0 : i % 3 == 1 ? 1 : 0.25;
-  for (auto const& loss : every_loss()) {
+  for (auto const& loss : every_independent_loss()) {
     CAPTURE(loss.name());
     results<double> plain{n, loss}, weighted{n, loss};
     evaluate(loss, data.batch(loss, false), plain.outputs(), {.reduction = reduction::sum});
@@ -154,7 +154,7 @@ TEST_CASE("where every weight is 0 every loss and gradient is 0, not 0/0") {
 }
 
 TEST_CASE("an empty batch gives zeros") {
-  for (auto const& loss : every_loss()) {
+  for (auto const& loss : every_independent_loss()) {
     for (auto const how : {reduction::mean, reduction::sum, reduction::none}) {
       CHECK(same_bits(evaluate(loss, pair_batch<double>{}, {}, {.reduction = how}), report{}));
       CHECK(same_bits(evaluate(loss, pair_batch<float>{}, {}, {.reduction = how}), report{}));
@@ -166,7 +166,7 @@ TEMPLATE_TEST_CASE("accumulate adds the gradients and nothing else to what is th
   using T = TestType;
   constexpr std::size_t n = 517;
   pairs<T> const data{n};
-  for (auto const& loss : every_loss()) {
+  for (auto const& loss : every_independent_loss()) {
     CAPTURE(loss.name());
     results<T> assigned{n, loss}, added{n, loss};
     std::vector<T> before_chosen(n), before_rejected(n);

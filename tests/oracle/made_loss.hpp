@@ -1,6 +1,8 @@
 #pragma once
 
 #include <stdexcept>
+#include <string>
+#include <tuple>
 
 #include "oracle/front.hpp"
 #include "oracle/named_loss.hpp"
@@ -9,12 +11,23 @@ namespace oracle {
 // Each file's own: what they return is a type of the instruction set that the file is compiled for.
 namespace {
 
-/// What a loss with two parameters of one name is made as: a type.
+/// The loss of that type with the parameters of the one by name.
 template <class L>
+L typed(named_loss const& loss) {
+  L made{};
+  std::apply([&](auto const&... p) { ((made.*p.member = value_of(loss, p.name)), ...); }, L::parameters());
+  if constexpr (requires { made.base; }) made.base = typed<decltype(L::base)>(loss.over[0]);
+  return made;
+}
+
+/// What a loss with two parameters of one name is made as: a type.
+template <template <class> class Modifier>
 prefopt::any_pair_loss made_as_type(named_loss const& loss) {
-  named_loss const& base = loss.over[0];
-  return front::for_this_cpu(L{.base = {.beta = value_of(base, "beta"), .epsilon = value_of(base, "epsilon")},
-                               .epsilon = value_of(loss, "epsilon")});
+  std::string const& base = loss.over[0].name;
+  if (base == "cdpo") return front::for_this_cpu(typed<Modifier<prefopt::cdpo>>(loss));
+  if (base == "rdpo") return front::for_this_cpu(typed<Modifier<prefopt::rdpo>>(loss));
+  if (base == "tpo") return front::for_this_cpu(typed<Modifier<prefopt::tpo>>(loss));
+  throw std::out_of_range{"no type makes " + full_name_of(loss)};
 }
 
 /// The library's loss of that name, through the front door.
@@ -23,11 +36,7 @@ inline prefopt::any_pair_loss made(named_loss const& loss) {
   named_loss const& base = loss.over[0];
   if (!base.over.empty()) throw std::out_of_range{"no name makes " + full_name_of(loss)};
   if (needs_a_type(loss.name, base.name)) {
-    bool const is_smoothed = loss.name == "smoothed", is_of_cdpo = base.name == "cdpo";
-    if (is_smoothed && is_of_cdpo) return made_as_type<prefopt::smoothed<prefopt::cdpo>>(loss);
-    if (is_smoothed) return made_as_type<prefopt::smoothed<prefopt::rdpo>>(loss);
-    return is_of_cdpo ? made_as_type<prefopt::unbiased<prefopt::cdpo>>(loss)
-                      : made_as_type<prefopt::unbiased<prefopt::rdpo>>(loss);
+    return loss.name == "smoothed" ? made_as_type<prefopt::smoothed>(loss) : made_as_type<prefopt::unbiased>(loss);
   }
   auto values = loss.given;
   values.insert(values.end(), base.given.begin(), base.given.end());

@@ -1,6 +1,7 @@
 #include "oracle/named_loss.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <iterator>
 #include <limits>
 #include <map>
@@ -12,7 +13,8 @@ namespace {
 
 /// What no name can make, and is tested as a type: two parameters of one name.
 std::pair<std::string_view, std::string_view> const made_as_types[]{
-    {"smoothed", "cdpo"}, {"smoothed", "rdpo"}, {"unbiased", "cdpo"}, {"unbiased", "rdpo"}};
+    {"smoothed", "cdpo"}, {"smoothed", "rdpo"}, {"smoothed", "tpo"},
+    {"unbiased", "cdpo"}, {"unbiased", "rdpo"}, {"unbiased", "tpo"}};
 
 template <class Card>
 std::vector<parameter_limits> limits_on(Card const& card) {
@@ -33,20 +35,27 @@ std::map<std::string, std::vector<parameter_limits>, std::less<>> all_limits() {
 
 bool is_infinite(parameter_limits const& p) { return p.high == std::numeric_limits<double>::max(); }
 
-/// An end of a finite range, as a rule a number between.
+bool is_unbounded(parameter_limits const& p) { return p.low == std::numeric_limits<double>::lowest(); }
+
+/// An end of a finite range, as a rule a number between; one of the numbers of a choice.
 double random_in(parameter_limits const& p, random_numbers& random) {
-  double const high = p.high_is_in ? p.high : p.low + 0.9 * (p.high - p.low);
-  return random.chance(0.2) ? p.low : random.chance(0.2) ? high : random.uniform(p.low, high);
+  if (p.is_whole) return p.low + static_cast<double>(random.bits() % static_cast<std::uint64_t>(p.high - p.low + 1));
+  double const low = p.low_is_in ? p.low : p.low + 0.1 * (p.high - p.low),
+               high = p.high_is_in ? p.high : p.low + 0.9 * (p.high - p.low);
+  return random.chance(0.2) ? low : random.chance(0.2) ? high : random.uniform(low, high);
 }
 
 void set_random_parameters(named_loss& loss, random_numbers& random) {
   loss.given.clear();
   for (parameter_limits const& p : parameters_of(loss.name)) {
-    double const value = !is_infinite(p)                      ? random_in(p, random)
-                         : p.low_is_in && random.chance(0.25) ? p.low
-                                                              : random.spread(0.03, 8);
+    double value = !is_infinite(p)                      ? random_in(p, random)
+                   : p.low_is_in && random.chance(0.25) ? (is_unbounded(p) ? 0 : p.low)
+                                                        : random.spread(0.03, 8);
+    if (is_unbounded(p) && random.chance(0.5)) value = -value;
     loss.given.emplace_back(p.name, value);
   }
+  // Rates that are possible together.
+  if (loss.name == "noise_mixture") loss.given[1].second *= 1 - loss.given[0].second;
   for (named_loss& base : loss.over) set_random_parameters(base, random);
 }
 

@@ -3,6 +3,7 @@
 #include <catch.hpp>
 #include <cmath>
 #include <cstddef>
+#include <vector>
 
 #include "oracle/pair_oracle.hpp"
 #include "oracle/pair_results.hpp"
@@ -26,10 +27,13 @@ void check_against_oracle(named_loss const& loss, std::vector<pair> const& given
     CHECK(facts.gradients_by == oracle.gradients_by());
   }
   auto const got = results_of<T>(loss, pairs);
+  std::vector<pair> batch;
+  for (pair const& p : pairs) batch.push_back(as_read<T>(p, oracle.reads()));
+  oracle.see(batch);
   CHECK(got.posterior.empty() != oracle.has_posterior());
   std::size_t compared = 0;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
-    pair const seen = as_read<T>(pairs[i], oracle.reads());
+    pair const& seen = batch[i];
     auto const [exact, bound] = oracle.template expected<T>(seen);
     auto const check = [&](char const* what, T number, real right, real within) {
       ++compared;

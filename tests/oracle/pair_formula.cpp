@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -98,8 +99,8 @@ pair_formula with_opposite_label(pair_formula const& base, std::function<std::pa
     result.whole = [weights, base](variables const& at, disturbance const& off) -> outcome {
       auto const [kept, opposite] = weights(at.row.label);
       terms sum;
-      if (kept != 0) sum = kept * base.at(at, {.given = off.given}).loss;
-      if (opposite != 0) sum = sum + opposite * base.at(at.swapped(), {.given = off.swapped}).loss;
+      if (kept != 0) sum = kept * base.at(at, off.of_given()).loss;
+      if (opposite != 0) sum = sum + opposite * base.at(at.swapped(), off.of_swapped()).loss;
       return {sum};
     };
     result.gradients_by.clear();
@@ -128,16 +129,16 @@ pair_formula unbiased(named_loss const& loss, pair_formula const& base) {
   pair_formula result = base;
   result.gradients_by.clear();
   result.whole = [epsilon, base](variables const& at, disturbance const& off) -> outcome {
-    terms const given = base.at(at, {.given = off.given}).loss;
-    terms const swapped = base.at(at.swapped(), {.given = off.swapped}).loss;
+    terms const given = base.at(at, off.of_given()).loss;
+    terms const swapped = base.at(at.swapped(), off.of_swapped()).loss;
     return {(1 / (1 - 2 * epsilon)) * ((1 - epsilon) * given + -epsilon * swapped)};
   };
   return result;
 }
 
 outcome lcpo_outcome(pair_formula const& base, variables const& at, disturbance const& off) {
-  terms const given = base.at(at, {.given = off.given}).loss;
-  terms const swapped = base.at(at.swapped(), {.given = off.swapped}).loss;
+  terms const given = base.at(at, off.of_given()).loss;
+  terms const swapped = base.at(at.swapped(), off.of_swapped()).loss;
   terms const difference = swapped + real(-1) * given;
   dual const gap = difference.value + off.gap * difference.size;
   real const eta = at.row.reliability;
@@ -154,7 +155,8 @@ outcome lcpo_outcome(pair_formula const& base, variables const& at, disturbance 
   result.loss.d_chosen_size = slope_size * difference.d_chosen_size;
   result.loss.d_rejected_size = slope_size * difference.d_rejected_size;
   result.posterior = right;
-  result.factor = std::max({real(1), std::fabs(gap.value()), difference.d_chosen_size, difference.d_rejected_size});
+  result.loss.factor = std::max({difference.factor, std::fabs(gap.value()), difference.d_chosen_size,
+                                 difference.d_rejected_size});
   return result;
 }
 
@@ -167,8 +169,33 @@ pair_formula lcpo(named_loss const&, pair_formula const& base) {
   return result;
 }
 
+pair_formula with_nll(named_loss const& loss, pair_formula const& base) {
+  real const weight = value_of(loss, "nll");
+  auto const likelihood = negative_log_likelihood(value_of(loss, "nll_mode"));
+  pair_formula result = base;
+  if (!base.reads.length) result.reads.length = result.beside_score.length = true;
+  result.see = [likelihood, see = base.see](std::vector<pair> const& batch) {
+    likelihood.see(batch);
+    if (see) see(batch);
+  };
+  if (base.whole) {
+    result.whole = [weight, likelihood, whole = base.whole](variables const& at, disturbance const& off) {
+      outcome sum = whole(at, off);
+      sum.loss = sum.loss + weight * likelihood.of(at);
+      return sum;
+    };
+    return result;
+  }
+  auto& part = base.of_scores ? result.of_scores : result.rest;
+  part = [weight, likelihood, part](dual const& a, dual const& b, variables const& at) {
+    terms const likely = weight * likelihood.of(at);
+    return part ? part(a, b, at) + likely : likely;
+  };
+  return result;
+}
+
 std::map<std::string_view, pair_formula (*)(named_loss const&, pair_formula const&)> const modifiers{
-    {"smoothed", smoothed}, {"labelled", labelled}, {"unbiased", unbiased}, {"lcpo", lcpo}};
+    {"smoothed", smoothed}, {"labelled", labelled}, {"unbiased", unbiased}, {"lcpo", lcpo}, {"with_nll", with_nll}};
 
 }  // namespace
 
@@ -185,12 +212,25 @@ dual margin_itself(dual const& h, variables const&) { return h; }
 
 terms logistic(dual const& z, variables const&) { return negative_log_sigmoid(z); }
 
+likelihood negative_log_likelihood(double mode) {
+  auto const per_token = std::make_shared<real>(0);
+  auto const see = [per_token](std::vector<pair> const& batch) {
+    real tokens = 0;
+    for (pair const& p : batch) tokens += p.chosen_length;
+    *per_token = static_cast<real>(batch.size()) / tokens;
+  };
+  return {see, [mode, per_token](variables const& at) -> terms {
+            real const share = mode == 0 ? *per_token : mode == 1 ? 1 / at.row.chosen_length : 1;
+            return dual(-share * at.chosen);
+          }};
+}
+
 dual negative_log_sigmoid(dual const& z) { return log_one_plus_exp(dual(-z)); }
 
 dual pair_formula::score(dual const& log_prob, real reference, real length) const {
   dual s = log_prob;
-  if (reads.reference) s = s - reference;
-  if (reads.length) s = s / length;
+  if (reads.reference && !beside_score.reference) s = s - reference;
+  if (reads.length && !beside_score.length) s = s / length;
   return s;
 }
 
@@ -198,7 +238,9 @@ outcome pair_formula::at(variables const& where, disturbance const& off) const {
   if (whole) return whole(where, off);
   dual const a = score(where.chosen, where.row.ref_chosen, where.row.chosen_length);
   dual const b = score(where.rejected, where.row.ref_rejected, where.row.rejected_length);
-  if (of_scores) return {of_scores(dual(a + off.given), dual(b - off.given), where)};
+  if (of_scores) {
+    return {of_scores(dual(a + off.given), dual(off.is_common ? b + off.given : b - off.given), where)};
+  }
   dual const u = dual(a - b) + off.given;
   terms const linked = link(logit(u, where), where);
   return {rest ? linked + rest(a, b, where) : linked};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -25,12 +26,17 @@ using dual = Eigen::AutoDiffScalar<Eigen::Matrix<real, 2, 1>>;
 /// pair swapped, and in lcpo's gap.
 struct disturbance {
   real given = 0, swapped = 0, gap = 0;
+  bool is_common = false;  ///< the first two move both scores alike, and not against each other
+
+  [[nodiscard]] disturbance of_given() const { return {.given = given, .is_common = is_common}; }
+  [[nodiscard]] disturbance of_swapped() const { return {.given = swapped, .is_common = is_common}; }
 };
 
 /// A sum, and the sum of the sizes of its terms: rounding is relative to the latter.
 struct terms {
   dual value{0};
   real size = 0, d_chosen_size = 0, d_rejected_size = 0;
+  real factor = 1;  ///< the largest by which a number that was flushed to 0 may have been meant to be multiplied
 
   terms() = default;
   terms(dual const& one)  // NOLINT: a number is a sum of one term
@@ -45,6 +51,7 @@ struct terms {
     sum.size = x.size + y.size;
     sum.d_chosen_size = x.d_chosen_size + y.d_chosen_size;
     sum.d_rejected_size = x.d_rejected_size + y.d_rejected_size;
+    sum.factor = std::max(x.factor, y.factor);
     return sum;
   }
   friend terms operator*(real factor, terms const& x) {
@@ -53,6 +60,7 @@ struct terms {
     product.size = std::fabs(factor) * x.size;
     product.d_chosen_size = std::fabs(factor) * x.d_chosen_size;
     product.d_rejected_size = std::fabs(factor) * x.d_rejected_size;
+    product.factor = x.factor * std::max(real(1), std::fabs(factor));
     return product;
   }
 };
@@ -94,7 +102,6 @@ struct variables {
 struct outcome {
   terms loss;
   real posterior = std::numeric_limits<real>::quiet_NaN();
-  real factor = 1;  ///< the largest by which a number that was flushed to 0 may have been meant to be multiplied
 };
 
 /// What a loss is: link(logit(a - b)) + rest(a, b) of the scores a and b; or any function of both; or what a modifier
@@ -103,6 +110,8 @@ struct pair_formula {
   /// The columns that it is a function of, by its paper. A score is relative to a reference, and a mean, if it is one
   /// of reference and of length.
   pair_columns reads{};
+  /// Those of them that the score is not made of.
+  pair_columns beside_score{};
   /// Of the difference of the scores: what the link is applied to.
   std::function<dual(dual const&, variables const&)> logit{};
   /// Of the logit.
@@ -122,6 +131,8 @@ struct pair_formula {
   std::vector<real pair::*> gradients_by{};
   /// Makes of any pair one that the loss takes: a label that is an outcome, log-probs that are none.
   std::function<void(pair&)> admit{};
+  /// Of a loss that depends on the batch: it is told all of its pairs before it is asked for one.
+  std::function<void(std::vector<pair> const&)> see{};
 
   [[nodiscard]] dual score(dual const& log_prob, real reference, real length) const;
   [[nodiscard]] outcome at(variables const& where, disturbance const& off = {}) const;
@@ -144,5 +155,12 @@ dual log_one_plus_exp(dual const& x);
 std::function<dual(dual const&, variables const&)> times(real beta);
 dual margin_itself(dual const& h, variables const&);
 terms logistic(dual const& z, variables const&);
+
+/// -log pi(chosen) in with_nll's modes: over the batch's tokens, the completion's, or as it is.
+struct likelihood {
+  std::function<void(std::vector<pair> const&)> see;
+  std::function<terms(variables const&)> of;
+};
+likelihood negative_log_likelihood(double mode);
 
 }  // namespace oracle

@@ -33,6 +33,10 @@ std::vector<pair> pair_oracle::admitted(std::vector<pair> pairs) const {
   return pairs;
 }
 
+void pair_oracle::see(std::vector<pair> const& batch) const {
+  if (formula_->see) formula_->see(batch);
+}
+
 std::vector<real pair::*> const& pair_oracle::gradients_by() const { return formula_->gradients_by; }
 
 expectation pair_oracle::expected(pair const& p, real inputs, real eps, real smallest_normal) const {
@@ -55,14 +59,15 @@ expectation pair_oracle::expected(pair const& p, real inputs, real eps, real sma
   auto const widen = [](real& bound, real disturbed, real undisturbed) {
     bound = std::max(bound, std::fabs(disturbed - undisturbed));
   };
-  // Every combination of the signs of the five errors.
-  for (unsigned signs = 0; signs < 32; ++signs) {
+  // Every combination of the signs of the six errors. Of the margin alone, both scores' common one is none.
+  bool const is_of_margin = !formula_->of_scores && !formula_->whole;
+  for (unsigned signs = 0; signs < (is_of_margin ? 32 : 64); ++signs) {
     auto const signed_error = [&](unsigned which, real error) { return (signs >> which & 1) != 0 ? error : -error; };
     pair read = p;
     read.chosen += signed_error(0, chosen_read);
     read.rejected += signed_error(1, rejected_read);
     if (inputs == 0 && (signs & 3) != 0) continue;
-    disturbance const off{signed_error(2, margin), signed_error(3, margin), signed_error(4, 8 * eps)};
+    disturbance const off{signed_error(2, margin), signed_error(3, margin), signed_error(4, 8 * eps), (signs >> 5 & 1) != 0};
     numbers const moved = numbers_of(formula_->at(variables{read}, off));
     for (std::size_t c = 0; c < gradient_column_count; ++c) {
       if (!is_by(*formula_, c)) continue;
@@ -78,12 +83,12 @@ expectation pair_oracle::expected(pair const& p, real inputs, real eps, real sma
   // divides by as little as eta or 1 - eta.
   real const doubt = std::min(p.reliability, 1 - p.reliability);
   real const flushed = 16 * smallest_normal / (doubt > 0 ? doubt : 1);
-  result.bound.loss += 16 * eps * exact.loss.size + flushed * exact.factor;
-  result.bound.d_chosen += 16 * eps * exact.loss.d_chosen_size + flushed * exact.factor;
-  result.bound.d_rejected += 16 * eps * exact.loss.d_rejected_size + flushed * exact.factor;
+  result.bound.loss += 16 * eps * exact.loss.size + flushed * exact.loss.factor;
+  result.bound.d_chosen += 16 * eps * exact.loss.d_chosen_size + flushed * exact.loss.factor;
+  result.bound.d_rejected += 16 * eps * exact.loss.d_rejected_size + flushed * exact.loss.factor;
   result.bound.posterior += 16 * eps * exact.posterior + flushed;
   for (std::size_t c = 0; c < gradient_column_count; ++c) {
-    result.bound.further[c] += 16 * eps * further[c].d_chosen_size + flushed * exact.factor;
+    result.bound.further[c] += 16 * eps * further[c].d_chosen_size + flushed * exact.loss.factor;
   }
   return result;
 }

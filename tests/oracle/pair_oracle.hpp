@@ -33,6 +33,8 @@ class pair_oracle {
   [[nodiscard]] bool has_posterior() const;
   /// The pairs made such that the loss takes them.
   [[nodiscard]] std::vector<pair> admitted(std::vector<pair> pairs) const;
+  /// Tells a loss that depends on the batch what is in it, as the loss reads it.
+  void see(std::vector<pair> const& batch) const;
   /// The further columns that it gives gradients by.
   [[nodiscard]] std::vector<real pair::*> const& gradients_by() const;
 

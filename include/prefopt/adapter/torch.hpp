@@ -41,6 +41,11 @@ struct torch_policy_groups {
   bool per_token = false;
 };
 
+/// The sequences of logits as single completions, see policy_completions.
+struct torch_policy_completions {
+  at::Tensor ref_log_prob{}, label{}, target{}, weight{}, kl_logp{}, ref_kl_logp{};
+};
+
 /// Of the sequences of logits.
 struct torch_sequences {
   at::Tensor log_prob{};  ///< with its grad_fn: sum over the counted tokens
@@ -281,6 +286,27 @@ inline torch_loss torch_evaluate_logits(any_list_loss const& loss, torch_logits 
   return result;
 }
 
+inline torch_loss torch_evaluate_logits(any_unpaired_loss const& loss, torch_logits const& logits,
+                                        torch_policy_completions const& completions, options const& options) {
+  check_torch_options(options);
+  torch_rows const rows{torch_evaluate_name, logits};
+  check_sequence_reference(loss.facts(), completions.ref_log_prob, rows);
+  auto const [log_prob, length] = log_probs_of_any(rows, logits.logits, options.executor);
+  torch_loss result = torch_evaluate_batch<unpaired_family>(loss,
+                                                            {.logp = log_prob,
+                                                             .ref_logp = completions.ref_log_prob,
+                                                             .length = length,
+                                                             .label = completions.label,
+                                                             .target = completions.target,
+                                                             .weight = completions.weight,
+                                                             .kl_logp = completions.kl_logp,
+                                                             .ref_kl_logp = completions.ref_kl_logp},
+                                                            options, true);
+  result.log_prob = log_prob;
+  result.length = length;
+  return result;
+}
+
 }  // namespace detail
 
 /// The log-probs of sequences from logits, with their gradient: row i predicts labels[i], so a model whose row t
@@ -310,6 +336,14 @@ torch_loss torch_evaluate(L const& loss, torch_logits const& logits, torch_polic
                           options const& options = {}) {
   return detail::with_ranks(options,
                             [&](auto const& own) { return detail::torch_evaluate_logits(loss, logits, groups, own); });
+}
+
+/// An unpaired loss over logits, by torch_log_probs.
+template <evaluable_unpaired_loss L>
+torch_loss torch_evaluate(L const& loss, torch_logits const& logits, torch_policy_completions const& completions,
+                          options const& options = {}) {
+  return detail::with_ranks(
+      options, [&](auto const& own) { return detail::torch_evaluate_logits(loss, logits, completions, own); });
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -48,10 +48,17 @@ struct torch_groups {
   at::Tensor offsets{};  ///< integers, groups + 1 of them
 };
 
+/// Single completions as tensors of n values, see unpaired_batch.
+struct torch_unpaired {
+  at::Tensor logp{};  ///< gets the gradient
+  at::Tensor ref_logp{}, length{}, label{}, target{}, weight{}, kl_logp{}, ref_kl_logp{};
+};
+
 /// What the loss says. A tensor that there is nothing for is undefined.
 struct torch_loss {
   at::Tensor loss{};  ///< with its grad_fn: one number, or under reduction::none one a pair or group
   at::Tensor chosen_reward{}, rejected_reward{}, posterior{};  ///< one a pair, without gradients
+  at::Tensor reward{};                                         ///< one a completion, of unpaired losses
   at::Tensor log_prob{}, length{};                             ///< of logits, see torch_sequences
   prefopt::report report{};
 };
@@ -209,6 +216,13 @@ struct torch_columns<list_family> {
                                                 &batch::reward, &batch::target,   &batch::weight};
 };
 
+template <>
+struct torch_columns<unpaired_family> {
+  using batch = torch_unpaired;
+  static constexpr at::Tensor batch::*members[]{&batch::logp,   &batch::ref_logp, &batch::length,  &batch::label,
+                                                &batch::target, &batch::weight,   &batch::kl_logp, &batch::ref_kl_logp};
+};
+
 /// Checks every column, the policy's first; true if it has to be computed in double.
 template <class Family>
 bool is_double(typename torch_columns<Family>::batch const& batch) {
@@ -253,6 +267,9 @@ torch_loss torch_evaluate_in(any_loss<Family> const& loss, typename torch_column
   if constexpr (std::same_as<Family, list_family>) {
     batch.offsets = integer_column(offsets);
     examples = batch.offsets.empty() ? 0 : batch.offsets.size() - 1;
+  } else if constexpr (std::same_as<Family, unpaired_family>) {
+    result.reward = new_vector<T>(items);
+    outputs.reward = writable<T>(result.reward);
   } else {
     result.chosen_reward = new_vector<T>(items);
     result.rejected_reward = new_vector<T>(items);
@@ -279,7 +296,7 @@ torch_loss torch_evaluate_in(any_loss<Family> const& loss, typename torch_column
     known.loss_of = at::repeat_interleave(offsets.diff());
   }
   result.loss = with_gradients<T>(first, second, known, result.report).to(device);
-  for (at::Tensor* const tensor : {&result.chosen_reward, &result.rejected_reward, &result.posterior}) {
+  for (at::Tensor* const tensor : {&result.chosen_reward, &result.rejected_reward, &result.posterior, &result.reward}) {
     if (tensor->defined()) *tensor = tensor->to(device);
   }
   return result;
@@ -313,6 +330,13 @@ template <evaluable_list_loss L>
 torch_loss torch_evaluate(L const& loss, torch_groups const& groups, options const& options = {}) {
   return detail::with_ranks(
       options, [&](auto const& own) { return detail::torch_evaluate_batch<list_family>(loss, groups, own); });
+}
+
+/// An unpaired loss over log-probs.
+template <evaluable_unpaired_loss L>
+torch_loss torch_evaluate(L const& loss, torch_unpaired const& completions, options const& options = {}) {
+  return detail::with_ranks(
+      options, [&](auto const& own) { return detail::torch_evaluate_batch<unpaired_family>(loss, completions, own); });
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI

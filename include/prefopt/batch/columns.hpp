@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <prefopt/core/abi.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {
@@ -54,6 +55,42 @@ struct column_rule {
   columns kind = columns::none;  ///< none: what the gradients are of
   allowed_values values = allowed_values::all;
 };
+
+/// Whether a value is one of those; what is not finite is, for options.non_finite to judge.
+constexpr bool is_allowed(double x, allowed_values values) noexcept {
+  switch (values) {
+    case allowed_values::positive:
+      return !(x <= 0) || x < std::numeric_limits<double>::lowest();
+    case allowed_values::inside:
+      return x != 0 && x != 1;
+    case allowed_values::outcome:
+      return x == 0 || x == 0.5 || x == 1 || x != x;
+    case allowed_values::binary:
+      return x == 0 || x == 1 || x != x;
+    case allowed_values::log_prob:
+      return !(x > 0) || x > std::numeric_limits<double>::max();
+    default:
+      return true;
+  }
+}
+
+/// "a number > 0", as messages have it.
+constexpr char const* expectation_of(allowed_values values) noexcept {
+  switch (values) {
+    case allowed_values::positive:
+      return "a number > 0";
+    case allowed_values::inside:
+      return "a number in (0, 1)";
+    case allowed_values::outcome:
+      return "0, 0.5 or 1";
+    case allowed_values::binary:
+      return "0 or 1";
+    case allowed_values::log_prob:
+      return "a log-prob <= 0";
+    default:
+      return "any number";
+  }
+}
 
 /// Whether a loss decides if a column is there.
 enum class presence : unsigned char {

@@ -96,6 +96,7 @@ struct pair_family {
   using outputs = pair_outputs<T>;
 
   static constexpr char const* example = "pair";
+  static constexpr char const* empty_example = " has a completion";
   static constexpr char const* output_prefix = "output ";
   static constexpr char const* loss_name = "loss";
   static constexpr char const* make_name = "make_pair_loss";

@@ -42,6 +42,19 @@ struct policy_group_outputs {
   output<T> log_prob{}, length{};  ///< one a sequence: sum, number of tokens
 };
 
+/// The sequences of a policy as single completions.
+template <class T>
+struct policy_completions {
+  column<T> ref_log_prob{};                                         ///< log-prob under the reference, one a sequence
+  column<T> label{}, target{}, weight{}, kl_logp{}, ref_kl_logp{};  ///< as in unpaired_batch
+};
+
+template <class T>
+struct policy_completion_outputs {
+  output<T> loss{}, reward{};      ///< one a sequence, as in unpaired_outputs
+  output<T> log_prob{}, length{};  ///< one a sequence: sum, number of tokens
+};
+
 namespace detail {
 
 template <class T>
@@ -206,8 +219,49 @@ class compared_groups {
   std::vector<T> d_log_prob_;
 };
 
+/// Sequences of a policy, each by itself.
+template <class T>
+class compared_completions {
+ public:
+  using family = unpaired_family;
+  using batch_type = policy_completions<T>;
+  using outputs_type = policy_completion_outputs<T>;
+
+  compared_completions(batch_type const& batch, std::size_t sequences) : batch_{batch}, d_log_prob_(sequences) {}
+
+  report evaluate(loss_ref<unpaired_family, T> const& loss, sequence_values<T> const& values,
+                  outputs_type const& outputs, options const& options) {
+    return evaluate_batch<unpaired_family, T>(loss,
+                                              {.logp = values.log_prob,
+                                               .ref_logp = column_if(values.has_reference, values.ref_log_prob),
+                                               .length = values.length,
+                                               .label = batch_.label,
+                                               .target = batch_.target,
+                                               .weight = batch_.weight,
+                                               .kl_logp = batch_.kl_logp,
+                                               .ref_kl_logp = batch_.ref_kl_logp},
+                                              {.loss = outputs.loss, .d_logp = d_log_prob_, .reward = outputs.reward},
+                                              options, true);
+  }
+
+  [[nodiscard]] std::vector<T> const& d_log_prob() const noexcept { return d_log_prob_; }
+
+ private:
+  batch_type const& batch_;
+  std::vector<T> d_log_prob_;
+};
+
 template <class Family, class T>
-using compared = std::conditional_t<std::same_as<Family, pair_family>, compared_pairs<T>, compared_groups<T>>;
+struct comparison_of;
+template <class T>
+struct comparison_of<pair_family, T> : std::type_identity<compared_pairs<T>> {};
+template <class T>
+struct comparison_of<list_family, T> : std::type_identity<compared_groups<T>> {};
+template <class T>
+struct comparison_of<unpaired_family, T> : std::type_identity<compared_completions<T>> {};
+
+template <class Family, class T>
+using compared = typename comparison_of<Family, T>::type;
 
 }  // namespace detail
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -164,10 +164,10 @@ report evaluate(L const& loss, token_pair_batch<Tokens> const& batch,
 
 /// The whole chain in one call: the policy's output (logits, or hidden states and a head) to token log-probs, sequence
 /// scores and the loss, and the gradient all the way back into what the policy says.
-///     batch      which sequences are compared: `policy_pairs` for a pair loss, `policy_groups` for a list loss. What
-///                the policy gives (log-probs, lengths) is not there. A completion without a token follows
-///                options.empty for every pair loss; for a list loss it is an error unless options.empty is propagate,
-///                or skip and the loss reads lengths
+///     batch      which sequences are compared: `policy_pairs` for a pair loss, `policy_groups` for a list loss,
+///                `policy_completions` for an unpaired one. What the policy gives (log-probs, lengths) is not there. A
+///                completion without a token follows options.empty; for a list loss it is an error unless options.empty
+///                is propagate, or skip and the loss reads lengths
 ///     gradient   of the reduced loss; options.gradient says whether it replaces or is added. Written last: an error
 ///                leaves it untouched
 ///     memory     O(tokens) beyond the policy's own

@@ -6,6 +6,17 @@
 #include <prefopt/batch/columns.hpp>
 #include <string_view>
 
+namespace prefopt::inline PREFOPT_ABI {
+
+/// What a loss sorts before it compares: see aot and aot_unpaired.
+enum class rank_matching : unsigned char {
+  none,
+  of_references,  ///< the policy's log-probs by their difference, the reference's by theirs
+  of_sides        ///< the chosen completions by their log-ratios, the rejected by theirs
+};
+
+}  // namespace prefopt::inline PREFOPT_ABI
+
 namespace prefopt::inline PREFOPT_ABI::detail {
 
 /// What there is to know of a loss with its parameters, whatever its family.
@@ -20,8 +31,10 @@ struct loss_facts {
   bool is_square = false;          ///< a group is an n x n matrix
   bool refuses_ties = false;       ///< equal rewards in a group are an error
   double highest_reward = std::numeric_limits<double>::infinity();
-  double reward_scale = 1;   ///< implicit rewards in units of the scores
-  std::size_t observed = 0;  ///< sums over the batch that it asks for
+  rank_matching matches = rank_matching::none;
+  double reward_scale = 1;                ///< implicit rewards in units of the scores
+  std::size_t observed = 0;               ///< sums over the batch that it asks for
+  columns observed_from = columns::none;  ///< without these there is nothing to observe; none: there always is
 
   [[nodiscard]] constexpr bool reads(columns which) const noexcept { return contains(needs | takes, which); }
 };

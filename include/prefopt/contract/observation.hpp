@@ -4,24 +4,55 @@
 #include <array>
 #include <cstddef>
 #include <prefopt/contract/pair_loss.hpp>
+#include <prefopt/contract/unpaired_loss.hpp>
 #include <tuple>
 #include <type_traits>
 
 // Statistics of the batch, and of all ranks: a pair loss that depends on more than its own pair has
 //
-//   observe(row, a, b)        what is summed over the counted pairs, without weights: a std::array of at most 12 lanes
+//   observe(row, a, b)        what is summed over the counted pairs, without weights: a std::array of at most 12 lanes;
+//                             of an unpaired loss, observe(row, s)
 //   observed(sums, count)     the loss with those sums (a std::array of as many doubles), and the number of counted
 //                             pairs, which may be 0
 //
-// both noexcept; and, if its parameters say whether it does, is_observing(). They are made in a pass before the kernel,
+// both noexcept; and, if its parameters say whether it does, is_observing(); if there is nothing to observe without
+// columns that it takes, their kind as observed_from. They are made in a pass before the kernel,
 // and held constant by the gradient. A modifier passes them on to its base.
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
-template <class L>
-concept observes = requires(L const loss, pair_row<double> const row, double const score) {
+template <class L, class V>
+concept observes_pairs = requires(L const loss, pair_row<V> const row, V const score) {
   loss.observe(row, score, score);
 };
+template <class L, class V>
+concept observes_completions = requires(L const loss, unpaired_row<V> const row, V const score) {
+  loss.observe(row, score);
+};
+
+template <class L>
+concept observes = observes_pairs<L, double> || observes_completions<L, double>;
+
+/// What a loss says of one example.
+template <class L, lane V>
+PREFOPT_INLINE auto observe_own(L const& loss, pair_row<V> const& row, V const& a, V const& b) noexcept {
+  static_assert(noexcept(loss.observe(row, a, b)), "prefopt: observe of a loss has to be noexcept");
+  return loss.observe(row, a, b);
+}
+template <class L, lane V>
+PREFOPT_INLINE auto observe_own(L const& loss, unpaired_row<V> const& row, V const& s) noexcept {
+  static_assert(noexcept(loss.observe(row, s)), "prefopt: observe of a loss has to be noexcept");
+  return loss.observe(row, s);
+}
+
+template <class L>
+constexpr auto seen_type() noexcept {
+  if constexpr (observes_pairs<L, double>) {
+    return std::type_identity<decltype(observe_own(std::declval<L const&>(), pair_row<double>{}, 0.0, 0.0))>{};
+  } else {
+    return std::type_identity<decltype(observe_own(std::declval<L const&>(), unpaired_row<double>{}, 0.0))>{};
+  }
+}
 
 template <class L>
 concept takes_observed = std::is_member_function_pointer_v<decltype(&L::observed)>;
@@ -29,13 +60,10 @@ concept takes_observed = std::is_member_function_pointer_v<decltype(&L::observed
 template <class L>
 constexpr std::size_t count_observed() noexcept {
   if constexpr (observes<L>) {
-    using seen = decltype(std::declval<L const&>().observe(std::declval<pair_row<double> const&>(), 0.0, 0.0));
+    using seen = typename decltype(seen_type<L>())::type;
     using sums = std::array<double, std::tuple_size_v<seen>>;
-    constexpr bool observe_is_noexcept =
-        noexcept(std::declval<L const&>().observe(std::declval<pair_row<double> const&>(), 0.0, 0.0));
-    constexpr bool observed_is_noexcept = noexcept(std::declval<L const&>().observed(std::declval<sums const&>(), 0.0));
-    static_assert(observe_is_noexcept && observed_is_noexcept,
-                  "prefopt: observe and observed of a loss have to be noexcept");
+    static_assert(noexcept(std::declval<L const&>().observed(std::declval<sums const&>(), 0.0)),
+                  "prefopt: observed of a loss has to be noexcept");
     return std::tuple_size_v<seen>;
   } else if constexpr (takes_observed<L>) {
     static_assert(observes<L>, "prefopt: a loss with observed(sums, count) has to have observe(row, a, b), too");
@@ -61,6 +89,15 @@ inline constexpr std::size_t observed_by = [] {
   return count_observed<L>();
 }();
 
+template <class L>
+constexpr columns observed_from() noexcept {
+  if constexpr (requires { L::observed_from; }) {
+    return L::observed_from;
+  } else {
+    return columns::none;
+  }
+}
+
 /// How many sums a loss with its parameters asks for.
 template <class L>
 constexpr std::size_t observed_now(L const& loss) noexcept {
@@ -75,12 +112,12 @@ constexpr std::size_t observed_now(L const& loss) noexcept {
   }
 }
 
-template <class L, lane V>
-PREFOPT_INLINE auto observe(L const& loss, pair_row<V> const& row, V const& a, V const& b) noexcept {
+template <class L, class Row, lane... V>
+PREFOPT_INLINE auto observe(L const& loss, Row const& row, V const&... scores) noexcept {
   if constexpr (observes<L>) {
-    return loss.observe(row, a, b);
+    return observe_own(loss, row, scores...);
   } else {
-    return observe(loss.base, row, a, b);
+    return observe(loss.base, row, scores...);
   }
 }
 

@@ -22,6 +22,8 @@
 //
 //   rule                          a column_rule: which values of a column it takes
 //   refuses_empty = true          completions of length 0 are an error whatever the options
+//   matches                       a rank_matching: the batch is sorted before
+//   fuses = true                  a modifier over it is compiled into one kernel with it, see engine/modified_apart.hpp
 //   gradients(row, u, slope)      with a link: the derivatives by further columns, a struct with members d_margin,
 //                                 d_chosen_kl, ... from the slope by the logit. One without a link, and a rest, return
 //                                 what is derived from pair_value and has these members
@@ -132,7 +134,7 @@ concept has_logit_of_row = requires(L const loss, pair_row<V> const row) {
 
 template <class L>
 concept has_link = (has_link_of_row<L, double> || requires(L const loss) { loss.link(); }) &&
-    (has_logit_of_row<L, double> || requires(L const loss) { loss.logit().scale; });
+                   (has_logit_of_row<L, double> || requires(L const loss) { loss.logit().scale; });
 
 template <has_link L, lane V>
 PREFOPT_INLINE auto link_of(L const& loss, pair_row<V> const& row) noexcept {
@@ -158,9 +160,8 @@ concept has_rest_of_row = requires(L const loss, pair_row<V> const row, V const 
 };
 
 template <class L>
-concept has_rest = has_link<L> && (has_rest_of_row<L, double> || requires(L const loss, double const score) {
-  loss.rest(score, score);
-});
+concept has_rest = has_link<L> &&
+    (has_rest_of_row<L, double> || requires(L const loss, double const score) { loss.rest(score, score); });
 
 template <has_rest L, lane V>
 PREFOPT_INLINE auto rest_of(L const& loss, pair_row<V> const& row, V const& a, V const& b) noexcept {
@@ -205,6 +206,17 @@ constexpr column_rule rule_of() noexcept {
     return rule_of<resolved<decltype(L::base)>>();
   } else {
     return {};
+  }
+}
+
+template <class L>
+constexpr rank_matching matches_of() noexcept {
+  if constexpr (requires { L::matches; }) {
+    return L::matches;
+  } else if constexpr (requires(L loss) { loss.base; }) {
+    return matches_of<resolved<decltype(L::base)>>();
+  } else {
+    return rank_matching::none;
   }
 }
 
@@ -281,7 +293,7 @@ concept linked_loss = pair_loss<L> && detail::has_link<detail::resolved<L>>;
 namespace detail {
 
 template <class L>
-inline constexpr bool has_opposite_label = has_link<L> || !reads_margin<L>;
+inline constexpr bool has_opposite_label = (has_link<L> || !reads_margin<L>)&&matches_of<L>() == rank_matching::none;
 
 }  // namespace detail
 
@@ -380,6 +392,10 @@ template <class L>
 concept has_odd_logit = has_link<L> && requires(L const loss) {
   requires std::remove_cvref_t<decltype(loss.logit())>::is_odd && !reads_margin<L>;
 };
+
+/// A link's opposite label is the pair swapped, and there is nothing beside the link.
+template <class L>
+inline constexpr bool is_odd_alone = has_odd_logit<L> && !has_rest<L> && !has_gradients_of_row<L, double>;
 
 /// A loss of the pair as given and of the pair swapped, both differentiated by the scores as given.
 template <class Value>
@@ -481,7 +497,8 @@ template <class L>
                          (valid.is_whole ? "" : "a finite number ") + valid.text());
 }
 
-/// Throws for the first parameter that is out of its range.
+/// Throws for the first parameter that is out of its range, and for what the loss itself says of all of them together:
+/// its `problem()`, null where there is none.
 template <class L>
 void check_parameters(L const& loss) {
   if constexpr (requires { L::parameters(); }) {
@@ -495,6 +512,9 @@ void check_parameters(L const& loss) {
         },
         L::parameters());
   }
+  if constexpr (requires { loss.problem(); }) {
+    if (char const* const problem = loss.problem()) fail(name_of<L>(), problem);
+  }
   if constexpr (requires { loss.base; }) check_parameters(loss.base);
 }
 
@@ -502,8 +522,8 @@ void check_parameters(L const& loss) {
 
 /// A loss that says something of the pair in both orders, and nothing of one completion alone.
 template <class L>
-concept loss_of_two_orders = pair_loss<L> && !requires(detail::resolved<L> const loss, pair_row<double> const row,
-                                                       double const score) {
+concept loss_of_two_orders = pair_loss<L> && detail::matches_of<detail::resolved<L>>()
+== rank_matching::none && !requires(detail::resolved<L> const loss, pair_row<double> const row, double const score) {
   detail::apply(loss, row, score, score).d_chosen_log_prob;
 };
 

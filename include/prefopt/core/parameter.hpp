@@ -25,7 +25,11 @@ struct range {
 
   /// "> 0", "in [0, 0.5)", "0 or 1", …
   [[nodiscard]] std::string text() const {
-    if (is_whole) return high == 1 ? "0 or 1" : "a whole number >= " + detail::text(low);
+    if (is_whole && high < 0x1p53) {
+      return high == low + 1 ? detail::text(low) + " or " + detail::text(high)
+                             : "a whole number from " + detail::text(low) + " to " + detail::text(high);
+    }
+    if (is_whole) return "a whole number >= " + detail::text(low);
     if (high < std::numeric_limits<double>::max()) {
       return std::string{low_is_in ? "in [" : "in ("} + detail::text(low) + ", " + detail::text(high) +
              (high_is_in ? "]" : ")");

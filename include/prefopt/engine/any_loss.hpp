@@ -8,7 +8,18 @@
 #include <utility>
 
 namespace prefopt::inline PREFOPT_ABI {
+
+template <class Family>
+class mixture_of;
+
 namespace detail {
+
+template <class Family, class T>
+void run_mixture(void const*, settings<T> const&, block<T>&, sums&) noexcept;
+template <class Family, class T>
+void observe_mixture(void const*, settings<T> const&, block<T>&, double*) noexcept;
+template <class T>
+void mixture_with_observed(void const*, double const*, double, with_loss const&);
 
 /// The first condition before the second: whether a copy of a run-time loss is a loss would be asked again.
 template <class L, class Family>
@@ -20,6 +31,8 @@ concept loss_of_family = !is_any_loss<L> && std::same_as<family_of<L>, Family>;
 /// family. A value; copies share it. It runs the kernels of the instruction set for which it was made.
 template <class Family>
 class any_loss {
+  struct held;
+
  public:
   // Hidden: what it finds at run time are the kernels of its own program or shared library.
   template <detail::loss_of_family<Family> L>
@@ -30,12 +43,33 @@ class any_loss {
   any_loss(std::in_place_type_t<Arch>, L const& loss) {
     auto const made = std::make_shared<of_type<L>>(loss);
     made->facts = detail::facts_of<L>(made->given_resolved);
-    made->resolved = &made->given_resolved;
-    made->with_observed = detail::observed_loss_of<detail::resolved<L>>();
+    made->float_loss = made->double_loss = &made->given_resolved;
+    made->float_observed = made->double_observed = detail::observed_loss_of<detail::resolved<L>>();
     made->of_float = detail::kernels_for<Arch>::template of_loss<L, detail::resolved<L>, float>();
     made->of_double = detail::kernels_for<Arch>::template of_loss<L, detail::resolved<L>, double>();
     made->check = [](held const& all) { detail::check_parameters(static_cast<of_type<L> const&>(all).given); };
     made->values = [](held const& all) { return detail::values_of(static_cast<of_type<L> const&>(all).given); };
+    held_ = made;
+  }
+
+  /// A sum of losses, see mixture.hpp.
+  explicit any_loss(std::shared_ptr<mixture_of<Family> const> const& mixture) {
+    struct of_mixture : held {
+      std::shared_ptr<mixture_of<Family> const> of;
+    };
+    auto const made = std::make_shared<of_mixture>();
+    made->of = mixture;
+    made->facts = mixture->facts();
+    made->float_loss = &mixture->template parts<float>();
+    made->double_loss = &mixture->template parts<double>();
+    made->float_observed = &detail::mixture_with_observed<float>;
+    made->double_observed = &detail::mixture_with_observed<double>;
+    auto const inspect = mixture->template parts<float>()[0].kernels.inspect;
+    made->of_float = {&detail::run_mixture<Family, float>, &detail::observe_mixture<Family, float>, inspect};
+    made->of_double = {&detail::run_mixture<Family, double>, &detail::observe_mixture<Family, double>,
+                       mixture->template parts<double>()[0].kernels.inspect};
+    made->check = [](held const& all) { static_cast<of_mixture const&>(all).of->check(); };
+    made->values = [](held const& all) { return static_cast<of_mixture const&>(all).of->parameters(); };
     held_ = made;
   }
 
@@ -46,10 +80,14 @@ class any_loss {
   [[nodiscard]] std::string name() const { return std::string{facts().name}; }
   [[nodiscard]] bool needs(columns which) const noexcept { return contains(facts().needs, which); }
   [[nodiscard]] bool reads(columns which) const noexcept { return facts().reads(which); }
+  /// What it takes of one of its columns.
+  [[nodiscard]] column_rule rule() const noexcept { return facts().rule; }
   /// Columns of which exactly one must be given.
   [[nodiscard]] columns one_of() const noexcept { return facts().one_of; }
   /// Whether it writes an output that only some losses have, as `pair_family::posterior`.
-  [[nodiscard]] bool writes(typename Family::output which) const noexcept { return (facts().writes >> which & 1U) != 0; }
+  [[nodiscard]] bool writes(typename Family::output which) const noexcept {
+    return (facts().writes >> which & 1U) != 0;
+  }
   [[nodiscard]] bool has_posterior() const noexcept requires(requires { Family::posterior; }) {
     return writes(Family::posterior);
   }
@@ -69,9 +107,9 @@ class any_loss {
   template <class T>
   [[nodiscard]] detail::loss_ref<Family, T> ref() const noexcept {
     if constexpr (std::same_as<T, float>) {
-      return {facts(), held_->of_float, held_->resolved, held_->with_observed};
+      return {facts(), held_->of_float, held_->float_loss, held_->float_observed};
     } else {
-      return {facts(), held_->of_double, held_->resolved, held_->with_observed};
+      return {facts(), held_->of_double, held_->double_loss, held_->double_observed};
     }
   }
 
@@ -80,8 +118,8 @@ class any_loss {
     detail::loss_facts facts;
     detail::kernels_of_family<Family, float> of_float;
     detail::kernels_of_family<Family, double> of_double;
-    void const* resolved = nullptr;
-    detail::observed_loss with_observed = nullptr;
+    void const *float_loss = nullptr, *double_loss = nullptr;
+    detail::observed_loss float_observed = nullptr, double_observed = nullptr;
     void (*check)(held const&) = nullptr;
     parameter_values (*values)(held const&) = nullptr;
   };
@@ -99,5 +137,6 @@ class any_loss {
 
 using any_pair_loss = any_loss<pair_family>;
 using any_list_loss = any_loss<list_family>;
+using any_unpaired_loss = any_loss<unpaired_family>;
 
 }  // namespace prefopt::inline PREFOPT_ABI

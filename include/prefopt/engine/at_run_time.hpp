@@ -71,12 +71,12 @@ struct kernels_for<at_run_time> {
     static_assert(
         requires { L::card.name; }, "prefopt: kernels are found by the name of their loss: give yours a card");
     static named_kernels const& named = find_kernels(name_of<L>());
-    if constexpr (std::same_as<family_of<L>, pair_family>) {
-      if constexpr (std::same_as<T, float>) return compiled_for<R>(name_of<L>(), named, named.block_of_float);
-      if constexpr (std::same_as<T, double>) return compiled_for<R>(name_of<L>(), named, named.block_of_double);
-    } else {
+    if constexpr (std::same_as<family_of<L>, list_family>) {
       if constexpr (std::same_as<T, float>) return compiled_for<R>(name_of<L>(), named, named.list_of_float);
       if constexpr (std::same_as<T, double>) return compiled_for<R>(name_of<L>(), named, named.list_of_double);
+    } else {
+      if constexpr (std::same_as<T, float>) return compiled_for<R>(name_of<L>(), named, named.block_of_float);
+      if constexpr (std::same_as<T, double>) return compiled_for<R>(name_of<L>(), named, named.block_of_double);
     }
   }
 };

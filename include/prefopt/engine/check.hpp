@@ -114,42 +114,6 @@ void check_columns(loss_facts const& facts, typename Family::template batch<T> c
   if (columns const halved = given & missing; halved != columns::none) fail_for_half<Family, T>(batch, halved);
 }
 
-/// Whether a value is one of those, NaN is; the kernel that inspects says the same.
-inline bool is_allowed(double x, allowed_values values) noexcept {
-  switch (values) {
-    case allowed_values::all:
-      return true;
-    case allowed_values::positive:
-      return !(x <= 0);
-    case allowed_values::inside:
-      return x != 0 && x != 1;
-    case allowed_values::outcome:
-      return x == 0 || x == 0.5 || x == 1 || x != x;
-    case allowed_values::binary:
-      return x == 0 || x == 1 || x != x;
-    case allowed_values::log_prob:
-      return !(x > 0);
-  }
-  return true;
-}
-
-inline char const* expected_of(allowed_values values) noexcept {
-  switch (values) {
-    case allowed_values::positive:
-      return "a number > 0 with ";
-    case allowed_values::inside:
-      return "a number in (0, 1) with ";
-    case allowed_values::outcome:
-      return "0, 0.5 or 1 with ";
-    case allowed_values::binary:
-      return "0 or 1 with ";
-    case allowed_values::log_prob:
-      return "a log-prob <= 0 with ";
-    default:
-      return "any number with ";
-  }
-}
-
 /// Says which value of the items [begin, end) is out of its range.
 template <class Family, class T>
 PREFOPT_COLD void find_out_of_range(loss_facts const& facts, typename Family::template batch<T> const& batch,
@@ -162,7 +126,7 @@ PREFOPT_COLD void find_out_of_range(loss_facts const& facts, typename Family::te
       T const got = column[i];
       bool const is_weight = row.range == value_range::weight;
       if ((looked_for.ruled >> c & 1U) != 0 && !is_allowed(static_cast<double>(got), facts.rule.values)) {
-        fail_value(row.name, i, static_cast<double>(got), expected_of(facts.rule.values), facts.name);
+        fail_value(row.name, i, static_cast<double>(got), expectation_of(facts.rule.values), " with " + std::string{facts.name});
       }
       if (is_weight && looked_for.skip_non_finite && !std::isfinite(got)) continue;
       bool const is_below = row.range != value_range::any && got < 0;

@@ -13,19 +13,6 @@
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
-template <class... Lists>
-struct joined_lists {
-  using type = loss_list<>;
-};
-template <class... A>
-struct joined_lists<loss_list<A...>> {
-  using type = loss_list<A...>;
-};
-template <class... A, class... B, class... Rest>
-struct joined_lists<loss_list<A...>, loss_list<B...>, Rest...> {
-  using type = typename joined_lists<loss_list<A..., B...>, Rest...>::type;
-};
-
 template <class>
 struct with_modifiers;
 template <class... L>
@@ -47,7 +34,8 @@ struct as_list<loss_list<L...>> {
 namespace prefopt::inline PREFOPT_ABI {
 
 /// The losses of the list, and every modifier over each: what kernels are compiled for unless LOSSES names others.
-using every_loss_of_the_list = detail::joined_lists<detail::with_modifiers<pair_losses>::type, list_losses>::type;
+using every_loss_of_the_list =
+    detail::joined_lists<detail::with_modifiers<pair_losses>::type, list_losses, unpaired_losses>::type;
 
 namespace detail {
 
@@ -58,10 +46,10 @@ template <class L>
 constexpr named_kernels named_kernels_of() noexcept {
   char const* const name = name_text<L>.data();
   std::size_t const size = sizeof(resolved<L>);
-  if constexpr (std::same_as<family_of<L>, pair_family>) {
-    return {name, size, &kernels_of<L, float>, &kernels_of<L, double>, nullptr, nullptr};
-  } else {
+  if constexpr (std::same_as<family_of<L>, list_family>) {
     return {name, size, nullptr, nullptr, &kernels_of<L, float>, &kernels_of<L, double>};
+  } else {
+    return {name, size, &kernels_of<L, float>, &kernels_of<L, double>, nullptr, nullptr};
   }
 }
 

@@ -4,8 +4,9 @@
 #include <array>
 #include <cstddef>
 #include <prefopt/batch/report.hpp>
+#include <prefopt/engine/block_engine.hpp>
 #include <prefopt/engine/list_engine.hpp>
-#include <prefopt/engine/pair_engine.hpp>
+#include <prefopt/engine/rank_matched.hpp>
 #include <prefopt/engine/ranks.hpp>
 #include <prefopt/simd/arithmetic.hpp>
 #include <type_traits>
@@ -13,7 +14,7 @@
 namespace prefopt::inline PREFOPT_ABI::detail {
 
 template <class Family, class T>
-using engine_of = std::conditional_t<std::same_as<Family, pair_family>, pair_engine<T>, list_engine<T>>;
+using engine_of = std::conditional_t<std::same_as<Family, list_family>, list_engine<T>, block_engine<Family, T>>;
 
 /// What the mean divides by. Without a counted weight there is nothing to divide by, and every gradient is 0.
 inline double divisor_of(options const& options, double weight) noexcept {
@@ -23,12 +24,13 @@ inline double divisor_of(options const& options, double weight) noexcept {
 /// Of all ranks' sums.
 inline report report_of(sums const& sums, loss_facts const& facts, options const& options, double examples,
                         double weight) noexcept {
+  // A reward may fall with the score: + 0.0, or a mean over none would be -0.
   double const counted = sums[counted_sum] == 0 ? 1 : sums[counted_sum], scale = facts.reward_scale;
   return {.loss = options.reduction == reduction::sum ? sums[loss_sum] : sums[loss_sum] / divisor_of(options, weight),
           .accuracy = sums[ordered_sum] == 0 ? 0 : sums[right_sum] / sums[ordered_sum],
-          .margin = scale * (sums[margin_sum] / counted),
-          .chosen_reward = scale * (sums[chosen_sum] / counted),
-          .rejected_reward = scale * (sums[rejected_sum] / counted),
+          .margin = scale * (sums[margin_sum] / counted) + 0.0,
+          .chosen_reward = scale * (sums[chosen_sum] / counted) + 0.0,
+          .rejected_reward = scale * (sums[rejected_sum] / counted) + 0.0,
           .best_probability = sums[probability_sum] / counted,
           .weight = sums[weight_sum],
           .count = static_cast<std::size_t>(sums[counted_sum]),
@@ -74,7 +76,21 @@ report evaluate_batch(loss_ref<Family, T> const& loss, typename Family::template
   engine_of<Family, T> engine{loss, batch, outputs, options, lengths_mark_empty};
   double const weight = engine.inspect();
   if constexpr (std::same_as<Family, pair_family>) {
-    if (loss.facts.observed != 0) {
+    if (loss.facts.matches != rank_matching::none) {
+      auto own = options;
+      own.gradient = gradient_write::assign;
+      auto of_ranks = loss;
+      of_ranks.facts.matches = rank_matching::none;
+      rank_matched<T> const matched{loss.facts, batch, outputs, options};
+      report const seen =
+          evaluate_batch<Family, T>(of_ranks, matched.batch(), matched.outputs(), own, lengths_mark_empty);
+      rank_matched<T>::write_rewards(batch, outputs, loss.facts.reward_scale);
+      matched.put_back(outputs, options.gradient);
+      return seen;
+    }
+  }
+  if constexpr (!std::same_as<Family, list_family>) {
+    if (loss.facts.observed != 0 && (options.all_reduce || engine.has(loss.facts.observed_from))) {
       auto seen = engine.observe();
       if (options.all_reduce) add_up_ranks(options.all_reduce, seen);
       // The other ranks now wait for this one's next call.

@@ -22,14 +22,14 @@ PREFOPT_COLD void note_first(xsimd::batch_bool<T, Arch> const& lanes, std::size_
   lowest = std::min(lowest, at + static_cast<std::size_t>(std::find(marks, std::end(marks), true) - marks));
 }
 
-/// Lanes with a number that a rule does not allow; NaN is for options.non_finite to judge.
+/// Lanes with a finite number that a rule does not allow; others are for options.non_finite to judge.
 template <class T, class Arch>
 PREFOPT_INLINE auto breaks(allowed_values rule, xsimd::batch<T, Arch> const& x) noexcept {
   using V = xsimd::batch<T, Arch>;
   V const zero(T(0)), one(T(1));
   switch (rule) {
     case allowed_values::positive:
-      return x <= zero;
+      return (x <= zero) & (x >= V(std::numeric_limits<T>::lowest()));
     case allowed_values::inside:
       return (x == zero) | (x == one);
     case allowed_values::outcome:
@@ -37,7 +37,7 @@ PREFOPT_INLINE auto breaks(allowed_values rule, xsimd::batch<T, Arch> const& x) 
     case allowed_values::binary:
       return (x == x) & !((x == zero) | (x == one));
     case allowed_values::log_prob:
-      return x > zero;
+      return (x > zero) & (x <= V(std::numeric_limits<T>::max()));
     default:
       return zero > one;
   }

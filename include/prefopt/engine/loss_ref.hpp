@@ -4,12 +4,16 @@
 #include <cstddef>
 #include <prefopt/batch/groups.hpp>
 #include <prefopt/batch/pairs.hpp>
+#include <prefopt/batch/unpaired.hpp>
 #include <prefopt/contract/list_loss.hpp>
 #include <prefopt/contract/observation.hpp>
+#include <prefopt/contract/unpaired_loss.hpp>
 #include <prefopt/engine/inspect.hpp>
 #include <prefopt/engine/list_kernel.hpp>
 #include <prefopt/engine/list_runner.hpp>
-#include <prefopt/engine/pair_kernel.hpp>
+#include <prefopt/engine/modified_apart.hpp>
+#include <prefopt/engine/pair_lanes.hpp>
+#include <prefopt/engine/unpaired_lanes.hpp>
 #include <prefopt/simd/instruction_set.hpp>
 #include <type_traits>
 
@@ -48,6 +52,11 @@ template <class L>
 struct family_of_loss<L> {
   using type = list_family;
 };
+template <class L>
+  requires(!is_any_loss<L> && !pair_loss<L> && !list_loss<L> && unpaired_loss<L>)
+struct family_of_loss<L> {
+  using type = unpaired_family;
+};
 
 /// The family of batch that a loss is of.
 template <class L>
@@ -58,7 +67,7 @@ concept computed_in = std::same_as<T, float> || std::same_as<T, double>;
 
 /// What all losses of a family are called with.
 template <class Family, class T>
-using kernels_of_family = std::conditional_t<std::same_as<Family, pair_family>, block_kernels<T>, list_kernels<T>>;
+using kernels_of_family = std::conditional_t<std::same_as<Family, list_family>, list_kernels<T>, block_kernels<T>>;
 
 /// Where the kernels for an instruction set are: here, they are compiled by whoever asks for them.
 template <class Arch>
@@ -66,26 +75,35 @@ struct kernels_for {
   /// Of the loss L, which stands for the composition R.
   template <class L, class R, class T>
   static constexpr kernels_of_family<family_of<L>, T> of_loss() noexcept {
-    if constexpr (std::same_as<family_of<L>, pair_family>) {
-      block_kernels<T> kernels{&run_pair_kernel<R, T, Arch>, nullptr, &inspect<T, Arch>};
-      if constexpr (observed_by<R> != 0) kernels.observe = &observe_pairs<R, T, Arch>;
-      return kernels;
-    } else {
+    using family = family_of<L>;
+    if constexpr (std::same_as<family, list_family>) {
       return {&run_list_kernel<R, T, Arch>, &run_groups<T, Arch>, &inspect<T, Arch>};
+    } else {
+      block_kernels<T> kernels{nullptr, nullptr, &inspect<T, Arch>};
+      if constexpr (goes_apart<R>()) {
+        kernels.run = &run_apart<R, T, Arch>;
+      } else {
+        kernels.run = &run_block_kernel<family, R, T, Arch>;
+      }
+      if constexpr (observed_by<R> != 0) kernels.observe = &observe_block<family, R, T, Arch>;
+      return kernels;
     }
   }
 };
 
 /// Which of the outputs that only some losses have this one writes.
-template <pair_loss L>
+template <class L>
 constexpr unsigned written_by() noexcept {
-  using result = decltype(apply(std::declval<resolved<L> const&>(), std::declval<pair_row<float> const&>(), 0.0F, 0.0F));
   unsigned outputs = 0;
-  if constexpr (requires(result r) { r.posterior; }) outputs |= 1U << pair_family::posterior;
+  if constexpr (pair_loss<L>) {
+    using result =
+        decltype(apply(std::declval<resolved<L> const&>(), std::declval<pair_row<float> const&>(), 0.0F, 0.0F));
+    if constexpr (requires(result r) { r.posterior; }) outputs |= 1U << pair_family::posterior;
 #define PREFOPT_WRITES(name, type) \
   if constexpr (requires(result r) { r.d_##name; }) outputs |= 1U << pair_family::d_##name;
-  PREFOPT_PAIR_GRADIENTS(PREFOPT_WRITES, )
+    PREFOPT_PAIR_GRADIENTS(PREFOPT_WRITES, )
 #undef PREFOPT_WRITES
+  }
   return outputs;
 }
 
@@ -93,15 +111,17 @@ constexpr unsigned written_by() noexcept {
 template <class L>
 constexpr loss_facts facts_of(resolved<L> const& loss) noexcept {
   using R = resolved<L>;
-  if constexpr (std::same_as<family_of<L>, pair_family>) {
+  if constexpr (!std::same_as<family_of<L>, list_family>) {
     return {.name = name_of<L>(),
             .needs = needs_of<R>(),
             .takes = takes_of<R>(),
             .writes = written_by<L>(),
             .rule = rule_of<R>(),
             .refuses_empty = refuses_empty<R>(),
+            .matches = matches_of<R>(),
             .reward_scale = reward_scale(loss),
-            .observed = observed_now(loss)};
+            .observed = observed_now(loss),
+            .observed_from = observed_from<R>()};
   } else {
     return {.name = name_of<L>(),
             .needs = list_needs_of(loss),
@@ -188,6 +208,10 @@ concept evaluable_pair_loss = std::same_as<detail::family_of<L>, pair_family>;
 /// What `evaluate` takes for groups.
 template <class L>
 concept evaluable_list_loss = std::same_as<detail::family_of<L>, list_family>;
+
+/// What `evaluate` takes for single completions.
+template <class L>
+concept evaluable_unpaired_loss = std::same_as<detail::family_of<L>, unpaired_family>;
 
 /// A loss of any family.
 template <class L>

@@ -21,6 +21,7 @@ struct listed_loss_card {
 };
 using pair_loss_card = listed_loss_card;
 using list_loss_card = listed_loss_card;
+using unpaired_loss_card = listed_loss_card;
 
 namespace detail {
 
@@ -148,6 +149,10 @@ template <class Losses = list_losses>
 std::vector<list_loss_card> const& list_loss_cards() {
   return detail::loss_cards<Losses>();
 }
+template <class Losses = unpaired_losses>
+std::vector<unpaired_loss_card> const& unpaired_loss_cards() {
+  return detail::loss_cards<Losses>();
+}
 
 /// The loss of that name with those parameters, the others at their defaults; a modifier goes over `base`, whose
 /// parameters it then takes, too; a switch is 0 or 1. Throws std::invalid_argument for an unknown name, base or
@@ -160,6 +165,10 @@ any_pair_loss make_pair_loss(std::string_view name, parameter_values const& valu
 template <class Losses = list_losses, class Arch = default_instruction_set>
 any_list_loss make_list_loss(std::string_view name, parameter_values const& values = {}) {
   return detail::make_loss<Arch, list_family, Losses>(name, values, {});
+}
+template <class Losses = unpaired_losses, class Arch = default_instruction_set>
+any_unpaired_loss make_unpaired_loss(std::string_view name, parameter_values const& values = {}) {
+  return detail::make_loss<Arch, unpaired_family, Losses>(name, values, {});
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -18,6 +18,7 @@ struct bradley_terry {
   double center = 0;       ///< weight that keeps the rewards around 0, >= 0; usual 0.01
 
   using score = sum;
+  static constexpr bool fuses = true;
   static constexpr columns takes = columns::margin;
   [[nodiscard]] static constexpr logistic link() noexcept { return {}; }
   [[nodiscard]] constexpr linear logit() const noexcept { return {.scale = 1 / temperature}; }

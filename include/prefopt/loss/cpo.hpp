@@ -17,6 +17,7 @@ struct cpo {
   double sft = 0;     ///< weight of -log pi(chosen), >= 0
 
   using score = sum;
+  static constexpr bool fuses = true;
   [[nodiscard]] static constexpr logistic link() noexcept { return {}; }
   [[nodiscard]] constexpr linear logit() const noexcept { return {.scale = beta}; }
 

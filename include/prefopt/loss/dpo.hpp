@@ -17,6 +17,7 @@ struct dpo {
   double beta = 0.1;  ///< strength of the anchor, > 0; usual 0.01 to 0.5
 
   using score = anchored<sum>;
+  static constexpr bool fuses = true;
   [[nodiscard]] static constexpr logistic link() noexcept { return {}; }
   [[nodiscard]] constexpr linear logit() const noexcept { return {.scale = beta}; }
 

@@ -17,6 +17,7 @@ struct hinge {
   double beta = 0.1;  ///< 1 / margin, > 0
 
   using score = anchored<sum>;
+  static constexpr bool fuses = true;
   [[nodiscard]] static constexpr rectified link() noexcept { return {}; }
   [[nodiscard]] constexpr linear logit() const noexcept { return {.scale = beta}; }
 

@@ -16,6 +16,7 @@ struct ipo {
   double tau = 0.1;  ///< strength of the anchor, > 0 (other libraries call it beta)
 
   using score = anchored<sum>;
+  static constexpr bool fuses = true;
   [[nodiscard]] constexpr squared link() const noexcept { return {.target = 1 / (2 * tau)}; }
   [[nodiscard]] static constexpr linear logit() noexcept { return {}; }
   [[nodiscard]] constexpr double reward_scale() const noexcept { return tau; }

@@ -16,6 +16,7 @@ struct ln_dpo {
   double beta = 5;  ///< > 0; usual 2 to 15: larger than for dpo, since a mean is smaller than a sum
 
   using score = anchored<length_mean>;
+  static constexpr bool fuses = true;
   [[nodiscard]] static constexpr logistic link() noexcept { return {}; }
   [[nodiscard]] constexpr linear logit() const noexcept { return {.scale = beta}; }
 

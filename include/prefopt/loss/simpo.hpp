@@ -21,6 +21,7 @@ struct simpo {
   }
 
   using score = length_mean;
+  static constexpr bool fuses = true;
   [[nodiscard]] static constexpr logistic link() noexcept { return {}; }
   [[nodiscard]] constexpr affine logit() const noexcept { return {.scale = beta, .offset = gamma}; }
 

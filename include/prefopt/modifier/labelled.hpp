@@ -24,6 +24,10 @@ struct labelled {
   L base{};
 
   using score = typename detail::resolved<L>::score;
+  // The opposite label of a link is that of the pair swapped where nothing but the difference of the scores is in it.
+  static constexpr bool over_numbers =
+                            !detail::has_link<detail::resolved<L>> || detail::is_odd_alone<detail::resolved<L>>,
+                        reads_swapped = true, never_fuses = false;
   static constexpr columns needs = detail::needs_of<detail::resolved<L>>() | columns::label,
                            takes = detail::takes_of<detail::resolved<L>>();
 
@@ -31,11 +35,13 @@ struct labelled {
   PREFOPT_INLINE auto link(pair_row<V> const& row) const noexcept requires(linked_loss<L>) {
     return mixed{detail::link_of(detail::resolve(base), row), row.label, V(math::constant<V>(1) - row.label)};
   }
-  [[nodiscard]] constexpr auto logit() const noexcept requires(linked_loss<L> && !detail::has_logit_of_row<detail::resolved<L>, double>) {
+  [[nodiscard]] constexpr auto logit() const noexcept
+      requires(linked_loss<L> && !detail::has_logit_of_row<detail::resolved<L>, double>) {
     return detail::resolve(base).logit();
   }
   template <lane V>
-  PREFOPT_INLINE auto logit(pair_row<V> const& row) const noexcept requires(detail::has_logit_of_row<detail::resolved<L>, V>) {
+  PREFOPT_INLINE auto logit(pair_row<V> const& row) const noexcept
+      requires(detail::has_logit_of_row<detail::resolved<L>, V>) {
     return detail::resolve(base).logit(row);
   }
   [[nodiscard]] constexpr double reward_scale() const noexcept { return detail::reward_scale(detail::resolve(base)); }

@@ -24,6 +24,7 @@ struct lcpo {
   L base{};
 
   using score = typename detail::resolved<L>::score;
+  static constexpr bool over_numbers = true, reads_swapped = true, never_fuses = false;
   static constexpr columns needs = detail::needs_of<detail::resolved<L>>() | columns::reliability,
                            takes = detail::takes_of<detail::resolved<L>>();
 

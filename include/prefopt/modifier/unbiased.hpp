@@ -20,6 +20,7 @@ struct unbiased {
   double epsilon = 0.1;  ///< flip rate, in [0, 0.5); 0 is the base, bit for bit (with a rest: to rounding)
 
   using score = typename detail::resolved<L>::score;
+  static constexpr bool over_numbers = true, reads_swapped = true, never_fuses = false;
   static constexpr columns needs = detail::needs_of<detail::resolved<L>>(),
                            takes = detail::takes_of<detail::resolved<L>>();
 

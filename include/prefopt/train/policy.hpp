@@ -6,6 +6,7 @@
 #include <iterator>
 #include <prefopt/batch/groups.hpp>
 #include <prefopt/batch/pairs.hpp>
+#include <prefopt/batch/unpaired.hpp>
 #include <prefopt/core/errors.hpp>
 #include <prefopt/view/column.hpp>
 #include <prefopt/view/offsets.hpp>
@@ -58,6 +59,24 @@ struct list_columns {
   column<T> reward{}, target{}, weight{};
   /// Gives the candidates' lengths to losses that do not need but take them: scores are then per token.
   bool per_token = false;
+};
+
+/// The same for single completions: one value a completion.
+template <class T>
+struct unpaired_log_probs {
+  std::span<T> logp, length;
+
+  [[nodiscard]] std::array<std::span<T>, 1> sequences() const noexcept { return {logp}; }
+};
+
+template <class T>
+struct unpaired_gradients {
+  std::span<T const> logp;
+};
+
+template <class T>
+struct unpaired_columns {
+  column<T> label{}, target{}, weight{}, kl_logp{}, ref_kl_logp{};
 };
 
 namespace detail {
@@ -181,6 +200,52 @@ struct host_side<list_family> {
   }
 };
 
+template <>
+struct host_side<unpaired_family> {
+  template <class T>
+  using log_probs = unpaired_log_probs<T>;
+  template <class T>
+  using gradients = unpaired_gradients<T>;
+  template <class T>
+  using columns = unpaired_columns<T>;
+  template <class T>
+  using inputs = std::array<std::vector<T>, unpaired_family::input_count>;
+  template <class T>
+  using results = std::array<std::vector<T>, unpaired_family::output_count>;
+
+  static constexpr std::size_t sequences = 1;
+  static constexpr bool is_grouped = false;
+  static constexpr char const *examples = "completions", *items = "completions";
+  static constexpr char const *step = "unpaired_step", *stored = "stored_unpaired_reference",
+                              *file = "unpaired_reference_file";
+
+  template <class T>
+  static unpaired_log_probs<T> of_policy(inputs<T>& at) noexcept {
+    return {at[unpaired_family::logp], at[unpaired_family::length]};
+  }
+  template <class T>
+  static unpaired_log_probs<T> of_reference(inputs<T>& at) noexcept {
+    return {at[unpaired_family::ref_logp], {}};
+  }
+  template <class T>
+  static unpaired_gradients<T> to_policy(results<T> const& at) noexcept {
+    return {at[unpaired_family::d_logp]};
+  }
+
+  template <class T>
+  static unpaired_batch<T> with_data(unpaired_columns<T> const& columns) noexcept {
+    return {.label = columns.label,
+            .target = columns.target,
+            .weight = columns.weight,
+            .kl_logp = columns.kl_logp,
+            .ref_kl_logp = columns.ref_kl_logp};
+  }
+  template <class Batch, class T>
+  static batch_size size_of(Batch const& batch, unpaired_batch<T> const&) {
+    return {std::size(batch), std::size(batch)};
+  }
+};
+
 }  // namespace detail
 
 /// A reference for a family's batches, which are of the host's own type: log-probs only.
@@ -205,5 +270,11 @@ concept list_policy = policy_of<Policy, list_family, Batch, T>;
 
 template <class Reference, class Batch, class T>
 concept list_reference = reference_of<Reference, list_family, Batch, T>;
+
+template <class Policy, class Batch, class T>
+concept unpaired_policy = policy_of<Policy, unpaired_family, Batch, T>;
+
+template <class Reference, class Batch, class T>
+concept unpaired_reference = reference_of<Reference, unpaired_family, Batch, T>;
 
 }  // namespace prefopt::inline PREFOPT_ABI

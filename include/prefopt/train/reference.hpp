@@ -95,6 +95,9 @@ class stored_reference {
   stored_reference(column<T> chosen, column<T> rejected) requires(std::same_as<Family, pair_family>)
       : stored_reference{std::array{chosen, rejected}, column<std::int64_t>{}} {}
 
+  explicit stored_reference(column<T> logp) requires(std::same_as<Family, unpaired_family>)
+      : stored_reference{std::array{logp}, column<std::int64_t>{}} {}
+
   stored_reference(column<T> logp, column<std::int64_t> offsets) requires(host::is_grouped)
       : stored_reference{std::array{logp}, offsets} {}
 
@@ -153,5 +156,8 @@ class stored_reference {
 
 template <class T>
 using stored_list_reference = stored_reference<T, list_family>;
+
+template <class T>
+using stored_unpaired_reference = stored_reference<T, unpaired_family>;
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -96,7 +96,8 @@ template <class Family>
 inline constexpr reference_kind reference_kind_of{host_side<Family>::examples, host_side<Family>::file,
                                                   host_side<Family>::sequences, host_side<Family>::is_grouped};
 
-inline constexpr std::array reference_kinds{reference_kind_of<pair_family>, reference_kind_of<list_family>};
+inline constexpr std::array reference_kinds{reference_kind_of<pair_family>, reference_kind_of<list_family>,
+                                            reference_kind_of<unpaired_family>};
 
 PREFOPT_COLD inline std::string hexadecimal(std::uint64_t value) {
   char digits[17];
@@ -350,6 +351,12 @@ void write_list_reference_file(std::string const& path, column<T> logp, column<s
   detail::write_log_probs<list_family, T>(path, {logp}, offsets, data);
 }
 
+/// The same of single completions, which `unpaired_reference_file` reads back.
+template <detail::file_number T>
+void write_unpaired_reference_file(std::string const& path, column<T> logp, data_checksum const& data) {
+  detail::write_log_probs<unpaired_family, T>(path, {logp}, {}, data);
+}
+
 /// Log-probs that were written to a file: a stored_reference. The checksum must be that of the data they were computed
 /// from. Throws std::invalid_argument, naming the file, what was got and what was expected, for a file that is of other
 /// data or of another family, is damaged, too short or too long, or whose doubles float would round. Floats are read as
@@ -402,5 +409,8 @@ class reference_file {
 
 template <detail::file_number T>
 using list_reference_file = reference_file<T, list_family>;
+
+template <detail::file_number T>
+using unpaired_reference_file = reference_file<T, unpaired_family>;
 
 }  // namespace prefopt::inline PREFOPT_ABI

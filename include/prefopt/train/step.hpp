@@ -30,7 +30,7 @@ class step {
   using host = detail::host_side<Family>;
 
  public:
-  /// What comes with the data and not from a policy: pair_columns, list_columns.
+  /// What comes with the data and not from a policy: pair_columns, list_columns, unpaired_columns.
   using columns_type = typename host::template columns<T>;
 
   /// Log-probs, loss and backward.
@@ -124,5 +124,8 @@ using pair_step = step<pair_family, T>;
 
 template <class T>
 using list_step = step<list_family, T>;
+
+template <class T>
+using unpaired_step = step<unpaired_family, T>;
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -96,32 +96,32 @@ void add_numbers(void* total, void const* sums) noexcept {
   for (std::size_t i = 0; i < all.size(); ++i) all[i] += (*static_cast<Sums const*>(sums))[i];
 }
 
-/// Runs a loss over a batch of pairs.
-template <class T>
-class pair_engine {
-  using f = pair_family;
+/// Runs a loss over a batch of a family whose examples are independent of one another.
+template <class Family, class T>
+class block_engine {
+  using f = Family;
+  using batch_type = typename Family::template batch<T>;
+  using outputs_type = typename Family::template outputs<T>;
 
  public:
-  using family = f;
-
-  pair_engine(loss_ref<f, T> const& loss, pair_batch<T> const& batch, pair_outputs<T> const& outputs,
-              options const& options, bool lengths_mark_empty)
+  block_engine(loss_ref<f, T> const& loss, batch_type const& batch, outputs_type const& outputs, options const& options,
+               bool lengths_mark_empty)
       : loss_{loss}, batch_{batch}, options_{options} {
     check_columns<f, T>(loss.facts, batch, outputs, examples(), examples(), lengths_mark_empty);
   }
 
-  [[nodiscard]] std::size_t examples() const noexcept { return batch_.chosen.size(); }
+  [[nodiscard]] std::size_t examples() const noexcept { return (batch_.*f::template inputs<T>[0].values).size(); }
 
   /// Fails for what the options call an error; the sum of the counted weights.
   [[nodiscard]] double inspect() const {
     auto looked_for = inspection_settings_for<f, T>(loss_.facts, options_);
     looked_for.has_empty = has_empty();
     // Only the columns that decide anything are read twice.
-    pair_batch<T> judged{};
+    batch_type judged{};
     bool any = false;
-    for (auto const& row : f::inputs<T>) {
+    for (auto const& row : f::template inputs<T>) {
       auto const& column = batch_.*row.values;
-      bool const is_ruled = (looked_for.ruled >> (&row - f::inputs<T>.data()) & 1U) != 0;
+      bool const is_ruled = (looked_for.ruled >> (&row - f::template inputs<T>.data()) & 1U) != 0;
       if (column.empty() || (!looked_for.needs_finite && !is_ruled && row.range == value_range::any)) continue;
       judged.*row.values = column;
       any = true;
@@ -145,7 +145,7 @@ class pair_engine {
     }
     bool const refuses_empty = loss_.facts.refuses_empty && options_.empty == on_invalid::propagate;
     if (seen.empty != no_example && (options_.empty == on_invalid::error || refuses_empty)) {
-      fail_evaluate({"pair ", text(seen.empty), " has a completion of length 0, ",
+      fail_evaluate({f::example, " ", text(seen.empty), f::empty_example, " of length 0, ",
                      refuses_empty ? "of which there is no " : "which options.empty calls an error",
                      refuses_empty ? loss_.facts.name : std::string_view{}});
     }
@@ -163,7 +163,7 @@ class pair_engine {
                                 });
   }
 
-  [[nodiscard]] sums run(void const* loss, pair_outputs<T> const& outputs, double gradient_scale) const {
+  [[nodiscard]] sums run(void const* loss, outputs_type const& outputs, double gradient_scale) const {
     auto const settings = settings_for(gradient_scale);
     auto const kernel = loss_.kernels.run;
     return for_each_block<f, T>(
@@ -171,11 +171,24 @@ class pair_engine {
         [&](block<T>& block, std::size_t, sums& part) noexcept { kernel(loss, settings, block, part); });
   }
 
-  /// What a report reads of the sums of all ranks, and pairs have otherwise.
-  static void complete(sums& all, double) noexcept { all[ordered_sum] = all[counted_sum]; }
+  /// Whether the batch has columns of that kind; of none it has.
+  [[nodiscard]] bool has(columns kind) const noexcept {
+    if (kind == columns::none) return true;
+    for (auto const& row : f::template inputs<T>) {
+      if (row.kind == kind && (batch_.*row.values).is_given()) return true;
+    }
+    return false;
+  }
+
+  static void complete(sums& all, double) noexcept { complete_sums<f>(all); }
 
  private:
-  [[nodiscard]] bool has_empty() const noexcept { return !batch_.chosen_length.empty(); }
+  [[nodiscard]] bool has_empty() const noexcept {
+    for (auto const& row : f::template inputs<T>) {
+      if (row.kind == columns::length && !(batch_.*row.values).empty()) return true;
+    }
+    return false;
+  }
 
   [[nodiscard]] settings<T> settings_for(double gradient_scale) const noexcept {
     return {.gradient_scale = static_cast<T>(gradient_scale),
@@ -187,7 +200,7 @@ class pair_engine {
   }
 
   loss_ref<f, T> const& loss_;
-  pair_batch<T> const& batch_;
+  batch_type const& batch_;
   options const& options_;
 };
 

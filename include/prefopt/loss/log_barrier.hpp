@@ -1,0 +1,46 @@
+#pragma once
+
+#include <prefopt/contract/unpaired_loss.hpp>
+#include <prefopt/score/sum.hpp>
+#include <prefopt/simd/math.hpp>
+
+namespace prefopt::inline PREFOPT_ABI {
+
+/// Logarithmic barrier that keeps rewards inside an interval, beside a ranking loss.
+///     r' = min(max(r, lower + epsilon), upper - epsilon)
+///     L = -log(upper - r') - log(r' - lower),  dL/dr = 1 / (upper - r) - 1 / (r - lower) inside, 0 outside
+///     special   from the clamps on the value is constant; NaN gives NaN
+///     source    Cai et al. 2024 (InternLM2), arXiv:2403.17297; xtuner, with weight 0.01
+/// `logp` is the reward.
+struct log_barrier {
+  double lower = -5, upper = 5;  ///< lower < upper
+  double epsilon = 1e-3;         ///< distance of the clamps from the ends, > 0
+
+  using score = sum;
+  [[nodiscard]] constexpr char const* problem() const noexcept {
+    return lower + epsilon < upper - epsilon ? nullptr : "lower + epsilon has to be below upper - epsilon";
+  }
+
+  template <lane V>
+  PREFOPT_INLINE value_slope<V> operator()(unpaired_row<V> const&, V const& r) const noexcept {
+    V const zero = math::constant<V>(0);
+    V const least = math::constant<V>(lower + epsilon), most = math::constant<V>(upper - epsilon);
+    auto const is_low = r<least, is_high = r> most;
+    V const x = math::select(is_low, least, V(math::select(is_high, most, r)));
+    V const above = math::constant<V>(upper) - x, below = x - math::constant<V>(lower);
+    // One fraction: around the middle, two would cancel.
+    V const from_middle = V(x + x) - math::constant<V>(lower + upper);
+    V const slope = math::divide(from_middle, V(above * below));
+    return {V(-(math::log(above) + math::log(below))),
+            math::select(is_low, zero, V(math::select(is_high, zero, slope)))};
+  }
+
+  static constexpr loss_card card{"log_barrier", "-log(upper - r) - log(r - lower)", "arXiv:2403.17297"};
+  static constexpr auto parameters() noexcept {
+    return std::tuple{parameter{"lower", &log_barrier::lower, range{}},
+                      parameter{"upper", &log_barrier::upper, range{}},
+                      parameter{"epsilon", &log_barrier::epsilon, range::positive()}};
+  }
+};
+
+}  // namespace prefopt::inline PREFOPT_ABI
