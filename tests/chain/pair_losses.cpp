@@ -18,25 +18,60 @@ using oracle::pair_columns;
 /// Pairs among 8 sequences: 2 is in three of them, 1 in one with itself, 5 in none.
 struct pairs_of_sequences {
   std::vector<int> chosen{2, 0, 2, 7, 1, 4}, rejected{0, 3, 6, 2, 1, 3};
-  std::vector<double> ref_log_prob, weight, margin, label, reliability;
+  std::vector<double> ref_log_prob, weight;
+  std::vector<oracle::pair> rows;  ///< what comes with the pairs and not from a policy
+  std::vector<std::vector<double>> columns;
 
   pairs_of_sequences() {
     oracle::random_numbers random{5};
     for (int i = 0; i < 8; ++i) ref_log_prob.push_back(-random.uniform(0, 12));
     for (std::size_t i = 0; i < chosen.size(); ++i) {
       weight.push_back(i == 3 ? 0 : random.uniform(0.5, 2));
-      margin.push_back(random.uniform());
-      label.push_back(random.uniform());
-      reliability.push_back(random.uniform(0.5, 1));
+    }
+    rows = oracle::random_pairs(chosen.size(), random);
+    for (oracle::pair& row : rows) {
+      row.margin = random.uniform();
+      row.label = random.uniform();
+      row.reliability = random.uniform(0.5, 1);
+    }
+    fill_columns();
+  }
+
+  /// With labels and the like that the loss takes.
+  [[nodiscard]] pairs_of_sequences admitted(named_loss const& loss) const {
+    pairs_of_sequences taken = *this;
+    taken.rows = oracle::pair_oracle{loss}.admitted(rows);
+    taken.fill_columns();
+    return taken;
+  }
+
+  void fill_columns() {
+    columns.clear();
+    for (auto const& column : oracle::pair_column_table) {
+      auto& values = columns.emplace_back();
+      for (oracle::pair const& row : rows) values.push_back(static_cast<double>(row.*column.value));
     }
   }
 
+  /// Those of the columns that do not come from a policy.
+  [[nodiscard]] prefopt::pair_batch<double> data(pair_columns const& read) const {
+    prefopt::pair_batch<double> batch{.weight = weight};
+    for (std::size_t c = 0; c < columns.size(); ++c) {
+      auto const& column = oracle::pair_column_table[c];
+      bool const is_of_policy =
+          column.kind == nullptr || column.kind == &pair_columns::reference || column.kind == &pair_columns::length;
+      if (is_of_policy || !(read.*column.kind)) continue;
+      for (auto const& row : prefopt::pair_family::inputs<double>) {
+        if (row.name == column.name) batch.*row.values = columns[c];
+      }
+    }
+    return batch;
+  }
+
   [[nodiscard]] prefopt::policy_pairs<double> batch(pair_columns const& read) const {
-    prefopt::policy_pairs<double> batch{.chosen = chosen, .rejected = rejected, .weight = weight};
+    prefopt::policy_pairs<double> batch{.chosen = chosen, .rejected = rejected};
+    prefopt::detail::copy_pair_columns(batch, data(read));
     if (read.reference) batch.ref_log_prob = ref_log_prob;
-    if (read.margin) batch.margin = margin;
-    if (read.label) batch.label = label;
-    if (read.reliability) batch.reliability = reliability;
     return batch;
   }
 
@@ -49,11 +84,16 @@ std::vector<double> gathered(std::vector<double> const& values, std::vector<int>
   return result;
 }
 
-/// Every loss, and every modifier over one that reads a reference, one that reads lengths and one that reads margins:
-/// the chain knows a loss by its columns alone.
+/// Losses of every kind of columns, and every modifier over one that reads a reference, one that reads lengths and one
+/// that reads margins: the chain knows a loss by its columns alone.
 std::vector<named_loss> the_losses() {
   std::vector<named_loss> losses;
-  for (std::string const& name : oracle::pair_losses()) losses.push_back({name});
+  for (char const* name :
+       {"dpo",   "cdpo",        "rdpo",          "ipo",    "ipo_mean",   "simpo",         "ln_dpo",
+        "hinge", "cpo",         "bradley_terry", "rpo_sq", "irepo",      "r_dpo",         "mallows_dpo",
+        "tdpo",  "gaussian_bt", "davidson",      "orpo",   "cost_model", "rationale_dpo", "tpo_l"}) {
+    losses.push_back({name});
+  }
   for (char const* base : {"dpo", "simpo", "bradley_terry"}) {
     for (named_loss const& loss : oracle::modifications_of({base})) losses.push_back(loss);
   }
@@ -92,13 +132,9 @@ void check_against_columns(prefopt::any_pair_loss const& loss, pair_columns cons
              ref_chosen = gathered(pairs.ref_log_prob, pairs.chosen),
              ref_rejected = gathered(pairs.ref_log_prob, pairs.rejected),
              chosen_length = gathered(got.length, pairs.chosen), rejected_length = gathered(got.length, pairs.rejected);
-  auto const given = pairs.batch(read);
-  prefopt::pair_batch<double> batch{.chosen = chosen,
-                                    .rejected = rejected,
-                                    .weight = given.weight,
-                                    .margin = given.margin,
-                                    .label = given.label,
-                                    .reliability = given.reliability};
+  auto batch = pairs.data(read);
+  batch.chosen = chosen;
+  batch.rejected = rejected;
   if (read.reference) batch.ref_chosen = ref_chosen, batch.ref_rejected = ref_rejected;
   if (read.length) batch.chosen_length = chosen_length, batch.rejected_length = rejected_length;
   std::vector<double> values(n), d_chosen(n), d_rejected(n), chosen_reward(n), rejected_reward(n),
@@ -141,16 +177,14 @@ void check_against_oracle(named_loss const& loss, sequences<double> const& data,
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     auto const w = static_cast<std::size_t>(pairs.chosen[i]), l = static_cast<std::size_t>(pairs.rejected[i]);
     auto const chosen = data.truth_of(w), rejected = data.truth_of(l);
-    oracle::pair p{.chosen = chosen.log_prob, .rejected = rejected.log_prob};
+    oracle::pair p = oracle::as_read<double>(pairs.rows[i], read);
+    p.chosen = chosen.log_prob, p.rejected = rejected.log_prob;
     if (read.reference) {
       p.ref_chosen = pairs.ref_log_prob[w], p.ref_rejected = pairs.ref_log_prob[l];
     }
     if (read.length) {
       p.chosen_length = static_cast<real>(chosen.length), p.rejected_length = static_cast<real>(rejected.length);
     }
-    if (read.margin) p.margin = pairs.margin[i];
-    if (read.label) p.label = pairs.label[i];
-    if (read.reliability) p.reliability = pairs.reliability[i];
     real const inputs =
         std::max(chosen.bound / std::fabs(chosen.log_prob), rejected.bound / std::fabs(rejected.log_prob)) / eps;
     auto const [right, bound] = by_paper.expected<double>(p, inputs);
@@ -173,9 +207,10 @@ void check_against_oracle(named_loss const& loss, sequences<double> const& data,
 
 }  // namespace
 
-TEST_CASE("every pair loss, and every modifier over three of them, from logits to their gradient") {
+TEST_CASE(
+    "pair losses of every kind of columns, and every modifier over three of them, from logits to their gradient") {
   sequences<double> const data{8, 7, 11};
-  pairs_of_sequences const pairs;
+  pairs_of_sequences const all_pairs;
   oracle::random_numbers random{3};
   worst_share sums, from_columns, loss_share, gradient_share;
   std::size_t losses = 0;
@@ -184,6 +219,7 @@ TEST_CASE("every pair loss, and every modifier over three of them, from logits t
       INFO(oracle::describe(loss));
       auto const made = oracle::made(loss);
       auto const read = oracle::pair_oracle{loss}.reads();
+      auto const pairs = all_pairs.admitted(loss);
       chain_results const got{made, read, data, pairs};
       check_sequences(data, got.log_prob, got.length, sums);
       check_against_columns(made, read, data, pairs, got, from_columns);
@@ -191,7 +227,7 @@ TEST_CASE("every pair loss, and every modifier over three of them, from logits t
       ++losses;
     }
   }
-  CHECK(losses >= 3 * (10 + 12));
+  CHECK(losses >= 3 * (21 + 12));
   std::printf(
       "%zu pair losses from logits: largest errors as shares of their bounds: log-probs %.2Lf, losses %.2Lf, gradients "
       "%.2Lf, and %.2Lf from the columns' own\n",

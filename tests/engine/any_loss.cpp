@@ -203,8 +203,9 @@ TEST_CASE("parameters of every loss are held to their ranges") {
       CAPTURE(std::string{card.card.name}, std::string{own.name});
       ++walked;
       for (double const bad : outside(own.valid)) {
-        CHECK(refusal([&] { static_cast<void>(make_pair_loss(card.card.name, {{std::string{own.name}, bad}})); }) ==
-              parameter_message(std::string{card.card.name}, own.name, bad, own.valid));
+        CHECK(refusal([&] {
+                static_cast<void>(make_pair_loss(card.card.name, {{std::string{own.name}, bad}}));
+              }) == parameter_message(std::string{card.card.name}, own.name, bad, own.valid));
       }
       for (double const good : inside(own.valid)) {
         parameter_values values{{std::string{own.name}, good}};
@@ -220,8 +221,9 @@ TEST_CASE("parameters of every loss are held to their ranges") {
         parameter_message("ipo", "tau", 0, range::positive()));
   CHECK(refusal([] { static_cast<void>(evaluate(any_pair_loss{simpo{.beta = -1}}, pair_batch<float>{})); }) ==
         parameter_message("simpo", "beta", -1, range::positive()));
-  CHECK(refusal([] { static_cast<void>(make_pair_loss("noise_mixture", {{"rho0", 0.5}, {"rho1", 0.5}})); }) ==
-        "prefopt::noise_mixture: rho0 + rho1 has to be below 1, or the labels say the opposite, or nothing");
+  CHECK(refusal([] {
+          static_cast<void>(make_pair_loss("noise_mixture", {{"rho0", 0.5}, {"rho1", 0.5}}));
+        }) == "prefopt::noise_mixture: rho0 + rho1 has to be below 1, or the labels say the opposite, or nothing");
 }
 
 TEST_CASE("parameters of every modifier and of its base are held to their ranges") {

@@ -36,6 +36,7 @@ struct by_scores {
 struct by_link {
   double scale = 0.7;
   using score = anchored<prefopt::sum>;
+  static constexpr bool fuses = true;  // as dpo does: the same bits under every modifier
   [[nodiscard]] static constexpr logistic link() noexcept { return {}; }
   [[nodiscard]] constexpr linear logit() const noexcept { return {.scale = scale}; }
 };
@@ -85,12 +86,12 @@ static_assert(loss_with_opposite_label<by_link> && loss_with_opposite_label<by_c
 static_assert(loss_with_opposite_label<bradley_terry> && loss_with_opposite_label<lcpo<dpo>>);
 static_assert(!loss_with_opposite_label<by_row> && !loss_with_opposite_label<lcpo<bradley_terry>>);
 template <class L>
-using all_modifiers = loss_list<smoothed<L>, labelled<L>, unbiased<L>, lcpo<L>>;
+using all_modifiers = loss_list<smoothed<L>, labelled<L>, unbiased<L>, lcpo<L>, with_nll<L>>;
 static_assert(std::same_as<modifiers_of<by_margin>::type, all_modifiers<by_margin>>);
 static_assert(std::same_as<modifiers_of<by_scores>::type, all_modifiers<by_scores>>);
 static_assert(std::same_as<modifiers_of<by_link>::type, all_modifiers<by_link>>);
 static_assert(std::same_as<modifiers_of<by_composition>::type, all_modifiers<by_composition>>);
-static_assert(std::same_as<modifiers_of<by_row>::type, loss_list<unbiased<by_row>, lcpo<by_row>>>);
+static_assert(std::same_as<modifiers_of<by_row>::type, loss_list<unbiased<by_row>, lcpo<by_row>, with_nll<by_row>>>);
 
 /// e^-u of the log-probs: 0 on one side, infinite on the other.
 struct by_exponential {
@@ -348,7 +349,7 @@ TEST_CASE("nine lines make a loss: by type, by name, under every modifier") {
     same(M{}, M::card.name, "hinge_per_token");
     ++modifiers;
   });
-  CHECK(modifiers == 4);
+  CHECK(modifiers == 5);
   for (auto const& card : pair_loss_cards<own_losses>()) {
     std::vector<std::string_view> const everywhere{"polynomial", "hinge_per_token", "dpo"};
     if (card.is_modifier) CHECK(card.bases == everywhere);

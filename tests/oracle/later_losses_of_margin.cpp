@@ -1,12 +1,15 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 
 #include "oracle/pair_formula.hpp"
 
 // Formulas of losses of the margin.
 
 namespace oracle {
+// With names that formulas of both scores have, too.
+namespace of_margin {
 namespace {
 
 real const pi = 3.14159265358979323846264338327950288L;
@@ -361,6 +364,46 @@ pair_formula gaussian_bt(named_loss const& loss) {
   return formula;
 }
 
+// What the batch, or the reference, is a constant of.
+
+pair_formula beta_dpo(named_loss const& loss) {
+  real const beta = value_of(loss, "beta"), a = value_of(loss, "a"), offset = value_of(loss, "offset"),
+             lowest = value_of(loss, "lowest");
+  auto const of_batch = std::make_shared<real>(beta);
+  return {.reads = to_reference,
+          .logit = [of_batch](dual const& h, variables const&) -> dual { return *of_batch * h; },
+          .link = logistic,
+          .see =
+              [=](std::vector<pair> const& batch) {
+                real sum = 0;
+                for (pair const& p : batch) sum += (p.chosen - p.ref_chosen) - (p.rejected - p.ref_rejected);
+                real const mean = sum / static_cast<real>(batch.size());
+                *of_batch = std::max(lowest, beta * (1 + a * (mean - offset)));
+              }};
+}
+
+pair_formula alpha_dpo(named_loss const& loss) {
+  real const beta = value_of(loss, "beta"), gamma = value_of(loss, "gamma"), alpha = value_of(loss, "alpha"),
+             mean = value_of(loss, "mean"), deviation = value_of(loss, "deviation");
+  auto const moved = [](real log_prob, real reference, real length) { return (log_prob - reference) / length; };
+  pair_formula formula{.reads = of_means_to_reference,
+                       .logit = [=](dual const& u, variables const& at) -> dual {
+                         pair const& p = at.row;
+                         real const h = moved(p.chosen, p.ref_chosen, p.chosen_length) -
+                                        moved(p.rejected, p.ref_rejected, p.rejected_length);
+                         return dual(dual(beta * u) - gamma) - alpha * beta * (h - mean) / deviation;
+                       },
+                       .link = logistic,
+                       .offset = gamma / beta};
+  formula.beside_score.reference = true;
+  formula.own_offset = [=](pair const& p) {
+    return alpha / deviation *
+           (std::fabs(moved(p.chosen, p.ref_chosen, p.chosen_length)) +
+            std::fabs(moved(p.rejected, p.ref_rejected, p.rejected_length)) + std::fabs(mean));
+  };
+  return formula;
+}
+
 formula_table const losses{{"exo_pair", exo_pair},
                            {"discopop", discopop},
                            {"rpo_bwd_kl", rpo_bwd_kl},
@@ -382,10 +425,13 @@ formula_table const losses{{"exo_pair", exo_pair},
                            {"rao_kupper", rao_kupper},
                            {"davidson", davidson},
                            {"noise_mixture", noise_mixture},
-                           {"gaussian_bt", gaussian_bt}};
+                           {"gaussian_bt", gaussian_bt},
+                           {"beta_dpo", beta_dpo},
+                           {"alpha_dpo", alpha_dpo}};
 
 }  // namespace
+}  // namespace of_margin
 
-formula_table const& later_losses_of_margin() { return losses; }
+formula_table const& later_losses_of_margin() { return of_margin::losses; }
 
 }  // namespace oracle

@@ -12,9 +12,9 @@ namespace oracle {
 namespace {
 
 /// What no name can make, and is tested as a type: two parameters of one name.
-std::pair<std::string_view, std::string_view> const made_as_types[]{
-    {"smoothed", "cdpo"}, {"smoothed", "rdpo"}, {"smoothed", "tpo"},
-    {"unbiased", "cdpo"}, {"unbiased", "rdpo"}, {"unbiased", "tpo"}};
+std::pair<std::string_view, std::string_view> const made_as_types[]{{"smoothed", "cdpo"}, {"smoothed", "rdpo"},
+                                                                    {"smoothed", "tpo"},  {"unbiased", "cdpo"},
+                                                                    {"unbiased", "rdpo"}, {"unbiased", "tpo"}};
 
 template <class Card>
 std::vector<parameter_limits> limits_on(Card const& card) {
@@ -31,6 +31,31 @@ std::map<std::string, std::vector<parameter_limits>, std::less<>> all_limits() {
   for (auto const& card : prefopt::pair_loss_cards()) all.emplace(card.card.name, limits_on(card));
   for (auto const& card : prefopt::list_loss_cards()) all.emplace(card.card.name, limits_on(card));
   return all;
+}
+
+/// What the types of the list say of a loss, or of a modifier over it, by its full name.
+struct type_facts {
+  bool sorts_batch, goes_apart;
+};
+
+template <class L>
+type_facts facts_of_type() {
+  return {prefopt::detail::sorts_batch<prefopt::detail::resolved<L>>, prefopt::detail::goes_apart<L>()};
+}
+
+std::map<std::string, type_facts, std::less<>> all_type_facts() {
+  std::map<std::string, type_facts, std::less<>> all;
+  prefopt::pair_losses::for_each([&]<class L> {
+    all.emplace(prefopt::detail::name_of<L>(), facts_of_type<L>());
+    prefopt::modifiers_of<L>::type::for_each(
+        [&]<class M> { all.emplace(prefopt::detail::name_of<M>(), facts_of_type<M>()); });
+  });
+  return all;
+}
+
+type_facts const& facts_of_type(named_loss const& loss) {
+  static auto const all = all_type_facts();
+  return all.at(full_name_of(loss));
 }
 
 bool is_infinite(parameter_limits const& p) { return p.high == std::numeric_limits<double>::max(); }
@@ -168,6 +193,9 @@ bool goes_over(std::string_view modifier, std::string_view base) {
   }
   return false;
 }
+
+bool sorts_batch(named_loss const& loss) { return facts_of_type(loss).sorts_batch; }
+bool goes_apart(named_loss const& loss) { return facts_of_type(loss).goes_apart; }
 
 std::vector<named_loss> variants_of(named_loss const& loss, std::size_t count, random_numbers& random) {
   std::vector<named_loss> variants{loss};

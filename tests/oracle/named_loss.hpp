@@ -58,6 +58,11 @@ std::vector<named_loss> modifications_of(named_loss const& base);
 std::vector<named_loss> every_pair_loss();
 bool goes_over(std::string_view modifier, std::string_view base);
 
+/// Whether the loss, or what it goes over, sorts the batch: what it gives a pair is not of that pair alone.
+bool sorts_batch(named_loss const& loss);
+/// Whether it is a modifier that is run over numbers of its base: one path for all of them, see modified_apart.hpp.
+bool goes_apart(named_loss const& loss);
+
 /// The loss with its standard parameters, and with `count` random ones, the ends of finite ranges among them.
 std::vector<named_loss> variants_of(named_loss const& loss, std::size_t count, random_numbers& random);
 

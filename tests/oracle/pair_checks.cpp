@@ -3,6 +3,7 @@
 #include <catch.hpp>
 #include <cmath>
 #include <cstddef>
+#include <cstdio>
 #include <vector>
 
 #include "oracle/pair_oracle.hpp"
@@ -11,7 +12,7 @@
 namespace oracle {
 
 template <class T>
-void check_against_oracle(named_loss const& loss, std::vector<pair> const& given) {
+std::size_t check_against_oracle(named_loss const& loss, std::vector<pair> const& given) {
   pair_oracle const oracle{loss};
   auto const pairs = oracle.admitted(given);
   {
@@ -59,9 +60,36 @@ void check_against_oracle(named_loss const& loss, std::vector<pair> const& given
     CHECK((got.posterior[i] >= 0 && got.posterior[i] <= 1));
   }
   CHECK(compared == pairs.size() * ((oracle.has_posterior() ? 4 : 3) + oracle.gradients_by().size()));
+  return compared;
 }
 
-template void check_against_oracle<float>(named_loss const&, std::vector<pair> const&);
-template void check_against_oracle<double>(named_loss const&, std::vector<pair> const&);
+template <class T>
+void check_every_loss_against_oracle(random_numbers& random) {
+  auto pairs = random_pairs(203, random);
+  for (pair const& p : extreme_pairs<T>()) pairs.push_back(p);
+  std::vector<pair> few;
+  for (std::size_t i = 0; i < pairs.size(); i += 6) few.push_back(pairs[i]);
+  struct {
+    std::size_t losses = 0, numbers = 0;
+  } whole, apart;
+  for (named_loss const& standard : every_pair_loss()) {
+    if (sorts_batch(standard)) continue;
+    bool const is_apart = goes_apart(standard);
+    auto& tally = is_apart ? apart : whole;
+    ++tally.losses;
+    for (named_loss const& loss : variants_of(standard, is_apart ? 1 : 3, random)) {
+      tally.numbers += check_against_oracle<T>(loss, is_apart ? few : pairs);
+    }
+  }
+  std::printf("%s: %zu losses and modifiers, %zu numbers; %zu modifiers over numbers, %zu numbers\n",
+              sizeof(T) == 4 ? "float" : "double", whole.losses, whole.numbers, apart.losses, apart.numbers);
+  CHECK(whole.losses >= 57 + 40);
+  CHECK(apart.losses >= 100);
+}
+
+template std::size_t check_against_oracle<float>(named_loss const&, std::vector<pair> const&);
+template std::size_t check_against_oracle<double>(named_loss const&, std::vector<pair> const&);
+template void check_every_loss_against_oracle<float>(random_numbers&);
+template void check_every_loss_against_oracle<double>(random_numbers&);
 
 }  // namespace oracle

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "oracle/named_loss.hpp"
@@ -7,8 +8,14 @@
 
 namespace oracle {
 
-/// What the library says of the loss, and every number of its results over the pairs, against the oracle.
+/// Every number of the loss over the pairs within the oracle's bounds; what the loss says of itself, too. How many
+/// numbers were compared.
 template <class T>
-void check_against_oracle(named_loss const& loss, std::vector<pair> const& pairs);
+std::size_t check_against_oracle(named_loss const& loss, std::vector<pair> const& pairs);
+
+/// All of that for every loss and modifier but those that sort the batch. Modifiers that are run over their base's
+/// numbers share one path: of these, fewer parameters over fewer pairs.
+template <class T>
+void check_every_loss_against_oracle(random_numbers& random);
 
 }  // namespace oracle

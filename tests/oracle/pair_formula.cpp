@@ -28,14 +28,18 @@ pair_formula dpo(named_loss const& loss) {
 
 pair_formula cdpo(named_loss const& loss) {
   real const epsilon = value_of(loss, "epsilon");
-  return {.reads = to_reference, .logit = times(value_of(loss, "beta")), .link = [epsilon](dual const& z, variables const&) {
+  return {.reads = to_reference,
+          .logit = times(value_of(loss, "beta")),
+          .link = [epsilon](dual const& z, variables const&) {
             return (1 - epsilon) * terms{negative_log_sigmoid(z)} + epsilon * terms{negative_log_sigmoid(dual(-z))};
           }};
 }
 
 pair_formula rdpo(named_loss const& loss) {
   real const epsilon = value_of(loss, "epsilon");
-  return {.reads = to_reference, .logit = times(value_of(loss, "beta")), .link = [epsilon](dual const& z, variables const&) {
+  return {.reads = to_reference,
+          .logit = times(value_of(loss, "beta")),
+          .link = [epsilon](dual const& z, variables const&) {
             return (1 / (1 - 2 * epsilon)) *
                    ((1 - epsilon) * terms{negative_log_sigmoid(z)} + -epsilon * terms{negative_log_sigmoid(dual(-z))});
           }};
@@ -74,14 +78,15 @@ pair_formula cpo(named_loss const& loss) {
 
 pair_formula bradley_terry(named_loss const& loss) {
   real const temperature = value_of(loss, "temperature"), center = value_of(loss, "center");
-  return {.reads = of_raw_sums_and_margin,
-          .logit = [temperature](dual const& u, variables const& at) -> dual { return dual(u - at.margin) / temperature; },
-          .link = logistic,
-          .rest = [center](dual const& a, dual const& b, variables const&) -> terms {
-            dual const total = a + b;
-            return dual(center * dual(total * total));
-          },
-          .gradients_by = {&pair::margin}};
+  return {
+      .reads = of_raw_sums_and_margin,
+      .logit = [temperature](dual const& u, variables const& at) -> dual { return dual(u - at.margin) / temperature; },
+      .link = logistic,
+      .rest = [center](dual const& a, dual const& b, variables const&) -> terms {
+        dual const total = a + b;
+        return dual(center * dual(total * total));
+      },
+      .gradients_by = {&pair::margin}};
 }
 
 formula_table const first_losses{
@@ -155,8 +160,8 @@ outcome lcpo_outcome(pair_formula const& base, variables const& at, disturbance 
   result.loss.d_chosen_size = slope_size * difference.d_chosen_size;
   result.loss.d_rejected_size = slope_size * difference.d_rejected_size;
   result.posterior = right;
-  result.loss.factor = std::max({difference.factor, std::fabs(gap.value()), difference.d_chosen_size,
-                                 difference.d_rejected_size});
+  result.loss.factor =
+      std::max({difference.factor, std::fabs(gap.value()), difference.d_chosen_size, difference.d_rejected_size});
   return result;
 }
 

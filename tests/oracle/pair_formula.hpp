@@ -73,14 +73,13 @@ struct variables {
   dual chosen, rejected, margin, scale, chosen_kl, rejected_kl, chosen_deviation, rejected_deviation, rationale, gold;
   pair row;
 
-  explicit variables(pair const& p, real pair::*by = nullptr)
-      : chosen{p.chosen}, rejected{p.rejected}, row{p} {
+  explicit variables(pair const& p, real pair::*by = nullptr) : chosen{p.chosen}, rejected{p.rejected}, row{p} {
     if (by == nullptr) {
       chosen = dual{p.chosen, 2, 0};
       rejected = dual{p.rejected, 2, 1};
     }
-    dual* const further[]{&margin,           &scale,              &chosen_kl, &rejected_kl,
-                          &chosen_deviation, &rejected_deviation, &rationale, &gold};
+    dual* const further[]{&margin,    &scale, &chosen_kl, &rejected_kl, &chosen_deviation, &rejected_deviation,
+                          &rationale, &gold};
     for (std::size_t c = 0; c < gradient_column_count; ++c) {
       real const value = p.*gradient_columns[c];
       *further[c] = by == gradient_columns[c] ? dual{value, 2, 0} : dual{value};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "oracle/pair_formula.hpp"
 
@@ -67,7 +68,8 @@ expectation pair_oracle::expected(pair const& p, real inputs, real eps, real sma
     read.chosen += signed_error(0, chosen_read);
     read.rejected += signed_error(1, rejected_read);
     if (inputs == 0 && (signs & 3) != 0) continue;
-    disturbance const off{signed_error(2, margin), signed_error(3, margin), signed_error(4, 8 * eps), (signs >> 5 & 1) != 0};
+    disturbance const off{signed_error(2, margin), signed_error(3, margin), signed_error(4, 8 * eps),
+                          (signs >> 5 & 1) != 0};
     numbers const moved = numbers_of(formula_->at(variables{read}, off));
     for (std::size_t c = 0; c < gradient_column_count; ++c) {
       if (!is_by(*formula_, c)) continue;
@@ -91,6 +93,10 @@ expectation pair_oracle::expected(pair const& p, real inputs, real eps, real sma
     result.bound.further[c] += 16 * eps * further[c].d_chosen_size + flushed * exact.loss.factor;
   }
   return result;
+}
+
+std::vector<pair> admitted(named_loss const& loss, std::vector<pair> pairs) {
+  return sorts_batch(loss) ? pairs : pair_oracle{loss}.admitted(std::move(pairs));
 }
 
 }  // namespace oracle

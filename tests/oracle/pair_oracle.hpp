@@ -58,4 +58,7 @@ class pair_oracle {
   std::shared_ptr<pair_formula const> formula_;
 };
 
+/// The pairs made such that the loss takes them.
+std::vector<pair> admitted(named_loss const& loss, std::vector<pair> pairs);
+
 }  // namespace oracle

@@ -1,5 +1,7 @@
 #include "oracle/pair_results.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 #include <string_view>
 
@@ -88,7 +90,28 @@ pair_facts facts_of_pair_loss(named_loss const& loss) {
   for (std::size_t c = 0; c < gradient_column_count; ++c) {
     if (made_loss.writes(gradient_outputs[c])) by.push_back(gradient_columns[c]);
   }
-  return {made_loss.name(), columns_read_by(made_loss), made_loss.has_posterior(), by, made_loss.parameters()};
+  return {made_loss.name(),
+          columns_read_by(made_loss),
+          made_loss.has_posterior(),
+          by,
+          made_loss.parameters(),
+          made_loss.facts().observed != 0 || made_loss.facts().matches != prefopt::rank_matching::none};
+}
+
+std::vector<pair> obeying(named_loss const& loss, std::vector<pair> pairs) {
+  using prefopt::allowed_values;
+  auto const rule = made(loss).rule();
+  for (pair& p : pairs) {
+    real& x = rule.kind == prefopt::columns::target ? p.target : p.label;
+    if (rule.values == allowed_values::positive && !(x > 0)) x = 1;
+    if (rule.values == allowed_values::inside) x = std::clamp(x, real(0.0625), real(0.9375));
+    if (rule.values == allowed_values::outcome) x = std::round(2 * x) / 2;
+    if (rule.values == allowed_values::binary) x = std::round(x);
+    if (rule.values != allowed_values::log_prob) continue;
+    p.chosen = -std::fabs(p.chosen);
+    p.rejected = -std::fabs(p.rejected);
+  }
+  return pairs;
 }
 
 }  // namespace oracle

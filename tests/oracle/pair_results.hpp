@@ -30,8 +30,13 @@ struct pair_facts {
   bool has_posterior;
   std::vector<real pair::*> gradients_by;
   std::vector<std::pair<std::string, double>> parameters;
+  bool depends_on_batch;  ///< a pair's results depend on other pairs, too
 };
 
 pair_facts facts_of_pair_loss(named_loss const& loss);
+
+/// The pairs with what the loss's rule for a column refuses changed to the nearest that it takes, or so; log-probs that
+/// have to be below 0 get the other sign.
+std::vector<pair> obeying(named_loss const& loss, std::vector<pair> pairs);
 
 }  // namespace oracle

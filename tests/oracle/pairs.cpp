@@ -21,7 +21,8 @@ template <class T>
 pair as_read(pair const& p, pair_columns const& read) {
   pair seen;
   for (auto const& column : pair_column_table) {
-    if (column.kind == nullptr || read.*column.kind) seen.*column.value = static_cast<real>(static_cast<T>(p.*column.value));
+    if (column.kind == nullptr || read.*column.kind)
+      seen.*column.value = static_cast<real>(static_cast<T>(p.*column.value));
   }
   return seen;
 }

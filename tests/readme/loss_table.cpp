@@ -1,4 +1,4 @@
-// Prints the README's tables of losses from the two lists.
+// Prints the README's tables of losses from the three lists.
 
 #include <cstdio>
 #include <initializer_list>
@@ -33,8 +33,11 @@ std::string row(Card const& loss, std::string const& name, std::initializer_list
     }
     reads += (reads.empty() ? "" : ", ") + std::string{column} + (needed ? "" : " if given");
   }
-  return "| `" + name + "` | " + std::string{loss.card.formula} + " | " + parameters + " | " + reads + " | " +
-         std::string{loss.card.source} + " |\n";
+  // A bar ends a cell.
+  std::string formula;
+  for (char const c : loss.card.formula) formula.append(c == '|' ? "\\" : "").push_back(c);
+  return "| `" + name + "` | " + formula + " | " + parameters + " | " + reads + " | " + std::string{loss.card.source} +
+         " |\n";
 }
 
 }  // namespace
@@ -48,7 +51,14 @@ int main() {
                  {prefopt::columns::length, "lengths"},
                  {prefopt::columns::margin, "margin"},
                  {prefopt::columns::label, "label"},
-                 {prefopt::columns::reliability, "reliability"}});
+                 {prefopt::columns::reliability, "reliability"},
+                 {prefopt::columns::target, "target"},
+                 {prefopt::columns::scale, "scale"},
+                 {prefopt::columns::kl, "KLs"},
+                 {prefopt::columns::deviation, "deviations"},
+                 {prefopt::columns::sign, "signs"},
+                 {prefopt::columns::rationale, "rationale"},
+                 {prefopt::columns::gold, "gold"}});
   }
   text +=
       "\nGroups of K candidates, best first: by reward, or in the given order. s: the log-prob, less the reference's\n"
@@ -62,6 +72,19 @@ int main() {
                  {prefopt::columns::length, "lengths"},
                  {prefopt::columns::reward, "reward"},
                  {prefopt::columns::target, "target"}});
+  }
+  text +=
+      "\nSingle completions. a = logp - ref_logp, s = logp, -+ the sign of a desirable completion and of another; a "
+      "label\n"
+      "between 0 and 1 mixes the two.\n\n";
+  text += std::string{"| loss | value per completion | "} + rest_of_head;
+  for (auto const& loss : prefopt::unpaired_loss_cards()) {
+    text += row(loss, std::string{loss.card.name},
+                {{prefopt::columns::reference, "reference"},
+                 {prefopt::columns::length, "lengths"},
+                 {prefopt::columns::label, "label"},
+                 {prefopt::columns::target, "target"},
+                 {prefopt::columns::kl, "kl_logp and ref_kl_logp"}});
   }
   std::fputs(text.c_str(), stdout);
 }

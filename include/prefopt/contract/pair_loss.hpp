@@ -293,13 +293,11 @@ concept linked_loss = pair_loss<L> && detail::has_link<detail::resolved<L>>;
 namespace detail {
 
 template <class L>
-inline constexpr bool has_opposite_label = (has_link<L> || !reads_margin<L>)&&matches_of<L>() == rank_matching::none;
+inline constexpr bool sorts_batch = matches_of<L>() != rank_matching::none;
+template <class L>
+inline constexpr bool has_opposite_label = !sorts_batch<L> && (has_link<L> || !reads_margin<L>);
 
 }  // namespace detail
-
-/// A loss with an opposite label: at the same logit, or the pair swapped, which the margin column must not be part of.
-template <class L>
-concept loss_with_opposite_label = pair_loss<L> && detail::has_opposite_label<detail::resolved<L>>;
 
 namespace detail {
 
@@ -520,11 +518,23 @@ void check_parameters(L const& loss) {
 
 }  // namespace detail
 
+namespace detail {
+
+template <class L>
+inline constexpr bool says_more_of_chosen = requires(L const loss, pair_row<double> const row, double const score) {
+  apply(loss, row, score, score).d_chosen_log_prob;
+};
+
+}  // namespace detail
+
 /// A loss that says something of the pair in both orders, and nothing of one completion alone.
 template <class L>
-concept loss_of_two_orders = pair_loss<L> && detail::matches_of<detail::resolved<L>>()
-== rank_matching::none && !requires(detail::resolved<L> const loss, pair_row<double> const row, double const score) {
-  detail::apply(loss, row, score, score).d_chosen_log_prob;
-};
+concept loss_of_two_orders =
+    pair_loss<L> && !detail::sorts_batch<detail::resolved<L>> && !detail::says_more_of_chosen<detail::resolved<L>>;
+
+/// A loss with an opposite label: at the same logit, or the pair swapped, which the margin column must not be part of.
+template <class L>
+concept loss_with_opposite_label = pair_loss<L> && detail::has_opposite_label<detail::resolved<L>> &&
+    (linked_loss<L> || loss_of_two_orders<L>);
 
 }  // namespace prefopt::inline PREFOPT_ABI

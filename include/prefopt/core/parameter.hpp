@@ -34,6 +34,7 @@ struct range {
       return std::string{low_is_in ? "in [" : "in ("} + detail::text(low) + ", " + detail::text(high) +
              (high_is_in ? "]" : ")");
     }
+    if (low == std::numeric_limits<double>::lowest()) return "of any size";
     return (low_is_in ? ">= " : "> ") + detail::text(low);
   }
 };

@@ -98,13 +98,13 @@ struct loss_list {
 };
 
 /// The one list of the pair losses: tests, benchmarks, programs and the documentation's table walk it.
-using pair_losses = loss_list<dpo, cdpo, rdpo, ipo, ipo_mean, simpo, ln_dpo, hinge, cpo, bradley_terry, exo_pair,
-                              discopop, rpo_bwd_kl, rpo_fwd_kl, rpo_sq, irepo, soft_ipo, cauchy_dpo, focal_po, focal_bt,
-                              r_dpo, odpo, modpo, smpo, mallows_dpo, tdpo, diffusion_dpo, repo, rao_kupper, davidson,
-                              noise_mixture, gaussian_bt, beta_dpo, alpha_dpo, aot, aot_unpaired, nca_pair, bco_pair,
-                              sppo, apo_zero, apo_down, slic, orpo, alpha_po, dpop, dpop_outside, dpo_shift,
-                              f_dpo_reverse_kl, f_dpo_forward_kl, f_dpo_js, f_dpo_alpha, cal_dpo, simper, cost_model,
-                              rationale_dpo, tpo, tpo_l, xpo, sft>;
+using pair_losses =
+    loss_list<dpo, cdpo, rdpo, ipo, ipo_mean, simpo, ln_dpo, hinge, cpo, bradley_terry, exo_pair, discopop, rpo_bwd_kl,
+              rpo_fwd_kl, rpo_sq, irepo, soft_ipo, cauchy_dpo, focal_po, focal_bt, r_dpo, odpo, modpo, smpo,
+              mallows_dpo, tdpo, diffusion_dpo, repo, rao_kupper, davidson, noise_mixture, gaussian_bt, beta_dpo,
+              alpha_dpo, aot, aot_unpaired, nca_pair, bco_pair, sppo, apo_zero, apo_down, slic, orpo, alpha_po, dpop,
+              dpop_outside, dpo_shift, f_dpo_reverse_kl, f_dpo_forward_kl, f_dpo_js, f_dpo_alpha, cal_dpo, simper,
+              cost_model, rationale_dpo, tpo, tpo_l, xpo, sft>;
 
 /// The one list of the list losses.
 using list_losses = loss_list<plackett_luce, list_mle, pro, adpo, adpo_kde, adpo_ranked, list_net, info_nce, rank_dpo,
@@ -151,15 +151,13 @@ struct modifiers_of<L> {
  private:
   template <template <class> class Modifier, bool GoesOver>
   using if_over = typename detail::modifier_if<Modifier, L, GoesOver>::type;
-  // The opposite label of a loss without a link is the pair swapped.
-  static constexpr bool swaps = loss_of_two_orders<L>,
-                        flips = loss_with_opposite_label<L> && (linked_loss<L> || swaps),
+  static constexpr bool swaps = loss_of_two_orders<L>, flips = loss_with_opposite_label<L>,
                         is_labelled = detail::reads<detail::resolved<L>>(columns::label);
 
  public:
-  using type = typename detail::joined_lists<if_over<smoothed, flips>, if_over<labelled, flips && !is_labelled>,
-                                             if_over<unbiased, swaps>, if_over<lcpo, swaps>,
-                                             if_over<with_nll, true>>::type;
+  using type =
+      typename detail::joined_lists<if_over<smoothed, flips>, if_over<labelled, flips && !is_labelled>,
+                                    if_over<unbiased, swaps>, if_over<lcpo, swaps>, if_over<with_nll, true>>::type;
 };
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <prefopt/contract/pair_loss.hpp>
 #include <prefopt/simd/math.hpp>
 
@@ -33,7 +34,7 @@ struct lcpo {
       requires(margin_loss<L>) {
     auto const gap = detail::swap_gap(detail::resolve(base), row, u);
     auto const [value, slope, posterior] = expected(gap.value, row.reliability);
-    return {{value, V(slope * gap.slope)}, posterior};
+    return {{value, damped(slope, gap.slope)}, posterior};
   }
 
   template <lane V>
@@ -41,7 +42,7 @@ struct lcpo {
                                                              V const& b) const noexcept requires(!margin_loss<L>) {
     auto const gap = detail::swap_gap(detail::resolve(base), row, a, b);
     auto const [value, slope, posterior] = expected(gap.value, row.reliability);
-    return {{value, V(slope * gap.d_chosen), V(slope * gap.d_rejected)}, posterior};
+    return {{value, damped(slope, gap.d_chosen), damped(slope, gap.d_rejected)}, posterior};
   }
 
   static constexpr loss_card card{"lcpo", "-(w log sigma(G) + (1 - w) log sigma(-G)), G = L(swapped) - L",
@@ -52,6 +53,14 @@ struct lcpo {
   struct expectation {
     V value, slope, posterior;
   };
+
+  // Where the gap is infinite its slope may be, too, and nothing is left of it.
+  template <lane V>
+  PREFOPT_INLINE static V damped(V const& slope, V const& of_gap) noexcept {
+    V const zero = math::constant<V>(0), infinity = math::constant<V>(std::numeric_limits<double>::infinity());
+    auto const is_nothing = (slope == zero) & (math::abs(of_gap) == infinity);
+    return math::select(is_nothing, zero, V(slope * of_gap));
+  }
 
   template <lane V>
   PREFOPT_INLINE static expectation<V> expected(V const& gap, V const& eta) noexcept {
