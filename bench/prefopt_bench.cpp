@@ -6,6 +6,7 @@
 #include <prefopt/prefopt.hpp>
 #include <random>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,9 @@
 
 // pair/<loss>/<f32|f64>/<n>: a call of evaluate with value, both gradients and the report, on n pairs.
 //     pairs_per_second  pairs / time of the call
+// unpaired/<loss>/<f32|f64>/<n>: the same on n single completions, with the gradient.
+//     completions_per_second
+//     of_dpo_pair       time of pair/dpo on as many pairs as there are completions / time of the call
 // list/<loss>/<f32|f64>/K:<k>/<groups>: the same for groups of k candidates, with rewards in any order where the loss
 // takes rewards; pro_plain is pro without temperatures on groups that come best first.
 //     candidates_per_second
@@ -39,36 +43,53 @@
 
 namespace {
 
-template <class T>
-struct pair_data {
-  std::vector<std::vector<T>> columns{10}, results{3};
-  prefopt::pair_batch<T> batch;
-  prefopt::pair_outputs<T> outputs;
+/// Columns of a family filled with random numbers: those that the loss needs.
+template <class Family, class T>
+struct filled_columns {
+  std::vector<std::vector<T>> columns{Family::input_count};
+  typename Family::template batch<T> batch;
   std::vector<T const*> in;
 
-  template <class L>
-  explicit pair_data(std::size_t n, L const& loss) {
+  filled_columns(std::size_t n, prefopt::detail::loss_facts const& facts) {
     std::mt19937 random{7};
-    prefopt::columns const needs = prefopt::detail::facts_of_any(loss).needs;
-    auto const fill = [&](prefopt::column<T>& target, bool wanted, std::size_t index, T low, T high) {
-      if (!wanted) return;
+    for (std::size_t c = 0; c < Family::input_count; ++c) {
+      auto const& row = Family::template inputs<T>[c];
+      bool const wanted = row.when == prefopt::presence::always ||
+                          (row.when == prefopt::presence::as_read && contains(facts.needs, row.kind));
+      if (!wanted) continue;
+      auto const [low, high] = between(row, facts.rule);
       std::uniform_real_distribution<T> spread{low, high};
-      columns[index].resize(n);
-      std::generate(columns[index].begin(), columns[index].end(), [&] { return spread(random); });
-      target = columns[index];
-      in.push_back(columns[index].data());
-    };
-    bool const anchored = contains(needs, prefopt::columns::reference),
-               measured = contains(needs, prefopt::columns::length);
-    // Margins up to 8, as of rewards or of log-ratios in training.
-    fill(batch.chosen, true, 0, -70, -62);
-    fill(batch.rejected, true, 1, -70, -62);
-    fill(batch.ref_chosen, anchored, 2, -70, -62);
-    fill(batch.ref_rejected, anchored, 3, -70, -62);
-    fill(batch.chosen_length, measured, 4, 20, 200);
-    fill(batch.rejected_length, measured, 5, 20, 200);
-    fill(batch.label, contains(needs, prefopt::columns::label), 6, 0, 1);
-    fill(batch.reliability, contains(needs, prefopt::columns::reliability), 7, 0, 1);
+      columns[c].resize(n);
+      for (T& x : columns[c])
+        x = facts.rule.kind == row.kind && is_outcome(facts.rule) ? T(random() % 2) : spread(random);
+      batch.*row.values = columns[c];
+      in.push_back(columns[c].data());
+    }
+  }
+
+ private:
+  static bool is_outcome(prefopt::column_rule const& rule) {
+    return rule.values == prefopt::allowed_values::outcome || rule.values == prefopt::allowed_values::binary;
+  }
+  /// Margins up to 8, as of rewards or of log-ratios in training.
+  template <class Row>
+  static std::pair<T, T> between(Row const& row, prefopt::column_rule const& rule) {
+    bool const inside = rule.kind == row.kind && rule.values == prefopt::allowed_values::inside;
+    if (row.kind == prefopt::columns::length) return {20, 200};
+    if (row.range == prefopt::value_range::probability) return {inside ? T(0.1) : T(0), inside ? T(0.9) : T(1)};
+    bool const is_log_prob = row.when == prefopt::presence::always || row.kind == prefopt::columns::reference;
+    return is_log_prob ? std::pair<T, T>{-70, -62} : std::pair<T, T>{T(0.1), 2};
+  }
+};
+
+template <class T>
+struct pair_data : filled_columns<prefopt::pair_family, T> {
+  std::vector<std::vector<T>> results{3};
+  prefopt::pair_outputs<T> outputs;
+
+  template <class L>
+  pair_data(std::size_t n, L const& loss)
+      : filled_columns<prefopt::pair_family, T>{n, prefopt::detail::facts_of_any(loss)} {
     for (auto& result : results) result.resize(n);
     outputs = {.loss = results[0], .d_chosen = results[1], .d_rejected = results[2]};
   }
@@ -110,15 +131,29 @@ void limit(std::vector<T const*> const& in, std::array<T*, Outputs> const& out, 
 }
 
 template <class L, class T>
-void pair(benchmark::State& state) {
+void pair(benchmark::State& state, L const& loss) {
   auto const n = static_cast<std::size_t>(state.range(0));
-  L const loss{};
   pair_data<T> data{n, loss};
   std::array<T*, 3> const out{data.results[0].data(), data.results[1].data(), data.results[2].data()};
   take_turns(
       state, n, "pairs_per_second",
       [&] { benchmark::DoNotOptimize(prefopt::evaluate(loss, data.batch, data.outputs).loss); },
       std::pair{"of_limit", [&] { limit(data.in, out, n); }});
+}
+
+template <class T>
+void unpaired(benchmark::State& state, prefopt::any_unpaired_loss const& loss) {
+  auto const n = static_cast<std::size_t>(state.range(0));
+  filled_columns<prefopt::unpaired_family, T> data{n, loss.facts()};
+  std::vector<T> value(n), d_logp(n);
+  std::array<T*, 2> const out{value.data(), d_logp.data()};
+  pair_data<T> pairs{n, prefopt::dpo{}};
+  take_turns(
+      state, n, "completions_per_second",
+      [&] { benchmark::DoNotOptimize(prefopt::evaluate(loss, data.batch, {.loss = value, .d_logp = d_logp}).loss); },
+      std::pair{"of_limit", [&] { limit(data.in, out, n); }},
+      std::pair{"of_dpo_pair",
+                [&] { benchmark::DoNotOptimize(prefopt::evaluate(prefopt::dpo{}, pairs.batch, pairs.outputs).loss); }});
 }
 
 template <class T>
@@ -176,15 +211,31 @@ void list(benchmark::State& state, L const& loss, std::size_t size, bool best_fi
                        }});
 }
 
+constexpr std::int64_t example_counts[]{64, 4096, 1 << 16, 1 << 20, 1 << 23};
+
+/// A loss by its type where a modifier over it is compiled with it, which users do; others at run time.
 template <class L>
 void add_pair_benchmarks() {
-  auto const add = [](char const* type, auto* function) {
-    auto* const family = benchmark::RegisterBenchmark(
-        ("pair/" + std::string{prefopt::detail::name_of<L>()} + '/' + type).c_str(), function);
-    for (std::int64_t const n : {64, 4096, 1 << 16, 1 << 20, 1 << 23}) family->Arg(n);
+  using loss_type = std::conditional_t<prefopt::detail::fuses<L>(), L, prefopt::any_pair_loss>;
+  loss_type const loss{L{}};
+  auto const add = [&](char const* type, auto* function) {
+    std::string const name = "pair/" + std::string{prefopt::detail::name_of<L>()} + '/' + type;
+    auto* const family =
+        benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) { function(state, loss); });
+    for (std::int64_t const n : example_counts) family->Arg(n);
   };
-  add("f32", &pair<L, float>);
-  add("f64", &pair<L, double>);
+  add("f32", &pair<loss_type, float>);
+  add("f64", &pair<loss_type, double>);
+}
+
+void add_unpaired_benchmarks(prefopt::any_unpaired_loss const& loss) {
+  auto const add = [&](char const* type, auto* function) {
+    auto* const family = benchmark::RegisterBenchmark(("unpaired/" + loss.name() + '/' + type).c_str(),
+                                                      [=](benchmark::State& state) { function(state, loss); });
+    for (std::int64_t const n : example_counts) family->Arg(n);
+  };
+  add("f32", &unpaired<float>);
+  add("f64", &unpaired<double>);
 }
 
 template <class L>
@@ -210,6 +261,7 @@ void add_list_benchmarks(std::string_view name, L const& loss, bool best_first =
 int main(int argc, char** argv) {
   prefopt::pair_losses::for_each([]<class L> { add_pair_benchmarks<L>(); });
   prefopt::modifiers_of<prefopt::dpo>::type::for_each([]<class L> { add_pair_benchmarks<L>(); });
+  prefopt::unpaired_losses::for_each([]<class L> { add_unpaired_benchmarks(L{}); });
   prefopt::list_losses::for_each([]<class L> { add_list_benchmarks(prefopt::detail::name_of<L>(), L{}); });
   add_list_benchmarks("pro_plain", prefopt::pro{.temperatures = false}, true);
   add_list_benchmarks("pro_plain_by_reward", prefopt::pro{.temperatures = false});

@@ -17,6 +17,12 @@ std::vector<method> make_methods(bandit_settings const& settings, double wrong_s
           {"cdpo", prefopt::cdpo{.beta = 1 / tau, .epsilon = epsilon}},
           {"rdpo", prefopt::rdpo{.beta = 1 / tau, .epsilon = epsilon}},
           {"lcpo", prefopt::lcpo<prefopt::dpo>{.base = dpo}},
+          {"noise_mixture", prefopt::noise_mixture{.rho0 = epsilon, .rho1 = epsilon}, none},
+          {"cauchy_dpo", prefopt::cauchy_dpo{.beta = 1 / tau}},
+          {"focal_po", prefopt::focal_po{.beta = 1 / tau}},
+          {"dpop", prefopt::dpop{.beta = 1 / tau}},
+          {"apo_zero", prefopt::apo_zero{.beta = 1 / tau}},
+          {"kto", prefopt::kto{.beta = 1 / tau}},
           {"adpo_pairwise", pairwise, fixed, beta_reward},
           {"adpo_pairwise_unanchored", pairwise, none, beta_reward},
           {"adpo_listwise", listwise},
@@ -39,6 +45,11 @@ std::string method_explanations() {
   return R"(  dpo                   every pair of a context's candidates, the one of higher reward is chosen; beta = 1 / tau
   cdpo, rdpo            the same; told which share of these pairs the corruption has turned over (at most 0.45)
   lcpo                  over dpo; has to find that share out (one annotator, as in prefopt::annotator_reliability)
+  noise_mixture         told the same share, which stands inside the logarithm; has no anchor
+  cauchy_dpo, focal_po  dpo with links that give up pairs far on the wrong side
+  dpop                  dpo that does not let the chosen candidate become less likely
+  apo_zero              each candidate by itself against the anchor: chosen up, rejected down, both bounded
+  kto                   single candidates: desirable above the mean reward of their context, undesirable below
   adpo_pairwise         dpo with soft labels sigma(reward difference / beta_reward)
   adpo_listwise         the target over the candidates is softmax(reward / beta_reward)
   adpo_kde              the target comes from the rewards' places in their smoothed distribution

@@ -15,12 +15,12 @@ enum class anchoring { none, fixed, average, copies, copies_when_far };
 /// A loss of the library and how it is put to use on a bandit.
 struct method {
   std::string_view name;
-  std::variant<prefopt::any_pair_loss, prefopt::any_list_loss> loss;
+  std::variant<prefopt::any_pair_loss, prefopt::any_list_loss, prefopt::any_unpaired_loss> loss;
   anchoring anchor = anchoring::fixed;
   std::optional<double> beta_reward{};  ///< of a pair loss's soft labels
 };
 
-/// All methods of the study. cDPO and rDPO are told which share of the preferences is wrong.
+/// All methods of the study. cDPO, rDPO and noise_mixture are told which share of the preferences is wrong.
 std::vector<method> make_methods(bandit_settings const& settings, double wrong_share);
 
 /// Their names, in the same order.

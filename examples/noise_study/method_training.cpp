@@ -90,6 +90,10 @@ class pair_training {
         prefopt::pairing::every,
         beta_reward_};
     prefopt::pair_batch<float> columns = pairs.batch();
+    if (loss_.needs(prefopt::columns::label) && !columns.label.is_given()) {
+      observed_.assign(pairs.size(), 1);
+      columns.label = observed_;
+    }
     for (auto* column : {&d_chosen_, &d_rejected_}) column->resize(pairs.size());
     if (loss_.has_posterior()) {
       for (auto* column : {&reliability_, &posterior_}) column->resize(pairs.size());
@@ -117,9 +121,41 @@ class pair_training {
   prefopt::any_pair_loss const& loss_;
   std::optional<double> beta_reward_;
   std::vector<std::int64_t> const& offsets_;
-  std::vector<float> logp_, ref_logp_, d_logp_, d_chosen_, d_rejected_, reliability_, posterior_;
+  std::vector<float> logp_, ref_logp_, d_logp_, d_chosen_, d_rejected_, observed_, reliability_, posterior_;
   prefopt::annotator_reliability annotator_;
   std::vector<std::size_t> annotators_;  ///< of every pair the one and only
+};
+
+/// A loss of single candidates, each good or bad by its reward.
+class unpaired_training {
+ public:
+  unpaired_training(prefopt::any_unpaired_loss const& loss, std::vector<std::int64_t> const& offsets) : loss_{loss} {
+    for (auto* column : {&logp_, &ref_logp_, &d_logp_, &label_})
+      column->resize(static_cast<std::size_t>(offsets.back()));
+  }
+
+  template <class Anchor>
+  void step(mlp_policy& policy, Anchor& anchor, bandit_sample const& batch) {
+    policy.log_probs(batch.contexts, {logp_, {}});
+    anchor.log_probs(batch.contexts, prefopt::list_log_probs<float>{ref_logp_, {}});
+    Eigen::Map<Eigen::MatrixXf> label{label_.data(), batch.rewards.rows(), batch.rewards.cols()};
+    for (Eigen::Index context = 0; context < label.cols(); ++context) {
+      auto const rewards = batch.rewards.col(context).array();
+      label.col(context) = (rewards > rewards.mean()).cast<float>();
+    }
+    prefopt::evaluate(loss_, prefopt::unpaired_batch<float>{.logp = logp_, .ref_logp = ref_logp_, .label = label_},
+                      {.d_logp = d_logp_}, strict);
+    policy.backward(batch.contexts, {d_logp_});
+  }
+
+  void after_update() {}
+
+  std::span<float const> logp() const { return logp_; }
+  std::span<float const> ref_logp() const { return ref_logp_; }
+
+ private:
+  prefopt::any_unpaired_loss const& loss_;
+  std::vector<float> logp_, ref_logp_, d_logp_, label_;
 };
 
 /// Of the policy from the anchor, mean over the contexts; exact, as a context has few candidates.
@@ -178,6 +214,9 @@ mlp_policy train_by(method const& by, bandit_problem const& problem, bandit_sett
   };
   if (auto const* const loss = std::get_if<prefopt::any_list_loss>(&by.loss)) {
     return anchored(list_training{*loss, offsets});
+  }
+  if (auto const* const loss = std::get_if<prefopt::any_unpaired_loss>(&by.loss)) {
+    return anchored(unpaired_training{*loss, offsets});
   }
   return anchored(pair_training{std::get<prefopt::any_pair_loss>(by.loss), by.beta_reward, offsets});
 }

@@ -6,11 +6,12 @@
 
 #include "loss_choice.hpp"
 
-/// A loss of either kind.
-using any_loss = std::variant<prefopt::any_pair_loss, prefopt::any_list_loss>;
+/// A loss of any kind.
+using any_loss = std::variant<prefopt::any_pair_loss, prefopt::any_list_loss, prefopt::any_unpaired_loss>;
 
 inline any_loss loss_of(loss_choice const& choice) {
   if (choice.kind == loss_kind::pair) return make_pair_loss(choice);
+  if (choice.kind == loss_kind::unpaired) return make_unpaired_loss(choice);
   return make_list_loss(choice);
 }
 

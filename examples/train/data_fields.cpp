@@ -44,12 +44,30 @@ void check_targets(preference_set const& data, std::string const& path, std::str
 }  // namespace
 
 bool takes_target(preference_set const& data, any_loss const& loss) {
-  return data.has_target && reads(loss, prefopt::columns::target);
+  return data.has_target && std::holds_alternative<prefopt::any_list_loss>(loss) &&
+         reads(loss, prefopt::columns::target);
 }
 
 void check_fields(preference_set const& data, std::string const& path, any_loss const& loss) {
+  bool const is_unpaired = std::holds_alternative<prefopt::any_unpaired_loss>(loss);
+  if (data.has_completions && !is_unpaired) {
+    auto const alone = std::ranges::find(data.records, true, &preference::is_completion);
+    throw error_at(path, alone->line, "completion",
+                   "stands alone, and " + name_of(loss) + " compares responses; losses of single completions are " +
+                       names_of_losses(loss_kind::unpaired));
+  }
+  if (is_unpaired) return;
   if (needs(loss, prefopt::columns::label) && !data.has_label) {
     throw error_at(path, 0, "label", "is in no record, and " + name_of(loss) + " needs it");
+  }
+  for (std::size_t c = 0; c < further_columns; ++c) {
+    auto const& column = prefopt::pair_family::inputs<double>[first_further + c];
+    bool const is_pair_loss = std::holds_alternative<prefopt::any_pair_loss>(loss);
+    // A target can be had of the rewards.
+    if (!is_pair_loss || !needs(loss, column.kind) || column.kind == prefopt::columns::target) continue;
+    if (!data.has_further[c]) {
+      throw error_at(path, 0, column.name, "is in no record, and " + name_of(loss) + " needs it");
+    }
   }
   if (takes_target(data, loss)) {
     check_targets(data, path, name_of(loss));
@@ -66,17 +84,25 @@ void check_fields(preference_set const& data, std::string const& path, any_loss 
 std::vector<std::string> notes_on_fields(preference_set const& data, any_loss const& loss) {
   std::vector<std::string> notes;
   std::string unread, unknown;
+  bool const is_unpaired = std::holds_alternative<prefopt::any_unpaired_loss>(loss);
   if (data.has_margin && !reads(loss, prefopt::columns::margin)) append(unread, "margin");
   if (data.has_label && !reads(loss, prefopt::columns::label)) append(unread, "label");
   if (data.has_annotator && !reads(loss, prefopt::columns::reliability)) append(unread, "annotator");
   if (data.has_target && !reads(loss, prefopt::columns::target)) append(unread, "target");
+  if (data.has_label && is_unpaired && reads(loss, prefopt::columns::label)) append(unread, "label of a pair");
+  for (std::size_t c = 0; c < further_columns; ++c) {
+    auto const& column = prefopt::pair_family::inputs<double>[first_further + c];
+    bool const is_pair_loss = std::holds_alternative<prefopt::any_pair_loss>(loss);
+    if (data.has_further[c] && !(is_pair_loss && reads(loss, column.kind))) append(unread, column.name);
+  }
   for (auto const& field : data.unknown_fields) append(unknown, field);
 
   auto const order = takes_target(data, loss) ? &preference::target : &preference::rewards;
   if (takes_target(data, loss)) {
     notes.push_back(name_of(loss) + " takes the field target in the place of the rewards");
   }
-  if (auto const equal = std::ranges::count_if(data.records, std::not_fn(has_order), order); equal != 0) {
+  if (auto const equal = is_unpaired ? 0 : std::ranges::count_if(data.records, std::not_fn(has_order), order);
+      equal != 0) {
     notes.push_back("note: in " + std::to_string(equal) + " of " + std::to_string(data.records.size()) +
                     " records no response is better than another");
   }

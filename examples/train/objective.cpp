@@ -1,6 +1,7 @@
 #include "objective.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "data_fields.hpp"
@@ -35,6 +36,7 @@ void objective::gather(index_view records) {
 }
 
 std::size_t objective::count_gathered_pairs() const {
+  if (is_unpaired()) return reward_.size();
   prefopt::list_batch<double> const groups{
       .logp = reward_, .reward = takes_target_ ? target_ : reward_, .offsets = offsets_};
   return prefopt::group_pairs<double>{groups, is_of_lists() ? prefopt::pairing::every : pairing_}.size();
@@ -91,6 +93,19 @@ objective::evaluation objective::evaluate(prefopt::any_pair_loss const& loss, in
   };
   if (data_.has_margin && loss.reads(prefopt::columns::margin)) batch.margin = gather(margin_, &preference::margin);
   if (loss.reads(prefopt::columns::label)) batch.label = gather(label_, &preference::label);
+  for (std::size_t c = 0; c < further_columns; ++c) {
+    auto const& column = prefopt::pair_family::inputs<double>[first_further + c];
+    if (!loss.reads(column.kind)) continue;
+    bool const is_target = column.kind == prefopt::columns::target;
+    if (!data_.has_further[c] && !is_target) continue;
+    further_[c].resize(pairs.size());
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+      // Without a target the pair's difference of rewards is one.
+      further_[c][i] = data_.has_further[c] ? data_.records[records[pairs.group()[i]]].further[c]
+                                            : reward_[pairs.chosen()[i]] - reward_[pairs.rejected()[i]];
+    }
+    batch.*column.values = further_[c];
+  }
   if (loss.reads(prefopt::columns::reliability)) {
     for (std::size_t const group : pairs.group()) annotators_.push_back(data_.records[records[group]].annotator);
     reliability_column_.resize(pairs.size());
@@ -104,6 +119,31 @@ objective::evaluation objective::evaluate(prefopt::any_pair_loss const& loss, in
                         {.denominator = pairs_of_all, .non_finite = not_finite, .all_reduce = ranks_.sum});
   pairs.scatter(d_chosen_, d_rejected_, d_logp_);
   return {seen, static_cast<std::size_t>(pairs_of_all)};
+}
+
+objective::evaluation objective::evaluate(prefopt::any_unpaired_loss const& loss, index_view records,
+                                          prefopt::list_batch<double> candidates) {
+  prefopt::unpaired_batch<double> batch{
+      .logp = candidates.logp, .ref_logp = candidates.ref_logp, .length = candidates.length};
+  label_.clear();
+  weight_.clear();
+  for (std::size_t const index : records) {
+    preference const& record = data_.records[index];
+    auto const count = static_cast<double>(record.rewards.size());
+    double const mean = std::accumulate(record.rewards.begin(), record.rewards.end(), 0.0) / count;
+    for (double const reward : record.rewards) {
+      label_.push_back(record.is_completion ? reward : reward > mean ? 1 : 0);
+      weight_.push_back(record.weight);
+    }
+  }
+  if (loss.reads(prefopt::columns::label)) batch.label = label_;
+  if (loss.reads(prefopt::columns::target)) batch.target = reward_;
+  if (data_.has_weight) batch.weight = weight_;
+  double const completions = total(reward_.size());
+  prefopt::report const seen =
+      prefopt::evaluate(loss, batch, {.d_logp = d_logp_},
+                        {.denominator = completions, .non_finite = not_finite, .all_reduce = ranks_.sum});
+  return {seen, static_cast<std::size_t>(completions)};
 }
 
 bool objective::learns_reliability() const {

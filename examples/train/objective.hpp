@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <prefopt/prefopt.hpp>
@@ -11,8 +12,9 @@
 #include "preference.hpp"
 #include "ranks.hpp"
 
-/// What a run minimizes: a list loss of the records, each a group of candidates, or a pair loss of the pairs that are
-/// made of those groups. Keeps its buffers between batches.
+/// What a run minimizes: a list loss of the records, each a group of candidates; a pair loss of the pairs that are made of
+/// those groups; or an unpaired loss of every candidate by itself, whose label is what the record says: of a pair chosen
+/// is good and rejected bad, of ranked ones those above the mean reward are good. Keeps its buffers between batches.
 class objective {
  public:
   /// Keeps a reference to the data.
@@ -20,11 +22,12 @@ class objective {
 
   any_loss const& loss() const { return loss_; }
   bool is_of_lists() const { return std::holds_alternative<prefopt::any_list_loss>(loss_); }
+  bool is_unpaired() const { return std::holds_alternative<prefopt::any_unpaired_loss>(loss_); }
   bool reads_reference() const { return reads(loss_, prefopt::columns::reference); }
   /// A list loss that can do with or without gets no lengths.
   bool reads_length() const { return needs(loss_, prefopt::columns::length); }
 
-  /// The pairs of these records of which one is better: those that the accuracy is a share of.
+  /// The pairs of these records of which one is better, or their completions: those that the accuracy is a share of.
   std::size_t count_pairs(std::span<std::size_t const> records);
 
   struct evaluation {
@@ -55,6 +58,8 @@ class objective {
                       prefopt::list_batch<double> groups);
   evaluation evaluate(prefopt::any_pair_loss const& loss, std::span<std::size_t const> records,
                       prefopt::list_batch<double> groups);
+  evaluation evaluate(prefopt::any_unpaired_loss const& loss, std::span<std::size_t const> records,
+                      prefopt::list_batch<double> candidates);
   bool learns_reliability() const;
 
   any_loss loss_;
@@ -65,6 +70,7 @@ class objective {
   prefopt::annotator_reliability reliability_;
   std::vector<std::int64_t> offsets_;
   std::vector<double> reward_, target_, weight_, d_logp_;
+  std::array<std::vector<double>, further_columns> further_;
   std::vector<double> margin_, label_, reliability_column_, d_chosen_, d_rejected_, posterior_;
   std::vector<std::size_t> annotators_;
 };

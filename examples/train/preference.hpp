@@ -1,20 +1,29 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <prefopt/batch/pairs.hpp>
 #include <string>
 #include <vector>
 
-/// Responses to one prompt and how good each is: ranked by rewards, or a pair of which the first was liked better.
+/// Of the further numbers of a pair that some losses read, those that come with the data: the columns of a pair_batch
+/// from the target on.
+constexpr std::size_t first_further = prefopt::pair_family::target,
+                      further_columns = prefopt::pair_family::input_count - first_further;
+
+/// Responses to one prompt and how good each is: ranked by rewards, a pair of which the first was liked better, or one
+/// alone that is good or bad.
 struct preference {
   std::string prompt;
-  std::vector<std::string> responses;  ///< two or more; of a pair chosen and rejected
-  std::vector<double> rewards;         ///< one a response; of a pair 1 and 0
+  std::vector<std::string> responses;  ///< two or more; of a pair chosen and rejected; or a completion alone
+  std::vector<double> rewards;         ///< one a response; of a pair 1 and 0; of a completion alone its label
   std::vector<double> target;          ///< one a response, the probability that it should have; or none
-  bool is_pair = false;
+  bool is_pair = false, is_completion = false;
   double weight = 1;
-  double margin = 0;          ///< of a pair
-  double label = 1;           ///< of a pair: probability that chosen is the better one
+  double margin = 0;  ///< of a pair
+  double label = 1;   ///< of a pair: probability that chosen is the better one
+  std::array<double, further_columns> further{};
   std::size_t annotator = 0;  ///< index into the annotators of the set
   std::size_t line = 0;       ///< of the file
 };
@@ -24,12 +33,16 @@ struct preference_set {
   std::vector<std::string> annotators;  ///< at least one: the one who stands for all records without a name
 
   /// Which kinds of records there are, and which of the optional fields at least one record has.
-  bool has_pairs = false, has_ranked = false;
+  bool has_pairs = false, has_ranked = false, has_completions = false;
   bool has_weight = false, has_margin = false, has_label = false, has_annotator = false, has_target = false;
+  std::array<bool, further_columns> has_further{};
   std::vector<std::string> unknown_fields;
 
   std::uint32_t checksum = 0;  ///< CRC-32 of the text
 
   /// What its records are called; a pair among groups is a group of two.
-  std::string noun() const { return has_ranked ? "groups" : "pairs"; }
+  std::string noun() const {
+    if (has_completions) return has_pairs || has_ranked ? "records" : "completions";
+    return has_ranked ? "groups" : "pairs";
+  }
 };

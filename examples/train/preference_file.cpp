@@ -184,6 +184,12 @@ void read_pair(record const& fields, preference_set& set, preference& pair) {
   set.has_pairs = true;
   set.has_margin |= fields.number("margin", -largest, largest, "a number", pair.margin);
   set.has_label |= fields.number("label", 0, 1, "a number from 0 to 1", pair.label);
+  for (std::size_t c = 0; c < further_columns; ++c) {
+    auto const& column = prefopt::pair_family::inputs<double>[first_further + c];
+    bool const is_any = column.range == prefopt::value_range::any;
+    set.has_further[c] |= fields.number(column.name, is_any ? -largest : 0, largest,
+                                        is_any ? "a number" : "a number >= 0", pair.further[c]);
+  }
 }
 
 void read_ranked(record const& fields, preference_set& set, preference& ranked) {
@@ -207,30 +213,65 @@ void read_ranked(record const& fields, preference_set& set, preference& ranked) 
   }
 }
 
-bool is_ranked(record const& fields) {
+void read_completion(record const& fields, preference_set& set, preference& alone) {
+  for (char const* const other : {"chosen", "rejected", "responses", "rewards"}) {
+    if (fields.find(other) != nullptr) {
+      fields.fail(other,
+                  "stands beside completion, expected one or the other: a completion alone, a pair or ranked "
+                  "responses");
+    }
+  }
+  alone.is_completion = true;
+  alone.responses = {fields.text("completion")};
+  double label = 1;
+  json const* const given = fields.find("label");
+  if (given == nullptr) fields.fail("label", "is missing, expected true or false, or a number from 0 to 1");
+  if (given->is_boolean()) {
+    label = given->get<bool>() ? 1 : 0;
+  } else {
+    fields.number("label", 0, 1, "true or false, or a number from 0 to 1", label);
+  }
+  alone.rewards = {label};
+  set.has_completions = true;
+}
+
+enum class record_kind { pair, ranked, completion };
+
+record_kind kind_of_record(record const& fields) {
   auto const has = [&](char const* field) { return fields.find(field) != nullptr; };
   bool const has_pair = has("chosen") || has("rejected");
-  if (has("responses") || (has("rewards") && !has_pair)) return true;
-  if (!has_pair) fields.fail("", "has neither chosen and rejected nor responses and rewards");
-  return false;
+  if (has("completion")) return record_kind::completion;
+  if (has("responses") || (has("rewards") && !has_pair)) return record_kind::ranked;
+  if (!has_pair) fields.fail("", "has neither chosen and rejected nor responses and rewards nor completion and label");
+  return record_kind::pair;
 }
 
 /// Whether the field belongs to this kind of record.
-bool is_known(std::string_view field, bool is_pair) {
+bool is_known(std::string_view field, record_kind kind) {
   static constexpr std::string_view of_all[] = {"prompt", "weight", "annotator"};
   static constexpr std::string_view of_pairs[] = {"chosen", "rejected", "margin", "label"};
   static constexpr std::string_view of_ranked[] = {"responses", "rewards", "target"};
+  static constexpr std::string_view of_completions[] = {"completion", "label"};
   auto const is_in = [field](auto const& names) { return std::ranges::find(names, field) != std::end(names); };
-  return is_in(of_all) || (is_pair ? is_in(of_pairs) : is_in(of_ranked));
+  if (kind == record_kind::completion) return is_in(of_all) || is_in(of_completions);
+  if (kind == record_kind::ranked) return is_in(of_all) || is_in(of_ranked);
+  for (std::size_t c = first_further; c < prefopt::pair_family::input_count; ++c) {
+    if (field == prefopt::pair_family::inputs<double>[c].name) return true;
+  }
+  return is_in(of_all) || is_in(of_pairs);
 }
 
-/// Notes every field that nothing reads, once; says of which kind of record it is no field where it is one of the
-/// other.
-void note_unknown_fields(record const& fields, bool is_pair, std::vector<std::string>& unknown) {
+/// Notes every field that nothing reads, once; says of which kind of record it is no field where it is one of another.
+void note_unknown_fields(record const& fields, record_kind kind, std::vector<std::string>& unknown) {
+  static constexpr record_kind kinds[] = {record_kind::pair, record_kind::ranked, record_kind::completion};
   for (auto const& [field, value] : fields.fields().items()) {
-    if (is_known(field, is_pair)) continue;
-    std::string const note =
-        is_known(field, !is_pair) ? field + (is_pair ? " of a pair" : " of ranked responses") : field;
+    if (is_known(field, kind)) continue;
+    bool const is_of_another =
+        std::ranges::any_of(kinds, [&, name = field](record_kind other) { return is_known(name, other); });
+    std::string const note = !is_of_another                ? field
+                             : kind == record_kind::pair   ? field + " of a pair"
+                             : kind == record_kind::ranked ? field + " of ranked responses"
+                                                           : field + " of a completion";
     if (std::ranges::find(unknown, note) == unknown.end()) unknown.push_back(note);
   }
 }
@@ -253,14 +294,21 @@ preference_set read_preferences(std::string const& path) {
     record const fields{path, line, content};
     preference next;
     next.line = line;
-    if (is_ranked(fields)) {
-      read_ranked(fields, set, next);
-    } else {
-      read_pair(fields, set, next);
+    record_kind const kind = kind_of_record(fields);
+    switch (kind) {
+      case record_kind::ranked:
+        read_ranked(fields, set, next);
+        break;
+      case record_kind::completion:
+        read_completion(fields, set, next);
+        break;
+      case record_kind::pair:
+        read_pair(fields, set, next);
+        break;
     }
     if (fields.find("prompt") != nullptr) {
       next.prompt = fields.text("prompt");
-    } else {
+    } else if (!next.is_completion) {
       std::size_t const length = prompt_length(next.responses);
       next.prompt = next.responses.front().substr(0, length);
       for (auto& response : next.responses) response.erase(0, length);
@@ -268,7 +316,7 @@ preference_set read_preferences(std::string const& path) {
     set.has_weight |= fields.number("weight", 0, largest, "a number >= 0", next.weight);
     set.has_annotator |= fields.find("annotator") != nullptr;
     next.annotator = annotators.of(annotator_name(fields), set.annotators);
-    note_unknown_fields(fields, next.is_pair, set.unknown_fields);
+    note_unknown_fields(fields, kind, set.unknown_fields);
     set.records.push_back(std::move(next));
   }
   if (set.records.empty()) throw error_at(path, 0, "", "has only blank lines, expected one JSON object a line");

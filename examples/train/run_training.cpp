@@ -42,26 +42,27 @@ std::string reliability_text(train_command const& command, preference_set const&
   return "reliability of the annotators\n" + text + "\n";
 }
 
-/// `has_groups` and `has_best_probability`: for data that are more than pairs, and for list losses.
-std::string table_text(training_result const& result, bool has_groups, bool has_best_probability) {
+/// Of records that are called `noun`.
+std::string table_text(training_result const& result, std::string const& noun, loss_kind kind) {
+  bool const has_groups = noun == "groups" && kind != loss_kind::unpaired;
   auto const& [before, after, pairs, groups, reliability] = result;
   // Pairs of one group are not independent of each other: it counts once, however many it has.
   auto const trials = static_cast<double>(groups);
   std::string const interval_before = interval_text(before.accuracy, trials);
   std::string const interval_after = interval_text(after.accuracy, trials);
-  std::string count = std::to_string(pairs) + " pairs";
+  std::string count = std::to_string(pairs) + (kind == loss_kind::unpaired ? " completions" : " pairs");
   if (has_groups) count += " of " + std::to_string(groups) + " groups";
   char text[640];
   std::snprintf(text, sizeof text,
-                "held-out %-6s       before         after\n"
+                "held-out %-11s  before         after\n"
                 "loss            %12.4f  %12.4f\n"
                 "accuracy        %12.3f  %12.3f\n"
                 "  95 %% interval %12s  %12s\n"
                 "margin          %12.3f  %12.3f\n",
-                has_groups ? "groups" : "pairs", before.loss, after.loss, before.accuracy, after.accuracy,
-                interval_before.c_str(), interval_after.c_str(), before.margin, after.margin);
+                noun.c_str(), before.loss, after.loss, before.accuracy, after.accuracy, interval_before.c_str(),
+                interval_after.c_str(), before.margin, after.margin);
   std::string table{text};
-  if (has_best_probability) {
+  if (kind == loss_kind::list) {
     std::snprintf(text, sizeof text, "best probability%12.3f  %12.3f\n", before.best_probability,
                   after.best_probability);
     table += text;
@@ -86,6 +87,6 @@ int run_training(int argc, char** argv, ranks const& all) {
   std::fprintf(stderr, "%s\n", draw_curves(command->out).c_str());
   std::string output;
   if (!result.reliability.empty()) output += reliability_text(*command, data, result.reliability);
-  write_standard_output(output += table_text(result, data.has_ranked, command->loss.kind == loss_kind::list));
+  write_standard_output(output += table_text(result, data.noun(), command->loss.kind));
   return 0;
 }

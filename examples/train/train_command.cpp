@@ -56,18 +56,24 @@ constexpr char introduction[] =
     "it "
     "then ranks answers that it has not seen. A seeded part of the records is held out for that.";
 
-constexpr char manual[] = R"(Data: one JSON object a line, plain or gzip, of two kinds that may stand in one file.
+constexpr char manual[] = R"(Data: one JSON object a line, plain or gzip, of three kinds that may stand in one file.
   {"prompt": "...", "chosen": "...", "rejected": "..."}
-      a pair. Optional: "margin" (for bradley_terry), "label" (for labelled: probability that chosen is the better one).
+      a pair. Optional: "margin" (for bradley_terry), "label" (for labelled: probability that chosen is the better one),
+      and the other columns of pairs, by their names, for losses that read them ("target", "scale", "chosen_kl", ...).
   {"prompt": "...", "responses": ["...", "...", ...], "rewards": [2.5, 0, ...]}
       ranked answers, two or more; a larger reward is better. Optional: "target" (for losses that take it: the probability
       that each answer should have), in all records or in none.
-  Both: without "prompt", what all answers begin with is the prompt, up to the last "\n\nAssistant:" if there is one (the
+  {"prompt": "...", "completion": "...", "label": true}
+      an answer by itself that is good or bad, for losses of single completions (kto, bco, ...); a label may be a number
+      from 0 to 1. These losses take pairs and ranked answers, too: chosen is good and rejected bad, and of ranked ones
+      those above their mean reward are good. The rewards are the target of losses that read one.
+  All: without "prompt", what all answers begin with is the prompt, up to the last "\n\nAssistant:" if there is one (the
   form of HH-RLHF). Optional: "weight" (a number >= 0 that multiplies the record's loss), "annotator" (for lcpo: a name or a
   number). A field that the loss does not read is named and left alone.
   A list loss takes a pair as two answers with rewards 1 and 0. A pair loss takes the pairs that --pairs makes of ranked
   answers: every answer and every worse one, those next to each other in rank (adjacent), the best and each other one
-  (best-rest), the best and the worst (best-worst). Answers with equal rewards are no pair.
+  (best-rest), the best and the worst (best-worst). Answers with equal rewards are no pair. Losses that read a target
+  get the difference of the pair's rewards, unless the records have one.
 
 Policies:
   ngram    a language model over bytes; first fitted to the best answers (sft), then trained by the loss. The reference of
@@ -93,6 +99,10 @@ Losses of lists. Here ref_logp is given to all that take it, length to pro and r
 is not for these data.
 )";
 
+constexpr char unpaired_losses[] = R"(
+Losses of single completions. kto's KL is the parameter --kl: nothing is sampled here.
+)";
+
 constexpr char examples[] = R"(
 Examples:
   prefopt_train
@@ -100,6 +110,7 @@ Examples:
   prefopt_train --loss lcpo --base dpo --beta 0.1 --epochs 8 --out run-lcpo
   prefopt_train --policy linear --data preferences.jsonl
   prefopt_train --loss adpo --tau 0.5 --data ranked.jsonl
+  prefopt_train --loss kto --data completions.jsonl
   prefopt_train --loss dpo --pairs best-rest --data ranked.jsonl)";
 
 /// A reward is not a log-probability, so not every loss makes sense of it.
@@ -151,8 +162,10 @@ prefopt::pairing train_command::pairing() const {
 std::optional<train_command> parse_train_command(int argc, char** argv) {
   train_command command;
   CLI::App app{introduction, "prefopt_train"};
-  app.footer(
-      [] { return manual + loss_table(loss_kind::pair) + list_losses + loss_table(loss_kind::list) + examples; });
+  app.footer([] {
+    return manual + loss_table(loss_kind::pair) + list_losses + loss_table(loss_kind::list) + unpaired_losses +
+           loss_table(loss_kind::unpaired) + examples;
+  });
 
   auto const* const data =
       app.add_option("--data", command.data,

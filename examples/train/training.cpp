@@ -227,6 +227,13 @@ class trainer {
                    counted(split_.training.size(), split_.held_out.size(), data_.noun()) + ", from " + command_.data);
     if (objective_.is_of_lists()) {
       if (data_.has_pairs) progress_.line("each pair is a group of two, with rewards 1 and 0");
+    } else if (objective_.is_unpaired()) {
+      if (data_.has_pairs || data_.has_ranked) {
+        progress_.line(std::string{"each response is a completion by itself: "} +
+                       (data_.has_pairs ? "of a pair chosen is good, rejected bad" : "") +
+                       (data_.has_pairs && data_.has_ranked ? "; " : "") +
+                       (data_.has_ranked ? "of ranked ones those above their mean reward are good" : ""));
+      }
     } else if (data_.has_ranked) {
       progress_.line(
           "of the groups --pairs " + command_.pairs + " makes " +
@@ -249,7 +256,7 @@ class trainer {
   /// What the mean of -log p a byte is made of.
   struct sft_sums {
     double negative_log_prob, bytes;
-    double mean() const { return negative_log_prob / bytes; }
+    double mean() const { return bytes == 0 ? 0 : negative_log_prob / bytes; }
   };
 
   /// Of the best completions, by maximum likelihood: the same backward pass, with another gradient. Leaves those of
@@ -257,6 +264,8 @@ class trainer {
   sft_sums sft(index_view records) {
     batch_.clear();
     for (std::size_t const record : records) {
+      preference const& of = data_.records[record];
+      if (of.is_completion && of.rewards[0] < 0.5) continue;
       batch_.push_back(static_cast<std::size_t>(candidates_.best()[record]));
     }
     logp_.resize(batch_.size());

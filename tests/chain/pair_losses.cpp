@@ -218,6 +218,8 @@ TEST_CASE(
     for (named_loss const& loss : oracle::variants_of(standard, 2, random)) {
       INFO(oracle::describe(loss));
       auto const made = oracle::made(loss);
+      // Sums over the batch come with their own tests.
+      if (made.facts().observed != 0) continue;
       auto const read = oracle::pair_oracle{loss}.reads();
       auto const pairs = all_pairs.admitted(loss);
       chain_results const got{made, read, data, pairs};

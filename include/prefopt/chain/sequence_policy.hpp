@@ -98,14 +98,22 @@ class policy_ref {
   calls const* calls_;
 };
 
+/// Values of a policy's tokens, one a token.
+inline packed_tokens<double> tokens_of(token_layout const& layout, std::vector<double> const& values) noexcept {
+  return {.log_prob = values,
+          .offsets = layout.offsets,
+          .mask = layout.counted,
+          .weight = column_if(!layout.weight.empty(), layout.weight)};
+}
+packed_tokens<double> tokens_of(token_layout const&, std::vector<double> const&&) = delete;
+
 /// The log-probs of a policy's sequences, and their numbers of tokens. Gives back what says which tokens those are.
 template <class T>
 token_layout read_sequences(policy_ref<T> const& policy, sequence_outputs<T> const& outputs, executor const& run) {
   token_layout layout = policy.layout();
   std::vector<double> log_prob(layout.tokens()), sums(layout.sequences()), lengths(layout.sequences());
   policy.log_probs(log_prob, run);
-  sequence_log_probs(packed_tokens<double>{.log_prob = log_prob, .offsets = layout.offsets, .mask = layout.counted},
-                     {.log_prob = sums, .length = lengths}, run);
+  sequence_log_probs(tokens_of(layout, log_prob), {.log_prob = sums, .length = lengths}, run);
   for (std::size_t i = 0; i < sums.size(); ++i) {
     put(outputs.log_prob, i, sums[i]);
     put(outputs.length, i, lengths[i]);
@@ -113,15 +121,18 @@ token_layout read_sequences(policy_ref<T> const& policy, sequence_outputs<T> con
   return layout;
 }
 
-/// Each token's gradient is its sequence's.
+/// Each token's gradient is its sequence's, times the token's weight.
 template <class T>
 void write_back(policy_ref<T> const& policy, token_layout const& layout, column<T> const& d_sequence,
                 gradient_write how, executor const& run) {
   std::vector<double> d_log_prob(layout.tokens());
+  auto const tokens = tokens_of(layout, d_log_prob);
   write_token_gradients(
-      packed_tokens<double>{.log_prob = d_log_prob, .offsets = layout.offsets, .mask = layout.counted},
-      [&](std::size_t sequence, std::size_t) noexcept { return static_cast<double>(d_sequence[sequence]); }, d_log_prob,
-      gradient_write::assign, run);
+      tokens,
+      [&](std::size_t sequence, std::size_t token) noexcept {
+        return token_gradient(tokens, sequence, token, static_cast<double>(d_sequence[sequence]));
+      },
+      d_log_prob, gradient_write::assign, run);
   policy.backward(d_log_prob, how, run);
 }
 

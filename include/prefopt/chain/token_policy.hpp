@@ -28,12 +28,19 @@ struct token_policy {
     token_layout all;
     all.counted.resize(tokens.tokens());
     all.offsets.resize(sequences() + 1);
+    bool const weighted = sequences() > 0 && tokens.factors(0).is_given();
+    if (weighted) all.weight.resize(tokens.tokens());
     for (std::size_t i = 0; i < sequences(); ++i) {
       all.offsets[i] = static_cast<std::int64_t>(tokens.place(i, tokens.begin(i)));
       all.offsets[i + 1] = static_cast<std::int64_t>(tokens.place(i, tokens.end(i)));
       detail::for_each_token_block(tokens, i, [&](auto const*, auto const* mask, std::size_t begin, std::size_t count) {
         for (std::size_t k = 0; k < count; ++k) {
           all.counted[tokens.place(i, begin + k)] = mask == nullptr || mask[k] != value_type(0);
+        }
+        if (!weighted) return;
+        column<value_type> const weight = tokens.factors(i);
+        for (std::size_t k = begin; k < begin + count; ++k) {
+          all.weight[tokens.place(i, k)] = static_cast<double>(weight[k]);
         }
       });
     }

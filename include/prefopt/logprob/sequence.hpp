@@ -13,7 +13,7 @@ namespace prefopt::inline PREFOPT_ABI {
 /// Where the sequences' numbers go, each of `sequences` values or left empty.
 template <class T>
 struct sequence_outputs {
-  output<T> log_prob{};  ///< sum over the completion's tokens
+  output<T> log_prob{};  ///< sum over the completion's tokens, each times its weight
   output<T> length{};    ///< their number
 };
 
@@ -34,6 +34,21 @@ void for_each_token_block(Tokens const& tokens, std::size_t sequence, F const& f
   }
 }
 
+/// A weight of 0 leaves nothing of an infinite log-prob.
+template <class T>
+double weighted(double value, T weight) noexcept {
+  return weight == T(0) ? 0 : value * static_cast<double>(weight);
+}
+
+/// A sequence's gradient at one of its tokens.
+template <token_view Tokens>
+typename Tokens::value_type token_gradient(Tokens const& tokens, std::size_t sequence, std::size_t token,
+                                           typename Tokens::value_type d_sequence) noexcept {
+  column<typename Tokens::value_type> const weight = tokens.factors(sequence);
+  if (weight.empty()) return d_sequence;
+  return static_cast<typename Tokens::value_type>(weighted(static_cast<double>(d_sequence), weight[token]));
+}
+
 template <token_view Tokens>
 void check_sequence_column(std::string_view where, Tokens const& tokens, char const* name, std::size_t size) {
   if (size == 0 || size == tokens.sequences()) return;
@@ -44,8 +59,11 @@ void check_sequence_column(std::string_view where, Tokens const& tokens, char co
 }  // namespace detail
 
 /// Token log-probs to sequence log-probs and lengths.
-///     log_prob  sum over the tokens that the mask keeps, in double, rounded once; an empty completion has 0
-///     special   a masked token is not read into the sum, whatever it holds; -inf gives -inf, NaN gives NaN
+///     log_prob  sum over the tokens that the mask keeps, each times its weight if there are weights, in double, rounded
+///               once; an empty completion has 0
+///     length    the number of the tokens that the mask keeps, whatever they weigh
+///     special   a masked token, and one of weight 0, is not read into the sum, whatever it holds; -inf gives -inf, NaN
+///               gives NaN; weights of 1 give the bits of none
 ///     throws    std::invalid_argument, before anything is written: shapes that differ, offsets that fall or run out of
 ///               bounds
 template <token_view Tokens>
@@ -62,13 +80,18 @@ void sequence_log_probs(Tokens const& tokens,
     constexpr std::size_t chains = 8;
     std::array<double, chains> sums{};
     std::size_t length = 0;
-    detail::for_each_token_block(tokens, sequence,
-                                 [&](T const* values, T const* mask, std::size_t, std::size_t count) noexcept {
-                                   for (std::size_t i = 0; i < count; ++i) {
-                                     bool const counts = mask == nullptr || mask[i] != T(0);
-                                     if (counts) sums[length++ % chains] += static_cast<double>(values[i]);
-                                   }
-                                 });
+    column<T> const weight = tokens.factors(sequence);
+    detail::for_each_token_block(
+        tokens, sequence, [&](T const* values, T const* mask, std::size_t begin, std::size_t count) noexcept {
+          T buffer[detail::block_tokens];
+          T const* const weights = weight.block(begin, count, buffer);
+          for (std::size_t i = 0; i < count; ++i) {
+            bool const counts = mask == nullptr || mask[i] != T(0);
+            if (!counts) continue;
+            double const value = static_cast<double>(values[i]);
+            sums[length++ % chains] += weights == nullptr ? value : detail::weighted(value, weights[i]);
+          }
+        });
     double const total = ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
     detail::put(outputs.log_prob, sequence, total);
     detail::put(outputs.length, sequence, static_cast<double>(length));
@@ -105,8 +128,8 @@ void write_token_gradients(Tokens const& tokens, Gradient const& gradient, typen
 
 }  // namespace detail
 
-/// The gradient of sequence log-probs back to every token: each token of the completion gets its sequence's, masked
-/// tokens get 0 (under accumulate they are left alone).
+/// The gradient of sequence log-probs back to every token: each token of the completion gets its sequence's, times its
+/// weight if there are weights; masked tokens get 0 (under accumulate they are left alone).
 ///     throws    std::invalid_argument, before anything is written: shapes that differ, offsets out of order or bounds
 template <token_view Tokens>
 void token_gradients(Tokens const& tokens, std::type_identity_t<column<typename Tokens::value_type>> const& d_sequence,
@@ -120,7 +143,11 @@ void token_gradients(Tokens const& tokens, std::type_identity_t<column<typename 
                             detail::text(tokens.sequences()) + " sequences");
   }
   detail::write_token_gradients(
-      tokens, [&](std::size_t sequence, std::size_t) noexcept { return d_sequence[sequence]; }, d_tokens, how, run);
+      tokens,
+      [&](std::size_t sequence, std::size_t token) noexcept {
+        return detail::token_gradient(tokens, sequence, token, d_sequence[sequence]);
+      },
+      d_tokens, how, run);
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -16,6 +16,7 @@ struct token_rows {
   column<std::int64_t> offsets{};       ///< sequences + 1 entries: the first 0, never falling, the last all rows
   std::size_t tokens_per_sequence = 0;  ///< instead of offsets: every sequence has this many rows
   std::int64_t ignore_index = -100;
+  column<double> weight{};  ///< one a row: a factor of its log-prob in the sequence's. Not given: 1
 
   [[nodiscard]] std::size_t sequences() const noexcept {
     if (tokens_per_sequence != 0) return labels.size() / tokens_per_sequence;
@@ -29,6 +30,9 @@ struct token_rows {
   /// Throws std::invalid_argument, naming `where`, unless the sequences span the rows that there are labels for.
   void check(std::string_view where) const {
     std::size_t const rows = labels.size();
+    if (weight.is_given() && weight.size() != rows) {
+      detail::fail(where, "weight has " + detail::elements(weight.size()) + ", labels has " + detail::text(rows));
+    }
     if (tokens_per_sequence != 0) {
       if (offsets.is_given())
         detail::fail(where, "offsets and tokens_per_sequence are both given, expected one of them");
@@ -62,6 +66,7 @@ struct token_rows {
     for (std::size_t i = 0; i < sequences(); ++i) all.offsets[i + 1] = static_cast<std::int64_t>(end(i));
     all.counted.resize(labels.size());
     for (std::size_t row = 0; row < labels.size(); ++row) all.counted[row] = labels[row] != ignore_index;
+    for (std::size_t row = 0; row < weight.size(); ++row) all.weight.push_back(weight[row]);
     return all;
   }
 };

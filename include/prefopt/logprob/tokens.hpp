@@ -17,6 +17,9 @@ struct dense_tokens {
 
   matrix<T> log_prob{};
   matrix<T> mask{};  ///< same shape; not 0 where a token belongs to the completion. Not given: all do.
+  /// Same shape; a factor of each token's log-prob in the sum over the completion, and so of its gradient; not in the
+  /// number of tokens. Not given: 1.
+  matrix<T> weight{};
 
   [[nodiscard]] std::size_t sequences() const noexcept { return log_prob.rows(); }
   [[nodiscard]] std::size_t tokens() const noexcept { return log_prob.rows() * log_prob.columns(); }
@@ -28,12 +31,16 @@ struct dense_tokens {
   [[nodiscard]] std::size_t end(std::size_t) const noexcept { return log_prob.columns(); }
   [[nodiscard]] column<T> values(std::size_t sequence) const noexcept { return log_prob[sequence]; }
   [[nodiscard]] column<T> counted(std::size_t sequence) const noexcept { return mask[sequence]; }
+  [[nodiscard]] column<T> factors(std::size_t sequence) const noexcept { return weight[sequence]; }
   [[nodiscard]] static output<T> target(gradient const& all, std::size_t sequence) noexcept { return all[sequence]; }
 
   /// Throws std::invalid_argument, naming `where`, unless the shapes agree.
   void check(std::string_view where) const {
     if (mask.given() && (mask.rows() != log_prob.rows() || mask.columns() != log_prob.columns())) {
       detail::fail(where, "mask is " + shape(mask) + ", log_prob is " + shape(log_prob));
+    }
+    if (weight.given() && (weight.rows() != log_prob.rows() || weight.columns() != log_prob.columns())) {
+      detail::fail(where, "weight is " + shape(weight) + ", log_prob is " + shape(log_prob));
     }
   }
   void check(std::string_view where, gradient const& d) const {
@@ -59,6 +66,9 @@ struct packed_tokens {
   column<T> log_prob{};
   column<std::int64_t> offsets{};  ///< sequences + 1 entries, the first 0 or more, never falling, the last <= size
   column<T> mask{};  ///< as long as log_prob; not 0 where a token belongs to the completion. Not given: all do.
+  /// As long as log_prob; a factor of each token's log-prob in the sum over the completion, and so of its gradient; not
+  /// in the number of tokens. Not given: 1.
+  column<T> weight{};
 
   [[nodiscard]] std::size_t sequences() const noexcept { return offsets.empty() ? 0 : offsets.size() - 1; }
   [[nodiscard]] std::size_t tokens() const noexcept { return log_prob.size(); }
@@ -69,6 +79,7 @@ struct packed_tokens {
   [[nodiscard]] std::size_t end(std::size_t sequence) const noexcept { return begin(sequence + 1); }
   [[nodiscard]] column<T> const& values(std::size_t) const noexcept { return log_prob; }
   [[nodiscard]] column<T> const& counted(std::size_t) const noexcept { return mask; }
+  [[nodiscard]] column<T> const& factors(std::size_t) const noexcept { return weight; }
   [[nodiscard]] static output<T> const& target(gradient const& all, std::size_t) noexcept { return all; }
 
   void check(std::string_view where) const {
@@ -85,6 +96,10 @@ struct packed_tokens {
     if (mask.is_given() && mask.size() != log_prob.size()) {
       detail::fail(
           where, "mask has " + detail::text(mask.size()) + " elements, log_prob has " + detail::text(log_prob.size()));
+    }
+    if (weight.is_given() && weight.size() != log_prob.size()) {
+      detail::fail(where,
+                   "weight has " + detail::elements(weight.size()) + ", log_prob has " + detail::text(log_prob.size()));
     }
   }
   void check(std::string_view where, gradient const& d) const {

@@ -20,7 +20,7 @@ namespace prefopt::inline PREFOPT_ABI {
 /// alpha_dpo: update with h before the loss. beta_dpo: update with h after it.
 /// The authors' averages begin at 0, and are short by a factor 1 - weight^updates: restore({0, 0, 1, 1}) does so, too.
 /// Throws std::invalid_argument, with the averages unchanged, for what is not finite: on every rank alike.
-///     source    arXiv:2407.08639, eq. 8; arXiv:2410.10148, and the code of both
+///     source    arXiv:2407.08639, arXiv:2410.10148, and the authors' code of both
 class exponential_mean {
  public:
   /// What is to be saved: how often each average was brought up to date, too.

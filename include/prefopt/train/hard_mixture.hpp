@@ -14,13 +14,13 @@ namespace prefopt::inline PREFOPT_ABI {
 
 /// Which of several reward heads each user's preferences are learnt by: MaxMin-RLHF's EM with hard assignments.
 ///     accumulate  adds a head's log-likelihoods of pairs, -loss of bradley_terry, to its users' sums
-///     update      E-step: each user goes to the head with the highest sum, of equal ones the lowest; clears the sums. A
-///                 user without pairs since the last update stays where they are; at first all are with head 0
+///     update      E-step: each user goes to the head with the highest sum, of equal ones the lowest; clears the
+///                 sums. A user without pairs since the last update stays where they are; at first all are with head 0
 ///     fill        M-step: the `weight` column of a head's own loss, 1 for the pairs of its users and 0 for the others.
 ///                 Gives back how many are 1: with none, the loss has gradient 0 and the head keeps its weights
 /// Every head has to see the same pairs between two updates. The sums of several ranks add up: `update(all_reduce)`.
 /// With all heads equal at first, all users go to head 0 for good: begin with heads or `assign`ments that differ.
-///     source    Chakraborty et al. 2024, arXiv:2402.08925, algorithm 2
+///     source    Chakraborty et al. 2024, arXiv:2402.08925
 class hard_mixture {
  public:
   /// Throws std::invalid_argument unless both are at least 1.
@@ -70,8 +70,7 @@ class hard_mixture {
     for (std::size_t user = 0; user < users(); ++user) {
       auto const own = std::span{sums_}.subspan(user * (heads_ + 1), heads_ + 1);
       if (own[heads_] > 0) {
-        assigned_[user] =
-            static_cast<std::size_t>(std::max_element(own.begin(), own.end() - 1) - own.begin());
+        assigned_[user] = static_cast<std::size_t>(std::max_element(own.begin(), own.end() - 1) - own.begin());
       }
       std::fill(own.begin(), own.end(), 0.0);
     }
@@ -128,7 +127,7 @@ class hard_mixture {
 };
 
 /// The head that the policy is to be trained by in this step: the one with the lowest mean reward over the batch (and
-/// over all ranks), of equal ones the first. max over policies of min over heads, MaxMin-RLHF's eq. 6.
+/// over all ranks), of equal ones the first. max over policies of min over heads.
 /// Throws std::invalid_argument for no head, and for a NaN.
 inline std::size_t head_of_lowest_reward(std::span<double const> mean_rewards) {
   constexpr char const* where = "head_of_lowest_reward";

@@ -14,14 +14,14 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     lambda = e^kappa,  update: kappa <- kappa + rate (mean cost - threshold) lambda, at most log highest
 ///     advantage  A = (A_reward - lambda A_cost) / (1 + lambda); lambda is constant in the policy's gradient
 ///     special    lambda = 0 gives A_reward and stays 0; a mean cost at the threshold leaves lambda as it is
-///     source     Dai et al. 2023, arXiv:2310.12773, eq. 8, 10 and 31; align-anything, saferlhf.yaml: 10, 20, 0.1, -0.5
+///     source     Dai et al. 2023, arXiv:2310.12773; settings: align-anything, saferlhf.yaml
 /// One step of gradient ascent by kappa. The mean cost is the host's, of a window of episodes and of all ranks.
 class lagrange_multiplier {
  public:
   struct settings {
-    double initial = 10;       ///< lambda at first, in [0, highest]
-    double highest = 20;       ///< > 0
-    double rate = 0.1;         ///< >= 0
+    double initial = 10;      ///< lambda at first, in [0, highest]
+    double highest = 20;      ///< > 0
+    double rate = 0.1;        ///< >= 0
     double threshold = -0.5;  ///< of the mean cost
   };
 

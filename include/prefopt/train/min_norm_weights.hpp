@@ -134,7 +134,7 @@ class min_norm_search {
 ///     throws     std::invalid_argument: K is 0 or above 16; not square; not symmetric, by more than a relative 1e-5; a
 ///                number that is not finite, or below 0 on the diagonal
 ///     source     Désidéri 2012 (MGDA); Sener and Koltun 2018, arXiv:1810.04650; MORE: Zeng et al. 2023,
-///                arXiv:2309.07124?
+///                arXiv:2312.07401, and its code
 /// MORE's code multiplies them by K, and mixes them with the step before's. They are constants of the loss sum_k lambda_k L_k.
 template <class U>
 std::vector<double> min_norm_weights(row_major<U> const& gram) {
@@ -142,7 +142,8 @@ std::vector<double> min_norm_weights(row_major<U> const& gram) {
   std::size_t const tasks = gram.rows();
   if (tasks == 0) detail::fail(where, "there is no task, expected at least 1");
   if (tasks > detail::most_tasks) {
-    detail::fail(where, "there are " + detail::text(tasks) + " tasks, expected at most " + detail::text(detail::most_tasks));
+    detail::fail(where,
+                 "there are " + detail::text(tasks) + " tasks, expected at most " + detail::text(detail::most_tasks));
   }
   detail::check_rows(where, "gram", gram);
   if (gram.columns() != tasks) detail::fail(where, "gram is " + detail::shape(gram) + ", expected a square");

@@ -13,15 +13,15 @@ namespace prefopt::inline PREFOPT_ABI {
 /// A mean over all that was ever added: delta of bco and bco_pair, the mean of the rewards beta a of both labels.
 ///     add(mean, count)   mean <- mean + (mean' - mean) count / (all counts), each example alike: TRL
 ///     add_batch(mean)    the same with count 1, each batch alike: ms-swift, LLaMA-Factory
-/// Before the first addition the mean is 0. Add in training before the loss, from an evaluation without outputs say, and
-/// not in validation.
+/// Before the first addition the mean is 0. Add in training before the loss, from an evaluation without outputs say,
+/// and not in validation.
 ///     add(report)              of pairs: both sides' mean rewards, twice the count. An evaluation over ranks reports all
 ///                              of them, so that every rank adds the same
 ///     add(rewards)             float or double, of single completions: the output `reward`. A report has the means of
 ///                              both labels, but not how many each has
 ///     add(rewards, all_reduce) the rewards of all ranks; one call with two numbers, on every rank
 /// Throws std::invalid_argument, with the mean unchanged, for what is not finite: on every rank alike.
-///     source    arXiv:2404.04656, eq. 12; TRL's RunningMoments
+///     source    arXiv:2404.04656; TRL's RunningMoments
 class running_mean {
  public:
   /// What is to be saved.
