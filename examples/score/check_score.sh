@@ -98,7 +98,7 @@ refuses '<stdin>:1: column 2 of the header has no name' 'chosen,,rejected\n' --l
 refuses '<stdin>:1: chosen: given twice in the header' 'chosen,rejected,chosen\n' --loss cpo
 refuses '<stdin>:2: ref_rejected: missing column; dpo reads chosen, rejected, ref_chosen, ref_rejected, weight (optional)' \
   '# made by hand\nchosen,rejected,ref_chosen\n1,2,3\n' --loss dpo
-refuses '<stdin>:1: chosn: unknown column, expected chosen, rejected, ref_chosen, ref_rejected, chosen_length, rejected_length, weight, margin, label, reliability, annotator (--ignore leaves others out)' \
+refuses '<stdin>:1: chosn: unknown column, expected chosen, rejected, ref_chosen, ref_rejected, chosen_length, rejected_length, weight, margin, label, reliability, target, scale, chosen_kl, rejected_kl, chosen_deviation, rejected_deviation, chosen_sign, rejected_sign, rationale, gold, annotator (--ignore leaves others out)' \
   'chosn,rejected\n1,2\n' --loss cpo
 refuses '<stdin>:1: ref_chosen: cpo does not read this column, it reads chosen, rejected, weight (optional) (--ignore leaves others out)' \
   "${dpo}1,2,3,4\n" --loss cpo

@@ -22,7 +22,7 @@ train() {
 }
 
 # The last line of standard output, which other programs read.
-last_line='^held-out accuracy: [01]\.[0-9]{3} -> [01]\.[0-9]{3} \(95 % interval [01]\.[0-9]{3}\.\.[01]\.[0-9]{3}, [0-9]+ pairs( of [0-9]+ groups)?\)$'
+last_line='^held-out accuracy: [01]\.[0-9]{3} -> [01]\.[0-9]{3} \(95 % interval [01]\.[0-9]{3}\.\.[01]\.[0-9]{3}, [0-9]+ (pairs( of [0-9]+ groups)?|completions)\)$'
 
 # expect_learning FILE LEAST: the last line has the right form and an accuracy of at least LEAST thousandths.
 expect_learning() {
@@ -376,6 +376,69 @@ odd_data() {
   cp out plain
   train --data data.gz --out run
   cmp out plain || fail "the gzip file gives other numbers than the plain one"
+}
+
+# Good and bad completions by themselves, told apart by their words.
+write_completions() {
+  local i
+  for ((i = 0; i < 120; ++i)); do
+    printf '{"prompt": "ask %d ", "completion": "%s", "label": %s}\n' "$i" "thank you, gladly and at once" true
+    printf '{"prompt": "ask %d ", "completion": "%s", "label": %s}\n' "$i" "no, never, go away from here" 0
+  done >"$1"
+}
+
+unpaired() {
+  write_completions completions.jsonl
+  local loss
+  for loss in kto "bco --beta 0.5" apo_zero_unpaired; do
+    # shellcheck disable=SC2086  # a word each
+    train --out run --data completions.jsonl --loss $loss
+    ((status == 0)) || fail "$loss: exit status $status: $(cat err)"
+    expect_learning out 900
+    grep -q ', 48 completions)$' out || fail "$loss: $(tail -n 1 out)"
+    grep -q ': 192 completions to train on, 48 held out, from completions.jsonl$' err || fail "$loss: $(head -n 1 err)"
+  done
+  # Half a run and its continuation are the whole run.
+  train --out whole --data completions.jsonl --loss kto
+  cp out whole.txt
+  train --out half --data completions.jsonl --loss kto --epochs 2
+  train --out half --data completions.jsonl --loss kto --resume
+  cmp -s out whole.txt || fail "the resumed run gives other numbers"
+  # A reward model of them.
+  train --out run --data completions.jsonl --loss binary_cross_entropy --policy linear
+  expect_learning out 900
+  # Pairs and ranked answers are completions, too.
+  train --out run --loss kto
+  expect_learning out 700
+  grep -q 'each response is a completion by itself: of a pair chosen is good, rejected bad' err || fail "no note on pairs"
+  train --out run --loss score_regression --data "$source/examples/data/ranked.jsonl"
+  ((status == 0)) || fail "score_regression on rewards: $(cat err)"
+
+  expect_error "completions.jsonl:1: completion: stands alone, and dpo compares responses; losses of single completions are kto, " --data completions.jsonl
+  printf '{"completion": "x"}\n' >bad.jsonl
+  expect_error "bad.jsonl:1: label: is missing, expected true or false, or a number from 0 to 1" --data bad.jsonl --loss kto
+  printf '{"completion": "x", "label": 2}\n' >bad.jsonl
+  expect_error "bad.jsonl:1: label: got 2, expected true or false, or a number from 0 to 1" --data bad.jsonl --loss kto
+  printf '{"completion": "x", "label": 1, "chosen": "y"}\n' >bad.jsonl
+  expect_error "bad.jsonl:1: chosen: stands beside completion, expected one or the other" --data bad.jsonl --loss kto
+}
+
+further() {
+  # A target without a field of that name is the difference of the rewards.
+  local loss
+  for loss in rpo_sq "simper" "apo_zero" "dpo:0.8+bco_pair:0.2+sft:1 --mode 1" "with_nll --base dpo --nll 0.1 --nll_mode 1"; do
+    # shellcheck disable=SC2086  # a word each
+    train --out run --loss $loss
+    ((status == 0)) || fail "$loss: exit status $status: $(cat err)"
+    expect_learning out 700
+  done
+  expect_error "chosen_kl: is in no record, and tdpo needs it" --loss tdpo
+  sed 's/}$/, "chosen_kl": 0.5, "rejected_kl": 0.25, "scale": 2}/' "$source/examples/data/preferences.jsonl" >kl.jsonl
+  train --out run --loss tdpo --data kl.jsonl
+  ((status == 0)) || fail "tdpo: $(cat err)"
+  grep -q 'note: tdpo does not read these fields: .*scale' err || fail "tdpo: no note on scale"
+  train --out run --loss mallows_dpo --data kl.jsonl
+  ((status == 0)) || fail "mallows_dpo: $(cat err)"
 }
 
 help() {

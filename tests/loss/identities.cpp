@@ -140,7 +140,7 @@ TEMPLATE_TEST_CASE("a modifier without effect is its base, bit for bit", "", flo
       check("with_nll", {{"nll", 0}});
     }
   }
-  // Of 59 losses 2 sort the batch and one is a likelihood; exo_pair has an epsilon of its own, 8 read labels themselves.
+  // Of 59 losses 2 sort the batch and one is a likelihood; exo_pair has an epsilon of its own, 8 read labels.
   CHECK(without_effect["with_nll"] == 4 * 59);
   CHECK(without_effect["unbiased"] == 4 * 55);
   CHECK(without_effect["smoothed"] == 4 * 55);

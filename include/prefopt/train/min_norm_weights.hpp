@@ -123,19 +123,20 @@ class min_norm_search {
 
 }  // namespace detail
 
-/// The weights of several tasks' losses that make the shortest gradient: argmin over the simplex of |sum_k lambda_k g_k|^2.
+/// The weights of several tasks' losses that make the shortest gradient: the minimum of |sum_k lambda_k g_k|^2 over the
+/// simplex.
 ///     gram       [K, K], G_ij = g_i . g_j of the gradients by shared parameters, for MORE the reward head's; K <= 16;
 ///                float or double, computed in double
 ///     lambda     >= 0, sum 1, with (G lambda)_k >= lambda^T G lambda for every k, equal where lambda_k > 0: a common
 ///                direction of descent, or 0 where there is none
 ///     exact      the stationary point of each face of the simplex is found, small faces first, and the first one that
-///                meets the conditions taken. O(2^K K^3) at worst: a few milliseconds at K = 12, some 0.1 s at 16
+///                meets the conditions taken. O(2^K K^3) at worst: a few milliseconds at K = 12, some 50 at 16
 ///     special    of equal gradients the first has it all; a gradient of 0 has it all, before the others; K = 1 is 1
 ///     throws     std::invalid_argument: K is 0 or above 16; not square; not symmetric, by more than a relative 1e-5; a
 ///                number that is not finite, or below 0 on the diagonal
 ///     source     Désidéri 2012 (MGDA); Sener and Koltun 2018, arXiv:1810.04650; MORE: Zeng et al. 2023,
 ///                arXiv:2312.07401, and its code
-/// MORE's code multiplies them by K, and mixes them with the step before's. They are constants of the loss sum_k lambda_k L_k.
+/// Constants of the loss sum_k lambda_k L_k. MORE's code multiplies them by K, and mixes them with the step before's.
 template <class U>
 std::vector<double> min_norm_weights(row_major<U> const& gram) {
   constexpr char const* where = "min_norm_weights";

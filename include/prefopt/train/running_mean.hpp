@@ -15,10 +15,10 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     add_batch(mean)    the same with count 1, each batch alike: ms-swift, LLaMA-Factory
 /// Before the first addition the mean is 0. Add in training before the loss, from an evaluation without outputs say,
 /// and not in validation.
-///     add(report)              of pairs: both sides' mean rewards, twice the count. An evaluation over ranks reports all
-///                              of them, so that every rank adds the same
+///     add(report)              of pairs: both sides' mean rewards, twice the count. An evaluation over ranks reports
+///                              all of them, so that every rank adds the same
 ///     add(rewards)             float or double, of single completions: the output `reward`. A report has the means of
-///                              both labels, but not how many each has
+///                              both labels, but not how many completions each has
 ///     add(rewards, all_reduce) the rewards of all ranks; one call with two numbers, on every rank
 /// Throws std::invalid_argument, with the mean unchanged, for what is not finite: on every rank alike.
 ///     source    arXiv:2404.04656; TRL's RunningMoments

@@ -66,7 +66,7 @@ double distance_of(T const* a, T const* b, std::size_t dimension) noexcept {
 ///               they have the same margin
 ///     sums      in double, rounded once
 ///     loss      bradley_terry of the margins against zeros; its d_chosen is d_margin. For PAL's hinge max(0, 1 - z):
-///               hinge{.beta = 1}, zeros for the rest. Weights: 1 / (pairs of the user). By the scale: sum of d z / scale
+///               hinge{.beta = 1}, zeros for the rest. Weights: 1 / (pairs of the user). By the scale: sum d z / scale
 ///     throws    std::invalid_argument, before anything is written: shapes that differ, a scale out of range
 ///     source    Chen et al. 2024 (PAL), arXiv:2406.08469; the authors' code, loss_function.py
 template <class T>
@@ -84,7 +84,8 @@ void distance_margins(distance_pairs<T> const& pairs, std::type_identity_t<outpu
 }
 
 /// The gradients by the points, from d_margin, the gradient by each pair's margin:
-///     d_chosen = -d scale (chosen - user) / |chosen - user|,  d_rejected = d scale (rejected - user) / |rejected - user|
+///     d_chosen = -d scale (chosen - user) / |chosen - user|
+///     d_rejected = d scale (rejected - user) / |rejected - user|
 ///     d_user = -(d_chosen + d_rejected), a row for each pair: the host adds up a user's
 ///     special   a distance of 0 adds nothing
 ///     throws    as distance_margins; and for outputs that overlap the points or each other
