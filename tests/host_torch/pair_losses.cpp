@@ -16,10 +16,13 @@ using prefopt::torch_pairs;
 
 namespace {
 
-/// Every loss of the list, and every modifier over dpo.
+/// Losses of every kind of columns, and every modifier over dpo: torch knows a loss by its columns alone.
 std::vector<prefopt::any_pair_loss> every_pair_loss() {
-  std::vector<prefopt::any_pair_loss> all;
-  prefopt::pair_losses::for_each([&]<class L> { all.push_back(L{}); });
+  using namespace prefopt;
+  std::vector<any_pair_loss> all{dpo{},        cdpo{},          rdpo{},        ipo{},           ipo_mean{},   simpo{},
+                                 ln_dpo{},     hinge{},         cpo{},         bradley_terry{}, rpo_bwd_kl{}, r_dpo{},
+                                 tdpo{},       nca_pair{},      mallows_dpo{}, apo_zero{},      orpo{},       tpo_l{},
+                                 cost_model{}, rationale_dpo{}, cauchy_dpo{},  beta_dpo{.a = 0}};
   prefopt::modifiers_of<prefopt::dpo>::type::for_each([&]<class M> { all.push_back(M{}); });
   return all;
 }
@@ -41,6 +44,10 @@ torch_pairs pairs_for(prefopt::any_pair_loss const& loss, std::int64_t n) {
   if (loss.reads(prefopt::columns::margin)) pairs.margin = torch::rand({n}, at::kDouble);
   if (loss.reads(prefopt::columns::label)) pairs.label = torch::rand({n}, at::kDouble);
   if (loss.reads(prefopt::columns::reliability)) pairs.reliability = torch::rand({n}, at::kDouble);
+  for (std::size_t c = prefopt::pair_family::target; c < prefopt::pair_family::input_count; ++c) {
+    if (!loss.reads(prefopt::pair_family::inputs<double>[c].kind)) continue;
+    pairs.*prefopt::detail::torch_columns<prefopt::pair_family>::members[c] = 0.5 + torch::rand({n}, at::kDouble);
+  }
   pairs.weight = 0.5 + torch::rand({n}, at::kDouble);
   return pairs;
 }

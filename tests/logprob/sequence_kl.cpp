@@ -66,7 +66,7 @@ TEMPLATE_TEST_CASE("divergences of sequences and their gradients are the formula
                    float16) {
   using U = TestType;
   using T = prefopt::detail::computed_of<U>;
-  for (std::size_t const vocabulary : {5, 130}) {
+  for (std::size_t const vocabulary : {5U, 130U}) {
     kl_logits<float> const reference{7, vocabulary, 1};
     kl_logits<U> const policy{7, vocabulary, 2};
     token_rows const rows{.labels = kl_labels, .offsets = kl_offsets};

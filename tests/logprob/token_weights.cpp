@@ -146,14 +146,14 @@ TEMPLATE_TEST_CASE("a loss of pairs over weighted tokens is the loss of their we
   weighted_rows<T> const chosen{{5, 40, 270, 1}, 3}, rejected{{7, 12, 256, 2}, 4};
   auto const a = weighted_sums_of(chosen.tokens(true)), b = weighted_sums_of(rejected.tokens(true));
   std::vector<T> const ref_chosen{-4, -30, -260, -1}, ref_rejected{-7, -10, -250, T(-1.5)};
-  pair_batch<T> const sums{.chosen = a.log_prob,
-                           .rejected = b.log_prob,
-                           .ref_chosen = ref_chosen,
-                           .ref_rejected = ref_rejected,
-                           .chosen_length = a.length,
-                           .rejected_length = b.length};
+  pair_batch<T> const compared{.chosen = a.log_prob,
+                               .rejected = b.log_prob,
+                               .ref_chosen = ref_chosen,
+                               .ref_rejected = ref_rejected,
+                               .chosen_length = a.length,
+                               .rejected_length = b.length};
   std::vector<T> d_a(4), d_b(4), loss(4), of_tokens(4);
-  evaluate(ln_dpo{.beta = 0.5}, sums, {.loss = loss, .d_chosen = d_a, .d_rejected = d_b});
+  evaluate(ln_dpo{.beta = 0.5}, compared, {.loss = loss, .d_chosen = d_a, .d_rejected = d_b});
   std::vector<T> d_chosen(chosen.log_prob.size()), d_rejected = d_chosen, expected = d_chosen;
   evaluate(ln_dpo{.beta = 0.5},
            token_pair_batch<dense_tokens<T>>{.chosen = chosen.tokens(true),
@@ -192,17 +192,17 @@ TEST_CASE("weights of a policy's rows reach its logits") {
   };
   std::vector<double> log_prob(2), d(logits.size());
   run(logits, {d.data(), rows, vocabulary}, log_prob);
-  long double sums[2]{};
+  long double expected[2]{};
   for (std::size_t row = 0; row < rows; ++row) {
     if (labels[row] < 0 || weight[row] == 0) continue;
     long double total = 0;
     for (std::size_t j = 0; j < vocabulary; ++j)
       total += std::exp(static_cast<long double>(logits[row * vocabulary + j]));
     long double const label = logits[row * vocabulary + static_cast<std::size_t>(labels[row])];
-    sums[row < 4 ? 0 : 1] += weight[row] * (label - std::log(total));
+    expected[row < 4 ? 0 : 1] += weight[row] * (label - std::log(total));
   }
-  CHECK(std::fabs(log_prob[0] - sums[0]) < 1e-14L);
-  CHECK(std::fabs(log_prob[1] - sums[1]) < 1e-14L);
+  CHECK(std::fabs(log_prob[0] - expected[0]) < 1e-14L);
+  CHECK(std::fabs(log_prob[1] - expected[1]) < 1e-14L);
   for (std::size_t k = 0; k < logits.size(); ++k) {
     auto up = logits, down = logits;
     up[k] += 1e-5;

@@ -92,7 +92,7 @@ TEST_CASE("random tasks meet the conditions of an optimum") {
   std::mt19937 engine{8};
   std::normal_distribution<double> normal;
   for (std::size_t tasks = 1; tasks <= 8; ++tasks) {
-    for (std::size_t dimension : {1, 2, 3, 7, 30}) {
+    for (std::size_t const dimension : {1U, 2U, 3U, 7U, 30U}) {
       for (double const shift : {0.0, 1.0}) {
         CAPTURE(tasks, dimension, shift);
         gradients_of_tasks g(tasks, std::vector<double>(dimension));

@@ -62,7 +62,7 @@ TEST_CASE("PAL by bradley_terry and by hinge: a worked example") {
 
 TEMPLATE_TEST_CASE("margins and gradients of distance pairs are their formulas", "", float, double) {
   using T = TestType;
-  for (std::size_t const dimension : {1, 3, 32}) {
+  for (std::size_t const dimension : {1U, 3U, 32U}) {
     constexpr std::size_t n = 70;
     random_rows<T> const v{n, dimension, 1}, w{n, dimension, 2, 0}, u{n, dimension, 3, 1};
     random_rows<T> d_v{n, dimension, 4, 5}, d_w{n, dimension, 5}, d_u{n, dimension, 6};

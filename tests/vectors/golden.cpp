@@ -18,7 +18,7 @@ using namespace prefopt;
 
 namespace {
 
-/// Without the file the test is skipped, visibly: Catch2 2 knows no skipping, the exit status is what CTest takes for it.
+/// Without the file the test is skipped, visibly. Catch2 2 knows no skipping: CTest goes by the exit status.
 golden::vectors read_or_skip(std::string const& name) {
   auto const path = std::filesystem::path{PREFOPT_SHARED_DIR} / "golden2" / name;
   if (!std::filesystem::is_regular_file(path)) {

@@ -58,7 +58,7 @@ TEST_CASE("the general preference model by bradley_terry: a worked example") {
 TEMPLATE_TEST_CASE("margins and gradients of skew pairs are their formulas, with and without scales of blocks", "",
                    float, double) {
   using T = TestType;
-  for (std::size_t const dimension : {2, 4, 10, 64}) {
+  for (std::size_t const dimension : {2U, 4U, 10U, 64U}) {
     constexpr std::size_t n = 70;
     random_rows<T> const v{n, dimension, 1}, w{n, dimension, 2, 0}, c{n, dimension / 2, 3, 1};
     random_rows<T> d_v{n, dimension, 4, 5}, d_w{n, dimension, 5}, d_c{n, dimension / 2, 6};
@@ -145,7 +145,7 @@ TEST_CASE("one row of scales for all pairs, and a NaN stays in its pair") {
   v.at(1, 2) = std::numeric_limits<double>::quiet_NaN();
   skew_margins(skew_pairs<double>{.chosen = v.read(), .rejected = w.read(), .block_scale = {scale.data(), 3, 2, 0}},
                margin);
-  for (std::size_t const i : {0, 2}) {
+  for (std::size_t const i : {0U, 2U}) {
     double const first = v.at(i, 0) * w.at(i, 1) - v.at(i, 1) * w.at(i, 0);
     double const second = v.at(i, 2) * w.at(i, 3) - v.at(i, 3) * w.at(i, 2);
     CHECK(std::fabs(margin[i] - (2 * first + 0.5 * second)) < 1e-14);

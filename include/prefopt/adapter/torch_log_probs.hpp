@@ -186,8 +186,7 @@ struct torch_loss_function : torch::autograd::Function<torch_loss_function> {
 
 /// The reduced loss as a tensor of type T, or each one's own, with its grad_fn if there is something to differentiate.
 template <class T>
-at::Tensor with_gradients(at::Tensor const& first, at::Tensor const& second, torch_known_loss known,
-                          report const& seen) {
+at::Tensor with_grad_fn(at::Tensor const& first, at::Tensor const& second, torch_known_loss known, report const& seen) {
   if (!known.loss.defined()) known.loss = at::scalar_tensor(seen.loss, torch_type<T>);
   if (!known.d_first.defined() && !known.d_second.defined()) return known.loss;
   return torch_loss_function::apply(first, torch_loss_function::optional_tensor{second}, known);
@@ -295,7 +294,7 @@ torch_loss torch_evaluate_in(any_loss<Family> const& loss, typename torch_column
   if (offsets.defined() && known.loss.defined() && known.d_first.defined()) {
     known.loss_of = at::repeat_interleave(offsets.diff());
   }
-  result.loss = with_gradients<T>(first, second, known, result.report).to(device);
+  result.loss = with_grad_fn<T>(first, second, known, result.report).to(device);
   for (at::Tensor* const tensor : {&result.chosen_reward, &result.rejected_reward, &result.posterior, &result.reward}) {
     if (tensor->defined()) *tensor = tensor->to(device);
   }

@@ -124,8 +124,8 @@ template <class Outputs, class Output>
 struct output_row {
   char const* name;
   Output Outputs::*values;
-  int gradient_of = -1;      ///< the input whose gradient it is; options.gradient acts on it
-  bool is_of_some = false;   ///< written by those losses that have it
+  int gradient_of = -1;     ///< the input whose gradient it is; options.gradient acts on it
+  bool is_of_some = false;  ///< written by those losses that have it
   entries per = entries::of_items;
 };
 

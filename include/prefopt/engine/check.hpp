@@ -126,7 +126,8 @@ PREFOPT_COLD void find_out_of_range(loss_facts const& facts, typename Family::te
       T const got = column[i];
       bool const is_weight = row.range == value_range::weight;
       if ((looked_for.ruled >> c & 1U) != 0 && !is_allowed(static_cast<double>(got), facts.rule.values)) {
-        fail_value(row.name, i, static_cast<double>(got), expectation_of(facts.rule.values), " with " + std::string{facts.name});
+        fail_value(row.name, i, static_cast<double>(got), expectation_of(facts.rule.values),
+                   " with " + std::string{facts.name});
       }
       if (is_weight && looked_for.skip_non_finite && !std::isfinite(got)) continue;
       bool const is_below = row.range != value_range::any && got < 0;

@@ -59,8 +59,8 @@ void check_sequence_column(std::string_view where, Tokens const& tokens, char co
 }  // namespace detail
 
 /// Token log-probs to sequence log-probs and lengths.
-///     log_prob  sum over the tokens that the mask keeps, each times its weight if there are weights, in double, rounded
-///               once; an empty completion has 0
+///     log_prob  sum over the tokens that the mask keeps, each times its weight if there are weights, in double,
+///               rounded once; an empty completion has 0
 ///     length    the number of the tokens that the mask keeps, whatever they weigh
 ///     special   a masked token, and one of weight 0, is not read into the sum, whatever it holds; -inf gives -inf, NaN
 ///               gives NaN; weights of 1 give the bits of none

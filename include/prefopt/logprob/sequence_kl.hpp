@@ -96,11 +96,11 @@ void sequence_kl(row_major<R> const& reference, row_major<P> const& logits, toke
   }
 }
 
-/// The gradient by the policy's logits, from d_kl, the gradient by each sequence's K: tdpo's d_chosen_kl, d_rejected_kl.
+/// The gradient by the policy's logits, from d_kl, that by each sequence's K: tdpo's d_chosen_kl, d_rejected_kl.
 ///     d_logits   d_kl (p - p_ref); may be the memory of logits (not when accumulating)
 ///     rows       that do not count, and those of a sequence with d_kl 0, have gradient 0 (under accumulate they are
 ///                left alone)
-///     error      a few 2^-53 of p and p_ref each, then rounded once
+///     error      a few 2^-53 of p and p_ref each, rounded once
 ///     throws     as sequence_kl; and for d_logits that overlaps logits without being the same rows, or the reference
 /// To be added to the gradient through the log-probs: gradient_write::accumulate into the same d_logits.
 template <class R, class P>
@@ -132,7 +132,8 @@ void sequence_kl_gradients(row_major<R> const& reference, row_major<P> const& lo
       if (!adds) detail::stored_rows{d_logits}.clear(row);
       return;
     }
-    auto const *const p = logits[row], *const r = reference[row];
+    auto const* const p = logits[row];
+    auto const* const r = reference[row];
     detail::double_softmax const under_reference{r, vocabulary}, under_policy{p, vocabulary};
     for (std::size_t j = 0; j < vocabulary; ++j) {
       double const of_policy = std::exp(under_policy.log_prob(static_cast<double>(detail::load_number(p + j))));

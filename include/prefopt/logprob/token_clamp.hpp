@@ -10,8 +10,8 @@ namespace prefopt::inline PREFOPT_ABI {
 
 /// Humanline's clamp of how far a token's log-prob is from the reference's, for any loss with a reference.
 ///     clamped   reference + clamp(log_prob - reference, low, high): the policy's token log-probs instead of log_prob
-///     inside    1 where low <= log_prob - reference <= high, else 0: the gradient by log_prob is that by clamped, times
-///               inside
+///     inside    1 where low <= log_prob - reference <= high, else 0: the gradient by log_prob is that by clamped
+///               times inside
 ///     special   inside the bounds clamped is log_prob, bit for bit; log_prob -inf alone is at `low`; a NaN, and two
 ///               infinities that cancel, give NaN and inside 0
 ///     memory    clamped may be that of log_prob

@@ -53,8 +53,8 @@ inline void check_desensitized_alpha(char const* where, double alpha) {
 ///              everywhere in the other
 ///     throws   std::invalid_argument, before anything is written: shapes that differ, alpha outside [0, 1]
 ///     source   Liu et al. 2024, arXiv:2409.06411
-/// Put it beside the mask, `tokens.weight`, of the policy's tokens and, as in TRL, of the reference's: any loss of pairs
-/// is then its length-desensitized form. LLaMA-Factory has it for the policy alone.
+/// Put it beside the mask, `tokens.weight`, of the policy's tokens and, as in TRL, of the reference's: any loss of
+/// pairs is then its length-desensitized form. LLaMA-Factory has it for the policy alone.
 template <token_view Tokens>
 void length_desensitized_weights(Tokens const& chosen, std::type_identity_t<Tokens> const& rejected, double alpha,
                                  typename Tokens::gradient const& chosen_weight,

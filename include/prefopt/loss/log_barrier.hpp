@@ -26,10 +26,12 @@ struct log_barrier {
     V const zero = math::constant<V>(0);
     V const least = math::constant<V>(lower + epsilon), most = math::constant<V>(upper - epsilon);
     auto const is_low = r<least, is_high = r> most;
-    V const x = math::select(is_low, least, V(math::select(is_high, most, r)));
-    V const above = math::constant<V>(upper) - x, below = x - math::constant<V>(lower);
+    // At a clamp the distance to its end is epsilon, of which little is left in least - lower.
+    V const near = math::constant<V>(epsilon), far = math::constant<V>(upper - lower - epsilon);
+    V const above = math::select(is_low, far, V(math::select(is_high, near, V(math::constant<V>(upper) - r))));
+    V const below = math::select(is_low, near, V(math::select(is_high, far, V(r - math::constant<V>(lower)))));
     // One fraction: around the middle, two would cancel.
-    V const from_middle = V(x + x) - math::constant<V>(lower + upper);
+    V const from_middle = V(r + r) - math::constant<V>(lower + upper);
     V const slope = math::divide(from_middle, V(above * below));
     return {V(-(math::log(above) + math::log(below))),
             math::select(is_low, zero, V(math::select(is_high, zero, slope)))};

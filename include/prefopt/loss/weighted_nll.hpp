@@ -21,7 +21,7 @@ struct weighted_nll {
   template <lane V>
   PREFOPT_INLINE value_slope<V> operator()(unpaired_row<V> const& row, V const& s) const noexcept {
     V const zero = math::constant<V>(0), weight = math::exp_of_any(V(math::constant<V>(1 / beta) * row.target));
-    return {math::select(weight == zero, zero, V(-(weight * s))), V(-weight)};
+    return {math::select(weight == zero, zero, V(-(weight * s))), math::or_nan_of(V(-weight), s)};
   }
 
   static constexpr loss_card card{"weighted_nll", "-exp(target / beta) logp", "arXiv:2309.11235"};

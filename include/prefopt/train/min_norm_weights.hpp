@@ -9,6 +9,7 @@
 #include <prefopt/core/errors.hpp>
 #include <prefopt/view/row_major.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace prefopt::inline PREFOPT_ABI {
@@ -24,7 +25,7 @@ struct min_norm_point {
 
 class min_norm_search {
  public:
-  explicit min_norm_search(std::vector<double> gram, std::size_t tasks) : gram_{std::move(gram)}, tasks_{tasks} {}
+  min_norm_search(std::vector<double> gram, std::size_t tasks) : gram_{std::move(gram)}, tasks_{tasks} {}
 
   /// Small faces first, so that equal gradients share nothing and the first of them gets it all.
   [[nodiscard]] min_norm_point best() const noexcept {

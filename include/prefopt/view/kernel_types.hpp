@@ -64,8 +64,8 @@ template <class T>
 struct inspection_settings {
   std::size_t inputs;
   unsigned non_negative, bounded, lengths;
-  unsigned ruled;      ///< those that the loss has a rule for
-  unsigned char rule;  ///< which one: an allowed_values
+  unsigned ruled;                      ///< those that the loss has a rule for
+  unsigned char rule;                  ///< which one: an allowed_values
   std::array<T, most_inputs> highest;  ///< of the bounded ones
   std::size_t weight;                  ///< which input is the weight, if one is
   bool needs_finite, has_empty, skip_non_finite, skip_empty;
