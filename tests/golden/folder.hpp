@@ -8,9 +8,9 @@
 
 namespace golden {
 
-/// The files of vectors, from the folder golden/ beside the project. Without that folder the test is skipped, visibly.
-inline std::vector<std::filesystem::path> files_or_skip() {
-  std::filesystem::path const folder = std::filesystem::path{PREFOPT_SHARED_DIR} / "golden";
+/// The files of vectors, from a folder beside the project. Without that folder the test is skipped, visibly.
+inline std::vector<std::filesystem::path> files_or_skip(char const* name = "golden") {
+  std::filesystem::path const folder = std::filesystem::path{PREFOPT_SHARED_DIR} / name;
   if (!std::filesystem::is_directory(folder)) {
     // Catch2 2 knows no skipping: the exit status is what CTest takes for it.
     std::printf("skipped: there is no folder %s\n", folder.c_str());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -35,6 +36,14 @@ inline std::vector<std::string> split(std::string const& text, char separator) {
   return parts;
 }
 
+/// Of a cell; next to 0, too, where std::stod throws.
+inline double number_in(std::string const& text) {
+  char* end = nullptr;
+  double const x = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0') throw std::runtime_error("not a number: " + text);
+  return x;
+}
+
 inline vectors read(std::filesystem::path const& path) {
   vectors v;
   v.file = path.filename().string();
@@ -55,7 +64,7 @@ inline vectors read(std::filesystem::path const& path) {
   while (std::getline(in, line)) {
     auto const cells = split(line, ',');
     if (cells.size() != names.size()) throw std::runtime_error(v.file + ": a row of another length: " + line);
-    for (std::size_t c = 0; c < names.size(); ++c) v.columns[names[c]].push_back(std::stod(cells[c]));
+    for (std::size_t c = 0; c < names.size(); ++c) v.columns[names[c]].push_back(number_in(cells[c]));
     ++v.rows;
   }
   return v;

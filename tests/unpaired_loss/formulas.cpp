@@ -9,6 +9,8 @@
 
 #include "completions.hpp"
 
+// With names that the library has, too.
+namespace by_formula {
 namespace {
 
 using oracle::real;
@@ -342,3 +344,5 @@ TEMPLATE_TEST_CASE("a NaN is in its own completion's results, and in no other's"
     }
   }
 }
+
+}  // namespace by_formula

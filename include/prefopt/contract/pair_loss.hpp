@@ -17,8 +17,8 @@
 //
 // All of these may take the pair's further columns first, as `pair_row<V>`. The logit is then a row_affine<V>, and it
 // alone knows the margin column. A loss names the columns that it reads beyond its score's as `needs` and `takes`
-// (optional), its parameters and their ranges as `parameters()`, and what it is as `card`; each of these may be left
-// out. Further:
+// (optional), its parameters and their ranges as `parameters()` (a template in the list's own headers: nobody pays for
+// its types who does not ask for them), and what it is as `card`; each of these may be left out. Further:
 //
 //   rule                          a column_rule: which values of a column it takes
 //   refuses_empty = true          completions of length 0 are an error whatever the options

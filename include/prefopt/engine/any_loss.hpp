@@ -4,6 +4,7 @@
 #include <memory>
 #include <prefopt/contract/parameter_values.hpp>
 #include <prefopt/engine/loss_ref.hpp>
+#include <prefopt/engine/rank_matched.hpp>
 #include <string>
 #include <utility>
 
@@ -45,6 +46,8 @@ class any_loss {
     made->facts = detail::facts_of<L>(made->given_resolved);
     made->float_loss = made->double_loss = &made->given_resolved;
     made->float_observed = made->double_observed = detail::observed_loss_of<detail::resolved<L>>();
+    made->float_by_rank = detail::rank_matched_of<detail::resolved<L>, float>();
+    made->double_by_rank = detail::rank_matched_of<detail::resolved<L>, double>();
     made->of_float = detail::kernels_for<Arch>::template of_loss<L, detail::resolved<L>, float>();
     made->of_double = detail::kernels_for<Arch>::template of_loss<L, detail::resolved<L>, double>();
     made->check = [](held const& all) { detail::check_parameters(static_cast<of_type<L> const&>(all).given); };
@@ -107,9 +110,9 @@ class any_loss {
   template <class T>
   [[nodiscard]] detail::loss_ref<Family, T> ref() const noexcept {
     if constexpr (std::same_as<T, float>) {
-      return {facts(), held_->of_float, held_->float_loss, held_->float_observed};
+      return {facts(), held_->of_float, held_->float_loss, held_->float_observed, held_->float_by_rank};
     } else {
-      return {facts(), held_->of_double, held_->double_loss, held_->double_observed};
+      return {facts(), held_->of_double, held_->double_loss, held_->double_observed, held_->double_by_rank};
     }
   }
 
@@ -120,6 +123,8 @@ class any_loss {
     detail::kernels_of_family<Family, double> of_double;
     void const *float_loss = nullptr, *double_loss = nullptr;
     detail::observed_loss float_observed = nullptr, double_observed = nullptr;
+    detail::rank_matched_evaluation<float> float_by_rank = nullptr;
+    detail::rank_matched_evaluation<double> double_by_rank = nullptr;
     void (*check)(held const&) = nullptr;
     parameter_values (*values)(held const&) = nullptr;
   };

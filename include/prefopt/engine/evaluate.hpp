@@ -1,6 +1,7 @@
 #pragma once
 
 #include <prefopt/engine/evaluate_batch.hpp>
+#include <prefopt/engine/rank_matched.hpp>
 #include <type_traits>
 
 namespace prefopt::inline PREFOPT_ABI {

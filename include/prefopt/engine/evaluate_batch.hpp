@@ -6,7 +6,6 @@
 #include <prefopt/batch/report.hpp>
 #include <prefopt/engine/block_engine.hpp>
 #include <prefopt/engine/list_engine.hpp>
-#include <prefopt/engine/rank_matched.hpp>
 #include <prefopt/engine/ranks.hpp>
 #include <prefopt/simd/arithmetic.hpp>
 #include <type_traits>
@@ -76,18 +75,7 @@ report evaluate_batch(loss_ref<Family, T> const& loss, typename Family::template
   engine_of<Family, T> engine{loss, batch, outputs, options, lengths_mark_empty};
   double const weight = engine.inspect();
   if constexpr (std::same_as<Family, pair_family>) {
-    if (loss.facts.matches != rank_matching::none) {
-      auto own = options;
-      own.gradient = gradient_write::assign;
-      auto of_ranks = loss;
-      of_ranks.facts.matches = rank_matching::none;
-      rank_matched<T> const matched{loss.facts, batch, outputs, options};
-      report const seen =
-          evaluate_batch<Family, T>(of_ranks, matched.batch(), matched.outputs(), own, lengths_mark_empty);
-      rank_matched<T>::write_rewards(batch, outputs, loss.facts.reward_scale);
-      matched.put_back(outputs, options.gradient);
-      return seen;
-    }
+    if (loss.by_rank != nullptr) return loss.by_rank(loss, batch, outputs, options, lengths_mark_empty);
   }
   if constexpr (!std::same_as<Family, list_family>) {
     if (loss.facts.observed != 0 && (options.all_reduce || engine.has(loss.facts.observed_from))) {

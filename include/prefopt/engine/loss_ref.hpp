@@ -3,7 +3,9 @@
 #include <concepts>
 #include <cstddef>
 #include <prefopt/batch/groups.hpp>
+#include <prefopt/batch/options.hpp>
 #include <prefopt/batch/pairs.hpp>
+#include <prefopt/batch/report.hpp>
 #include <prefopt/batch/unpaired.hpp>
 #include <prefopt/contract/list_loss.hpp>
 #include <prefopt/contract/observation.hpp>
@@ -165,6 +167,23 @@ constexpr observed_loss observed_loss_of() noexcept {
   return nullptr;
 }
 
+template <class Family, class T>
+struct loss_ref;
+
+/// Evaluates a batch in the order of ranks; of losses that sort.
+template <class T>
+using rank_matched_evaluation = report (*)(loss_ref<pair_family, T> const&, pair_batch<T> const&,
+                                           pair_outputs<T> const&, options const&, bool lengths_mark_empty);
+template <class T>
+report evaluate_rank_matched(loss_ref<pair_family, T> const&, pair_batch<T> const&, pair_outputs<T> const&,
+                             options const&, bool lengths_mark_empty);
+
+template <class R, class T>
+constexpr rank_matched_evaluation<T> rank_matched_of() noexcept {
+  if constexpr (matches_of<R>() != rank_matching::none) return &evaluate_rank_matched<T>;
+  return nullptr;
+}
+
 /// A loss without its type: everything between the front door and the kernel takes it. Refers to the loss.
 template <class Family, class T>
 struct loss_ref {
@@ -172,6 +191,7 @@ struct loss_ref {
   kernels_of_family<Family, T> kernels;
   void const* loss;
   observed_loss with_observed;
+  rank_matched_evaluation<T> by_rank = nullptr;
 };
 
 /// Calls f(loss_ref) for any loss, with its parameters checked.
@@ -185,7 +205,7 @@ auto with_loss_ref(L const& loss, F const& f) {
     auto const given = resolve(loss);
     using R = std::remove_const_t<decltype(given)>;
     return f(loss_ref<family_of<L>, T>{facts_of<L>(given), kernels_for<Arch>::template of_loss<L, R, T>(), &given,
-                                       observed_loss_of<R>()});
+                                       observed_loss_of<R>(), rank_matched_of<R, T>()});
   }
 }
 

@@ -9,6 +9,8 @@
 #include <prefopt/batch/pairs.hpp>
 #include <prefopt/contract/loss_facts.hpp>
 #include <prefopt/engine/check.hpp>
+#include <prefopt/engine/evaluate_batch.hpp>
+#include <prefopt/engine/loss_ref.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -116,5 +118,21 @@ class rank_matched {
   pair_outputs<T> outputs_;
   bool of_references_ = false;
 };
+
+/// The batch has been checked; its pairs are now put in the order of ranks.
+template <class T>
+report evaluate_rank_matched(loss_ref<pair_family, T> const& loss, pair_batch<T> const& batch,
+                             pair_outputs<T> const& outputs, options const& options, bool lengths_mark_empty) {
+  auto own = options;
+  own.gradient = gradient_write::assign;
+  auto of_ranks = loss;
+  of_ranks.by_rank = nullptr;
+  rank_matched<T> const matched{loss.facts, batch, outputs, options};
+  report const seen =
+      evaluate_batch<pair_family, T>(of_ranks, matched.batch(), matched.outputs(), own, lengths_mark_empty);
+  rank_matched<T>::write_rewards(batch, outputs, loss.facts.reward_scale);
+  matched.put_back(outputs, options.gradient);
+  return seen;
+}
 
 }  // namespace prefopt::inline PREFOPT_ABI::detail

@@ -38,13 +38,14 @@ struct adpo {
 
   static constexpr loss_card card{"adpo", "CE(q, softmax(s / tau)), q = target or softmax(reward / beta_reward)",
                                   "arXiv:2510.18913, listwise"};
+  template <class L = adpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"tau", &adpo::tau, range::positive()},
-                      parameter{"beta_reward", &adpo::beta_reward, range::positive()},
-                      parameter{"standardize", &adpo::standardize, range::yes_or_no()},
-                      parameter{"kl", &adpo::kl, range::yes_or_no()},
-                      parameter{"adapt", &adpo::adapt, range{.low = 0, .high = 1}},
-                      parameter{"tau_min", &adpo::tau_min, range::positive()}};
+    return std::tuple{parameter{"tau", &L::tau, range::positive()},
+                      parameter{"beta_reward", &L::beta_reward, range::positive()},
+                      parameter{"standardize", &L::standardize, range::yes_or_no()},
+                      parameter{"kl", &L::kl, range::yes_or_no()},
+                      parameter{"adapt", &L::adapt, range{.low = 0, .high = 1}},
+                      parameter{"tau_min", &L::tau_min, range::positive()}};
   }
 
  private:

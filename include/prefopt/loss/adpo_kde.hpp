@@ -48,9 +48,10 @@ struct adpo_kde {
 
   static constexpr loss_card card{"adpo_kde", "CE(q, softmax(s / tau)), q = softmax(logit F(reward) / beta_reward)",
                                   "inspired by arXiv:2510.18913"};
+  template <class L = adpo_kde>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"tau", &adpo_kde::tau, range::positive()},
-                      parameter{"beta_reward", &adpo_kde::beta_reward, range::positive()}};
+    return std::tuple{parameter{"tau", &L::tau, range::positive()},
+                      parameter{"beta_reward", &L::beta_reward, range::positive()}};
   }
 
  private:

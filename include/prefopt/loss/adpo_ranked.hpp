@@ -19,10 +19,10 @@ struct adpo_ranked {
 
   static constexpr loss_card card{"adpo_ranked", "mean over stages of smoothed plackett_luce on s / tau",
                                   "arXiv:2510.18913, Plackett-Luce"};
+  template <class L = adpo_ranked>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"tau", &adpo_ranked::tau, range::positive()},
-                      parameter{"top_k", &adpo_ranked::top_k, range::whole()},
-                      parameter{"smoothing", &adpo_ranked::smoothing, range{.low = 0, .high = 1, .high_is_in = false}}};
+    return std::tuple{parameter{"tau", &L::tau, range::positive()}, parameter{"top_k", &L::top_k, range::whole()},
+                      parameter{"smoothing", &L::smoothing, range{.low = 0, .high = 1, .high_is_in = false}}};
   }
 };
 

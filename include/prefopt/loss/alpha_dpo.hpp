@@ -36,12 +36,12 @@ struct alpha_dpo {
 
   static constexpr loss_card card{"alpha_dpo", "softplus(gamma + alpha beta (h - mean) / deviation - beta mean u)",
                                   "arXiv:2410.10148"};
+  template <class L = alpha_dpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &alpha_dpo::beta, range::positive()},
-                      parameter{"gamma", &alpha_dpo::gamma, range::non_negative()},
-                      parameter{"alpha", &alpha_dpo::alpha, range::non_negative()},
-                      parameter{"mean", &alpha_dpo::mean, range{}},
-                      parameter{"deviation", &alpha_dpo::deviation, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"gamma", &L::gamma, range::non_negative()},
+                      parameter{"alpha", &L::alpha, range::non_negative()}, parameter{"mean", &L::mean, range{}},
+                      parameter{"deviation", &L::deviation, range::positive()}};
   }
 
  private:

@@ -40,10 +40,10 @@ struct alpha_po {
 
   static constexpr loss_card card{"alpha_po", "softplus(gamma - beta (r(mean chosen) - r(mean rejected)))",
                                   "arXiv:2501.03884"};
+  template <class L = alpha_po>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &alpha_po::beta, range::positive()},
-                      parameter{"gamma", &alpha_po::gamma, range::non_negative()},
-                      parameter{"alpha", &alpha_po::alpha, range{}}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"gamma", &L::gamma, range::non_negative()}, parameter{"alpha", &L::alpha, range{}}};
   }
 };
 

@@ -36,9 +36,10 @@ struct aot {
 
   static constexpr loss_card card{
       "aot", "softplus(-beta u) smoothed, u by rank: policy margins against the reference's", "arXiv:2406.05882"};
+  template <class L = aot>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &aot::beta, range::positive()},
-                      parameter{"epsilon", &aot::epsilon, range{.low = 0, .high = 0.5, .high_is_in = false}}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"epsilon", &L::epsilon, range{.low = 0, .high = 0.5, .high_is_in = false}}};
   }
 };
 

@@ -26,9 +26,10 @@ struct aot_unpaired {
 
   static constexpr loss_card card{"aot_unpaired", "softplus(-beta u) smoothed, u by rank: chosen against rejected",
                                   "arXiv:2406.05882"};
+  template <class L = aot_unpaired>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &aot_unpaired::beta, range::positive()},
-                      parameter{"epsilon", &aot_unpaired::epsilon, range{.low = 0, .high = 0.5, .high_is_in = false}}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"epsilon", &L::epsilon, range{.low = 0, .high = 0.5, .high_is_in = false}}};
   }
 };
 

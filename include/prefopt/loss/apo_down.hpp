@@ -29,8 +29,9 @@ struct apo_down {
   }
 
   static constexpr loss_card card{"apo_down", "sigma(beta a) + sigma(-beta (a - b))", "arXiv:2408.06266, eq. 8"};
+  template <class L = apo_down>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &apo_down::beta, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}};
   }
 };
 

@@ -29,8 +29,9 @@ struct apo_zero {
   }
 
   static constexpr loss_card card{"apo_zero", "sigma(-beta a) + sigma(beta b)", "arXiv:2408.06266, eq. 7"};
+  template <class L = apo_zero>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &apo_zero::beta, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}};
   }
 };
 

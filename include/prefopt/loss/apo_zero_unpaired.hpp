@@ -29,10 +29,11 @@ struct apo_zero_unpaired {
   }
 
   static constexpr loss_card card{"apo_zero_unpaired", "weight sigma(-+ beta a)", "arXiv:2408.06266; TRL"};
+  template <class L = apo_zero_unpaired>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &apo_zero_unpaired::beta, range::positive()},
-                      parameter{"desirable_weight", &apo_zero_unpaired::desirable_weight, range::positive()},
-                      parameter{"undesirable_weight", &apo_zero_unpaired::undesirable_weight, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"desirable_weight", &L::desirable_weight, range::positive()},
+                      parameter{"undesirable_weight", &L::undesirable_weight, range::positive()}};
   }
 };
 

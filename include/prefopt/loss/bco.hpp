@@ -31,8 +31,9 @@ struct bco {
   }
 
   static constexpr loss_card card{"bco", "softplus(-+(beta a - delta))", "arXiv:2404.04656, eq. 9-12"};
+  template <class L = bco>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &bco::beta, range::positive()}, parameter{"delta", &bco::delta, range{}}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}, parameter{"delta", &L::delta, range{}}};
   }
 };
 

@@ -31,9 +31,9 @@ struct bco_pair {
 
   static constexpr loss_card card{"bco_pair", "softplus(delta - beta a) + softplus(beta b - delta)",
                                   "arXiv:2404.04656, eq. 9-12"};
+  template <class L = bco_pair>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &bco_pair::beta, range::positive()},
-                      parameter{"delta", &bco_pair::delta, range{}}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}, parameter{"delta", &L::delta, range{}}};
   }
 };
 

@@ -31,8 +31,9 @@ struct best_versus_worst {
   }
 
   static constexpr loss_card card{"best_versus_worst", "softplus(-beta (s_best - s_worst))", "Bradley and Terry 1952"};
+  template <class L = best_versus_worst>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &best_versus_worst::beta, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}};
   }
 };
 

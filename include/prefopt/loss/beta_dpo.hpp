@@ -38,10 +38,10 @@ struct beta_dpo {
 
   static constexpr loss_card card{"beta_dpo", "softplus(-beta' h), beta' = max(lowest, beta (1 + a (mean h - offset)))",
                                   "arXiv:2407.08639"};
+  template <class L = beta_dpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{
-        parameter{"beta", &beta_dpo::beta, range::positive()}, parameter{"a", &beta_dpo::a, range::non_negative()},
-        parameter{"offset", &beta_dpo::offset, range{}}, parameter{"lowest", &beta_dpo::lowest, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}, parameter{"a", &L::a, range::non_negative()},
+                      parameter{"offset", &L::offset, range{}}, parameter{"lowest", &L::lowest, range::positive()}};
   }
 };
 

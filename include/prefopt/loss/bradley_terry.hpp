@@ -35,9 +35,10 @@ struct bradley_terry {
   static constexpr loss_card card{
       "bradley_terry", "softplus(-(chosen - rejected - margin) / temperature) + center (chosen + rejected)^2",
       "Bradley and Terry 1952; arXiv:2307.09288, eq. 2"};
+  template <class L = bradley_terry>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"temperature", &bradley_terry::temperature, range::positive()},
-                      parameter{"center", &bradley_terry::center, range::non_negative()}};
+    return std::tuple{parameter{"temperature", &L::temperature, range::positive()},
+                      parameter{"center", &L::center, range::non_negative()}};
   }
 };
 

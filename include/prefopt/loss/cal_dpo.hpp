@@ -35,9 +35,10 @@ struct cal_dpo {
 
   static constexpr loss_card card{"cal_dpo", "softplus(-h) + calibration ((a - 1/(2 beta))^2 + (b + 1/(2 beta))^2)",
                                   "arXiv:2412.14516"};
+  template <class L = cal_dpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &cal_dpo::beta, range::positive()},
-                      parameter{"calibration", &cal_dpo::calibration, range::non_negative()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"calibration", &L::calibration, range::non_negative()}};
   }
 };
 

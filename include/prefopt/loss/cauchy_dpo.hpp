@@ -20,8 +20,9 @@ struct cauchy_dpo {
   [[nodiscard]] constexpr linear logit() const noexcept { return {.scale = beta}; }
 
   static constexpr loss_card card{"cauchy_dpo", "-log(1/2 + atan(beta h) / pi)", "code of arXiv:2405.14953"};
+  template <class L = cauchy_dpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &cauchy_dpo::beta, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}};
   }
 };
 

@@ -19,9 +19,10 @@ struct cdpo {
 
   static constexpr loss_card card{"cdpo", "(1 - epsilon) softplus(-beta h) + epsilon softplus(beta h)",
                                   "cDPO note, Mitchell 2023"};
+  template <class L = cdpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &cdpo::beta, range::positive()},
-                      parameter{"epsilon", &cdpo::epsilon, range{.low = 0, .high = 0.5}}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"epsilon", &L::epsilon, range{.low = 0, .high = 0.5}}};
   }
 };
 

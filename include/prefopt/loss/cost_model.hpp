@@ -35,9 +35,10 @@ struct cost_model {
                                   "softplus(rejected - chosen) + scale (softplus(-s chosen) + softplus(-s' rejected)) "
                                   "+ regularization (chosen^2 + rejected^2) / 2",
                                   "arXiv:2310.12773, eq. 6"};
+  template <class L = cost_model>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"scale", &cost_model::scale, range::non_negative()},
-                      parameter{"regularization", &cost_model::regularization, range::non_negative()}};
+    return std::tuple{parameter{"scale", &L::scale, range::non_negative()},
+                      parameter{"regularization", &L::regularization, range::non_negative()}};
   }
 
  private:

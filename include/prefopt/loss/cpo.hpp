@@ -29,9 +29,9 @@ struct cpo {
   }
 
   static constexpr loss_card card{"cpo", "softplus(-beta (chosen - rejected)) - sft chosen", "arXiv:2401.08417, eq. 6"};
+  template <class L = cpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &cpo::beta, range::positive()},
-                      parameter{"sft", &cpo::sft, range::non_negative()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}, parameter{"sft", &L::sft, range::non_negative()}};
   }
 };
 

@@ -24,8 +24,9 @@ struct diffusion_dpo {
 
   static constexpr loss_card card{"diffusion_dpo", "softplus(beta/2 e), e a difference of errors",
                                   "arXiv:2311.12908, eq. 14"};
+  template <class L = diffusion_dpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &diffusion_dpo::beta, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}};
   }
 };
 

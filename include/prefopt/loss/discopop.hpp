@@ -23,9 +23,9 @@ struct discopop {
 
   static constexpr loss_card card{"discopop", "sigma(-z / tau) softplus(-z) + sigma(z / tau) e^-z, z = beta h",
                                   "arXiv:2406.08414, eq. 5"};
+  template <class L = discopop>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &discopop::beta, range::positive()},
-                      parameter{"tau", &discopop::tau, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}, parameter{"tau", &L::tau, range::positive()}};
   }
 };
 

@@ -28,9 +28,10 @@ struct dpo_shift {
   }
 
   static constexpr loss_card card{"dpo_shift", "softplus(-beta (a - lambda b))", "arXiv:2502.07599"};
+  template <class L = dpo_shift>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &dpo_shift::beta, range::positive()},
-                      parameter{"lambda", &dpo_shift::lambda, range{.low = 0, .high = 1, .low_is_in = false}}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"lambda", &L::lambda, range{.low = 0, .high = 1, .low_is_in = false}}};
   }
 };
 

@@ -31,9 +31,10 @@ struct dpop {
   }
 
   static constexpr loss_card card{"dpop", "softplus(-beta (h - lambda max(0, -a)))", "arXiv:2402.13228, eq. 3"};
+  template <class L = dpop>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &dpop::beta, range::positive()},
-                      parameter{"lambda", &dpop::lambda, range::non_negative()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"lambda", &L::lambda, range::non_negative()}};
   }
 };
 

@@ -31,9 +31,10 @@ struct dpop_outside {
 
   static constexpr loss_card card{"dpop_outside", "softplus(-beta h) + lambda max(0, -a)",
                                   "mlx-lm-lora dpo_trainer.py, dpop"};
+  template <class L = dpop_outside>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &dpop_outside::beta, range::positive()},
-                      parameter{"lambda", &dpop_outside::lambda, range::non_negative()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"lambda", &L::lambda, range::non_negative()}};
   }
 };
 

@@ -29,8 +29,9 @@ struct dro {
   }
 
   static constexpr loss_card card{"dro", "-target logp + beta/2 a^2", "arXiv:2405.19107"};
+  template <class L = dro>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &dro::beta, range::non_negative()}};
+    return std::tuple{parameter{"beta", &L::beta, range::non_negative()}};
   }
 };
 

@@ -27,9 +27,10 @@ struct exo_pair {
   [[nodiscard]] constexpr linear logit() const noexcept { return {.scale = beta}; }
 
   static constexpr loss_card card{"exo_pair", "KL(sigma(beta h) || 1 - epsilon)", "arXiv:2402.00856, eq. 16"};
+  template <class L = exo_pair>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &exo_pair::beta, range::positive()},
-                      parameter{"epsilon", &exo_pair::epsilon, range{.low = 0, .high = 0.5, .low_is_in = false}}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"epsilon", &L::epsilon, range{.low = 0, .high = 0.5, .low_is_in = false}}};
   }
 };
 

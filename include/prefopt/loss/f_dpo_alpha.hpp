@@ -40,9 +40,9 @@ struct f_dpo_alpha {
   static constexpr loss_card card{"f_dpo_alpha",
                                   "softplus(-beta (s(a) - s(b))), s(x) = (e^((alpha-1) x) - 1)/(alpha-1)",
                                   "arXiv:2309.16240, table 1"};
+  template <class L = f_dpo_alpha>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &f_dpo_alpha::beta, range::positive()},
-                      parameter{"alpha", &f_dpo_alpha::alpha, range{}}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}, parameter{"alpha", &L::alpha, range{}}};
   }
 };
 

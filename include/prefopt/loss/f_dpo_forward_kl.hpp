@@ -16,8 +16,9 @@ struct f_dpo_forward_kl {
   [[nodiscard]] constexpr f_dpo_alpha composition() const noexcept { return {.beta = beta, .alpha = 0}; }
 
   static constexpr loss_card card{"f_dpo_forward_kl", "softplus(-beta (e^-b - e^-a))", "arXiv:2309.16240, table 1"};
+  template <class L = f_dpo_forward_kl>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &f_dpo_forward_kl::beta, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}};
   }
 };
 

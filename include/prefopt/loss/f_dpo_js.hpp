@@ -36,8 +36,9 @@ struct f_dpo_js {
 
   static constexpr loss_card card{"f_dpo_js", "softplus(-beta (log sigma(a) - log sigma(b)))",
                                   "arXiv:2309.16240, table 1"};
+  template <class L = f_dpo_js>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &f_dpo_js::beta, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}};
   }
 };
 

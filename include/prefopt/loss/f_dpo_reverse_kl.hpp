@@ -13,8 +13,9 @@ struct f_dpo_reverse_kl {
   [[nodiscard]] constexpr dpo composition() const noexcept { return {.beta = beta}; }
 
   static constexpr loss_card card{"f_dpo_reverse_kl", "softplus(-beta h)", "arXiv:2309.16240, table 1"};
+  template <class L = f_dpo_reverse_kl>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &f_dpo_reverse_kl::beta, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}};
   }
 };
 

@@ -21,8 +21,9 @@ struct focal_bt {
 
   static constexpr loss_card card{
       "focal_bt", "(1 - 2 max(0, sigma(d) - 1/2))^gamma softplus(-d), d = chosen - rejected", "arXiv:2403.17297"};
+  template <class L = focal_bt>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"gamma", &focal_bt::gamma, range::non_negative()}};
+    return std::tuple{parameter{"gamma", &L::gamma, range::non_negative()}};
   }
 };
 

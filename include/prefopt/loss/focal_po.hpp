@@ -21,9 +21,10 @@ struct focal_po {
   [[nodiscard]] constexpr linear logit() const noexcept { return {.scale = beta}; }
 
   static constexpr loss_card card{"focal_po", "sigma(beta h)^gamma softplus(-beta h)", "arXiv:2501.06645"};
+  template <class L = focal_po>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &focal_po::beta, range::positive()},
-                      parameter{"gamma", &focal_po::gamma, range::non_negative()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"gamma", &L::gamma, range::non_negative()}};
   }
 };
 

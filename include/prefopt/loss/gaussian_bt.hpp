@@ -47,8 +47,9 @@ struct gaussian_bt {
   static constexpr loss_card card{"gaussian_bt",
                                   "softplus(-sqrt(2 pi) u / sqrt(D)), or softplus(-u / sqrt(1 + pi D / 8))",
                                   "arXiv:2408.10075; matched: MacKay 1992"};
+  template <class L = gaussian_bt>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"probit_matched", &gaussian_bt::probit_matched, range::yes_or_no()}};
+    return std::tuple{parameter{"probit_matched", &L::probit_matched, range::yes_or_no()}};
   }
 
  private:

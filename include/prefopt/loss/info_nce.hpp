@@ -16,8 +16,9 @@ struct info_nce {
   }
 
   static constexpr loss_card card{"info_nce", "lse(s / tau) - s_best / tau", "arXiv:1807.03748, eq. 4"};
+  template <class L = info_nce>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"tau", &info_nce::tau, range::positive()}};
+    return std::tuple{parameter{"tau", &L::tau, range::positive()}};
   }
 };
 

@@ -22,8 +22,9 @@ struct ipo_mean {
   [[nodiscard]] constexpr double reward_scale() const noexcept { return tau; }
 
   static constexpr loss_card card{"ipo_mean", "(mean h - 1/(2 tau))^2", "arXiv:2310.12036, eq. 17, on length means"};
+  template <class L = ipo_mean>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"tau", &ipo_mean::tau, range::positive()}};
+    return std::tuple{parameter{"tau", &L::tau, range::positive()}};
   }
 };
 

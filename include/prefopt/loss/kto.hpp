@@ -50,11 +50,11 @@ struct kto {
   }
 
   static constexpr loss_card card{"kto", "weight sigma(-+ beta (a - kl))", "arXiv:2402.01306, eq. 8"};
+  template <class L = kto>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &kto::beta, range::positive()},
-                      parameter{"kl", &kto::kl, range::non_negative()},
-                      parameter{"desirable_weight", &kto::desirable_weight, range::positive()},
-                      parameter{"undesirable_weight", &kto::undesirable_weight, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}, parameter{"kl", &L::kl, range::non_negative()},
+                      parameter{"desirable_weight", &L::desirable_weight, range::positive()},
+                      parameter{"undesirable_weight", &L::undesirable_weight, range::positive()}};
   }
 };
 

@@ -15,9 +15,10 @@ struct list_mle {
   }
 
   static constexpr loss_card card{"list_mle", "sum_k [lse(s_k..s_K) - s_k]", "Xia et al. 2008, eq. 8"};
+  template <class L = list_mle>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"top_k", &list_mle::top_k, range::whole()},
-                      parameter{"break_ties", &list_mle::break_ties, range::yes_or_no()}};
+    return std::tuple{parameter{"top_k", &L::top_k, range::whole()},
+                      parameter{"break_ties", &L::break_ties, range::yes_or_no()}};
   }
 };
 

@@ -14,8 +14,9 @@ struct list_net {
 
   static constexpr loss_card card{"list_net", "CE(softmax(reward / beta_reward), softmax(s))",
                                   "Cao et al. 2007, sec. 4.3"};
+  template <class L = list_net>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta_reward", &list_net::beta_reward, range::positive()}};
+    return std::tuple{parameter{"beta_reward", &L::beta_reward, range::positive()}};
   }
 };
 

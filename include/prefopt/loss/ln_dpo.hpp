@@ -21,8 +21,9 @@ struct ln_dpo {
   [[nodiscard]] constexpr linear logit() const noexcept { return {.scale = beta}; }
 
   static constexpr loss_card card{"ln_dpo", "softplus(-beta mean h)", "arXiv:2411.15124, eq. 6"};
+  template <class L = ln_dpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &ln_dpo::beta, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}};
   }
 };
 

@@ -38,10 +38,10 @@ struct log_barrier {
   }
 
   static constexpr loss_card card{"log_barrier", "-log(upper - r) - log(r - lower)", "arXiv:2403.17297"};
+  template <class L = log_barrier>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"lower", &log_barrier::lower, range{}},
-                      parameter{"upper", &log_barrier::upper, range{}},
-                      parameter{"epsilon", &log_barrier::epsilon, range::positive()}};
+    return std::tuple{parameter{"lower", &L::lower, range{}}, parameter{"upper", &L::upper, range{}},
+                      parameter{"epsilon", &L::epsilon, range::positive()}};
   }
 };
 

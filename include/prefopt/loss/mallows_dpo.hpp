@@ -38,8 +38,9 @@ struct mallows_dpo {
   [[nodiscard]] constexpr double reward_scale() const noexcept { return beta; }
 
   static constexpr loss_card card{"mallows_dpo", "softplus(-beta scale h)", "arXiv:2405.14953"};
+  template <class L = mallows_dpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &mallows_dpo::beta, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}};
   }
 };
 

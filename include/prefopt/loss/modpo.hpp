@@ -31,9 +31,10 @@ struct modpo {
   [[nodiscard]] constexpr double reward_scale() const noexcept { return beta / weight; }
 
   static constexpr loss_card card{"modpo", "softplus((margin - beta h) / weight)", "arXiv:2310.03708"};
+  template <class L = modpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &modpo::beta, range::positive()},
-                      parameter{"weight", &modpo::weight, range{.low = 0, .high = 1, .low_is_in = false}}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"weight", &L::weight, range{.low = 0, .high = 1, .low_is_in = false}}};
   }
 };
 

@@ -25,9 +25,10 @@ struct nbpo {
   }
 
   static constexpr loss_card card{"nbpo", "-log((1 - rho1) sigma(s) + rho0 sigma(-s)) for the label 1", "NBPO"};
+  template <class L = nbpo>
   static constexpr auto parameters() noexcept {
     constexpr range rate{.low = 0, .high = 1, .high_is_in = false};
-    return std::tuple{parameter{"rho0", &nbpo::rho0, rate}, parameter{"rho1", &nbpo::rho1, rate}};
+    return std::tuple{parameter{"rho0", &L::rho0, rate}, parameter{"rho1", &L::rho1, rate}};
   }
   [[nodiscard]] constexpr char const* problem() const noexcept {
     return rho0 + rho1 < 1 ? nullptr : "rho0 + rho1 has to be below 1, or the labels say the opposite, or nothing";

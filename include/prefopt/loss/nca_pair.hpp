@@ -33,8 +33,9 @@ struct nca_pair {
 
   static constexpr loss_card card{"nca_pair", "softplus(-x) + (softplus(x) + softplus(y)) / 2, x, y = beta rewards",
                                   "arXiv:2402.05369"};
+  template <class L = nca_pair>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &nca_pair::beta, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}};
   }
 };
 

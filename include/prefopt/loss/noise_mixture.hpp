@@ -28,9 +28,10 @@ struct noise_mixture {
 
   static constexpr loss_card card{"noise_mixture", "-log((1 - rho1) sigma(d) + rho0 sigma(-d)) for the label 1",
                                   "NBPO"};
+  template <class L = noise_mixture>
   static constexpr auto parameters() noexcept {
     constexpr range rate{.low = 0, .high = 1, .high_is_in = false};
-    return std::tuple{parameter{"rho0", &noise_mixture::rho0, rate}, parameter{"rho1", &noise_mixture::rho1, rate}};
+    return std::tuple{parameter{"rho0", &L::rho0, rate}, parameter{"rho1", &L::rho1, rate}};
   }
   [[nodiscard]] constexpr char const* problem() const noexcept {
     return rho0 + rho1 < 1 ? nullptr : "rho0 + rho1 has to be below 1, or the labels say the opposite, or nothing";

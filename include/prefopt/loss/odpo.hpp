@@ -28,9 +28,10 @@ struct odpo {
   [[nodiscard]] constexpr double reward_scale() const noexcept { return beta; }
 
   static constexpr loss_card card{"odpo", "softplus(alpha log(target) - beta h)", "arXiv:2402.10571"};
+  template <class L = odpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &odpo::beta, range::positive()},
-                      parameter{"alpha", &odpo::alpha, range::non_negative()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"alpha", &L::alpha, range::non_negative()}};
   }
 };
 

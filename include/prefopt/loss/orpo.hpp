@@ -43,9 +43,9 @@ struct orpo {
 
   static constexpr loss_card card{"orpo", "beta softplus(-log(odds(a) / odds(b))) - sft a, a, b = means",
                                   "arXiv:2403.07691, eq. 4-7"};
+  template <class L = orpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &orpo::beta, range::positive()},
-                      parameter{"sft", &orpo::sft, range::non_negative()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}, parameter{"sft", &L::sft, range::non_negative()}};
   }
 };
 

@@ -46,13 +46,12 @@ struct plackett_luce {
 
   static constexpr loss_card card{"plackett_luce", "sum_k [lse(beta s_k..s_K) - beta s_k]",
                                   "Plackett 1975; arXiv:2305.18290, eq. 18"};
+  template <class L = plackett_luce>
   static constexpr auto parameters() noexcept {
-    return std::tuple{
-        parameter{"beta", &plackett_luce::beta, range::positive()},
-        parameter{"top_k", &plackett_luce::top_k, range::whole()},
-        parameter{"smoothing", &plackett_luce::smoothing, range{.low = 0, .high = 1, .high_is_in = false}},
-        parameter{"mean", &plackett_luce::mean, range::yes_or_no()},
-        parameter{"break_ties", &plackett_luce::break_ties, range::yes_or_no()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}, parameter{"top_k", &L::top_k, range::whole()},
+                      parameter{"smoothing", &L::smoothing, range{.low = 0, .high = 1, .high_is_in = false}},
+                      parameter{"mean", &L::mean, range::yes_or_no()},
+                      parameter{"break_ties", &L::break_ties, range::yes_or_no()}};
   }
 
  private:

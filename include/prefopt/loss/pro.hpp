@@ -48,10 +48,11 @@ struct pro {
 
   static constexpr loss_card card{"pro", "sum_k [lse_i>=k(a_ki s_i) - a_kk s_k] - sft (K-1)^2 logp_1",
                                   "arXiv:2306.17492, eq. 4, 5, 7-9"};
+  template <class L = pro>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"temperatures", &pro::temperatures, range::yes_or_no()},
-                      parameter{"sft", &pro::sft, range::non_negative()},
-                      parameter{"eps_compat", &pro::eps_compat, range::yes_or_no()}};
+    return std::tuple{parameter{"temperatures", &L::temperatures, range::yes_or_no()},
+                      parameter{"sft", &L::sft, range::non_negative()},
+                      parameter{"eps_compat", &L::eps_compat, range::yes_or_no()}};
   }
 
  private:

@@ -28,9 +28,10 @@ struct r_dpo {
 
   static constexpr loss_card card{"r_dpo", "softplus(-(beta h + alpha (chosen_length - rejected_length)))",
                                   "arXiv:2403.19159"};
+  template <class L = r_dpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &r_dpo::beta, range::positive()},
-                      parameter{"alpha", &r_dpo::alpha, range::non_negative()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"alpha", &L::alpha, range::non_negative()}};
   }
 };
 

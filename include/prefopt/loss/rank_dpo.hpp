@@ -54,8 +54,9 @@ struct rank_dpo {
 
   static constexpr loss_card card{"rank_dpo", "sum_{i<j} D_ij softplus(-beta (s_i - s_j)), D of DCG",
                                   "arXiv:2410.18013"};
+  template <class L = rank_dpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &rank_dpo::beta, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}};
   }
 };
 

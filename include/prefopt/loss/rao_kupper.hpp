@@ -27,8 +27,9 @@ struct rao_kupper {
 
   static constexpr loss_card card{
       "rao_kupper", "-log P(outcome), P(won) = sigma(d - kappa), P(lost) = sigma(-d - kappa)", "Rao and Kupper 1967"};
+  template <class L = rao_kupper>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"kappa", &rao_kupper::kappa, range::non_negative()}};
+    return std::tuple{parameter{"kappa", &L::kappa, range::non_negative()}};
   }
 };
 

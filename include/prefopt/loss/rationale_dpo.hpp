@@ -39,9 +39,9 @@ struct rationale_dpo {
 
   static constexpr loss_card card{"rationale_dpo", "softplus(-beta h) + softplus(-gamma rationale)",
                                   "arXiv:2407.14477"};
+  template <class L = rationale_dpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &rationale_dpo::beta, range::positive()},
-                      parameter{"gamma", &rationale_dpo::gamma, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}, parameter{"gamma", &L::gamma, range::positive()}};
   }
 };
 

@@ -20,9 +20,10 @@ struct rdpo {
   static constexpr loss_card card{"rdpo",
                                   "((1 - epsilon) softplus(-beta h) - epsilon softplus(beta h)) / (1 - 2 epsilon)",
                                   "arXiv:2403.00409, eq. 12"};
+  template <class L = rdpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &rdpo::beta, range::positive()},
-                      parameter{"epsilon", &rdpo::epsilon, range{.low = 0, .high = 0.5, .high_is_in = false}}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"epsilon", &L::epsilon, range{.low = 0, .high = 0.5, .high_is_in = false}}};
   }
 };
 

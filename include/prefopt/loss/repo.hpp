@@ -20,8 +20,9 @@ struct repo {
   [[nodiscard]] static constexpr linear logit() noexcept { return {}; }
 
   static constexpr loss_card card{"repo", "max(0, gamma - mean u)", "arXiv:2503.07426"};
+  template <class L = repo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"gamma", &repo::gamma, range::non_negative()}};
+    return std::tuple{parameter{"gamma", &L::gamma, range::non_negative()}};
   }
 };
 

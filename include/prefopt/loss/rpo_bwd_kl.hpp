@@ -27,9 +27,9 @@ struct rpo_bwd_kl {
   [[nodiscard]] constexpr linear logit() const noexcept { return {.scale = beta}; }
 
   static constexpr loss_card card{"rpo_bwd_kl", "KL(sigma(scale target) || sigma(beta h))", "arXiv:2406.11704"};
+  template <class L = rpo_bwd_kl>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &rpo_bwd_kl::beta, range::positive()},
-                      parameter{"scale", &rpo_bwd_kl::scale, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}, parameter{"scale", &L::scale, range::positive()}};
   }
 };
 

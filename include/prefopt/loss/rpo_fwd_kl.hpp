@@ -29,9 +29,9 @@ struct rpo_fwd_kl {
   [[nodiscard]] constexpr linear logit() const noexcept { return {.scale = beta}; }
 
   static constexpr loss_card card{"rpo_fwd_kl", "KL(sigma(beta h) || sigma(scale target))", "arXiv:2406.11704"};
+  template <class L = rpo_fwd_kl>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &rpo_fwd_kl::beta, range::positive()},
-                      parameter{"scale", &rpo_fwd_kl::scale, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}, parameter{"scale", &L::scale, range::positive()}};
   }
 };
 

@@ -26,9 +26,9 @@ struct rpo_sq {
   [[nodiscard]] constexpr linear logit() const noexcept { return {.scale = beta}; }
 
   static constexpr loss_card card{"rpo_sq", "(beta h - scale target)^2", "arXiv:2406.11704"};
+  template <class L = rpo_sq>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &rpo_sq::beta, range::positive()},
-                      parameter{"scale", &rpo_sq::scale, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}, parameter{"scale", &L::scale, range::positive()}};
   }
 };
 

@@ -48,8 +48,9 @@ struct rrhf {
 
   static constexpr loss_card card{"rrhf", "sum_{r_i > r_j} max(0, s_j - s_i) - sft logp_best",
                                   "arXiv:2304.05302, eq. 2-4"};
+  template <class L = rrhf>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"sft", &rrhf::sft, range::non_negative()}};
+    return std::tuple{parameter{"sft", &L::sft, range::non_negative()}};
   }
 };
 

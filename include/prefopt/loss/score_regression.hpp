@@ -25,8 +25,9 @@ struct score_regression {
   }
 
   static constexpr loss_card card{"score_regression", "(beta a - target)^2", "arXiv:2410.02197; TRL a2po"};
+  template <class L = score_regression>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &score_regression::beta, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}};
   }
 };
 

@@ -38,8 +38,9 @@ struct sft {
   [[nodiscard]] bool is_observing() const noexcept { return mode == detail::chosen_likelihood::token_mean; }
 
   static constexpr loss_card card{"sft", "-log pi(chosen)", "the negative log-likelihood"};
+  template <class L = sft>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"mode", &sft::mode, detail::chosen_likelihood::modes()}};
+    return std::tuple{parameter{"mode", &L::mode, detail::chosen_likelihood::modes()}};
   }
 };
 

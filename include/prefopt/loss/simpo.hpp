@@ -26,9 +26,10 @@ struct simpo {
   [[nodiscard]] constexpr affine logit() const noexcept { return {.scale = beta, .offset = gamma}; }
 
   static constexpr loss_card card{"simpo", "softplus(gamma - beta mean u)", "arXiv:2405.14734, eq. 6"};
+  template <class L = simpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &simpo::beta, range::positive()},
-                      parameter{"gamma", &simpo::gamma, range::non_negative()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"gamma", &L::gamma, range::non_negative()}};
   }
 };
 

@@ -30,9 +30,10 @@ struct slic {
   }
 
   static constexpr loss_card card{"slic", "max(0, delta - (chosen - rejected)) - sft chosen", "arXiv:2305.10425"};
+  template <class L = slic>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"delta", &slic::delta, range::positive()},
-                      parameter{"sft", &slic::sft, range::non_negative()}};
+    return std::tuple{parameter{"delta", &L::delta, range::positive()},
+                      parameter{"sft", &L::sft, range::non_negative()}};
   }
 };
 

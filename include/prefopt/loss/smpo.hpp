@@ -31,9 +31,9 @@ struct smpo {
 
   static constexpr loss_card card{"smpo", "softplus(beta/2 scale (2 label - 1) e), e a difference of errors",
                                   "SmPO-Diffusion"};
+  template <class L = smpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &smpo::beta, range::positive()},
-                      parameter{"scale", &smpo::scale, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}, parameter{"scale", &L::scale, range::positive()}};
   }
 };
 

@@ -17,8 +17,9 @@ struct soft_ipo {
 
   static constexpr loss_card card{"soft_ipo", "label (h - 1/(2 tau))^2 + (1 - label) (h + 1/(2 tau))^2",
                                   "arXiv:2310.12036"};
+  template <class L = soft_ipo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"tau", &soft_ipo::tau, range::positive()}};
+    return std::tuple{parameter{"tau", &L::tau, range::positive()}};
   }
 };
 

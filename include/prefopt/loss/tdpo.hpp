@@ -39,10 +39,11 @@ struct tdpo {
   [[nodiscard]] constexpr double reward_scale() const noexcept { return beta; }
 
   static constexpr loss_card card{"tdpo", "softplus(-beta (h - alpha (rejected_kl - chosen_kl)))", "arXiv:2404.11999"};
+  template <class L = tdpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &tdpo::beta, range::positive()},
-                      parameter{"alpha", &tdpo::alpha, range::non_negative()},
-                      parameter{"version", &tdpo::version, range{.low = 1, .high = 2, .is_whole = true}}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"alpha", &L::alpha, range::non_negative()},
+                      parameter{"version", &L::version, range{.low = 1, .high = 2, .is_whole = true}}};
   }
 
  private:

@@ -32,10 +32,11 @@ struct tpo {
   static constexpr loss_card card{
       "tpo", "(1 - epsilon) softplus(-z) + epsilon softplus(z) - sft gold, z = beta (chosen - rejected)",
       "arXiv:2405.16681"};
+  template <class L = tpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &tpo::beta, range::positive()},
-                      parameter{"epsilon", &tpo::epsilon, range{.low = 0, .high = 0.5}},
-                      parameter{"sft", &tpo::sft, range::non_negative()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"epsilon", &L::epsilon, range{.low = 0, .high = 0.5}},
+                      parameter{"sft", &L::sft, range::non_negative()}};
   }
 };
 

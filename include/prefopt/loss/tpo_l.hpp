@@ -29,10 +29,11 @@ struct tpo_l {
   }
 
   static constexpr loss_card card{"tpo_l", "softplus(gamma - beta mean u) - sft gold", "arXiv:2405.16681"};
+  template <class L = tpo_l>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &tpo_l::beta, range::positive()},
-                      parameter{"gamma", &tpo_l::gamma, range::non_negative()},
-                      parameter{"sft", &tpo_l::sft, range::non_negative()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"gamma", &L::gamma, range::non_negative()},
+                      parameter{"sft", &L::sft, range::non_negative()}};
   }
 };
 

@@ -25,8 +25,9 @@ struct weighted_nll {
   }
 
   static constexpr loss_card card{"weighted_nll", "-exp(target / beta) logp", "arXiv:2309.11235"};
+  template <class L = weighted_nll>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &weighted_nll::beta, range::positive()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()}};
   }
 };
 

@@ -35,9 +35,10 @@ struct xpo {
 
   static constexpr loss_card card{"xpo", "softplus(-beta h) + alpha (log-prob of the reference's sample)",
                                   "arXiv:2405.21046, algorithm 1"};
+  template <class L = xpo>
   static constexpr auto parameters() noexcept {
-    return std::tuple{parameter{"beta", &xpo::beta, range::positive()},
-                      parameter{"alpha", &xpo::alpha, range::non_negative()}};
+    return std::tuple{parameter{"beta", &L::beta, range::positive()},
+                      parameter{"alpha", &L::alpha, range::non_negative()}};
   }
 
  private:
