@@ -58,6 +58,10 @@ struct pairs {
     if (any.reads(prefopt::columns::margin)) batch.margin = margin;
     if (any.reads(prefopt::columns::label)) batch.label = label;
     if (any.reads(prefopt::columns::reliability)) batch.reliability = reliability;
+    for (std::size_t c = prefopt::pair_family::target; c < prefopt::pair_family::input_count; ++c) {
+      auto const& row = prefopt::pair_family::inputs<float>[c];
+      if (any.reads(row.kind)) batch.*row.values = c % 2 == 0 ? weight : reliability;
+    }
     return batch;
   }
 };
@@ -82,8 +86,19 @@ void check_layer(L const& loss, prefopt::pair_batch<float> const& batch) {
                      .weight = at(batch.weight, i),
                      .margin = at(batch.margin, i),
                      .label = at(batch.label, i),
-                     .reliability = at(batch.reliability, i)});
-    given.push_back({.reference = at(batch.ref_rejected, i), .length = at(batch.rejected_length, i)});
+                     .reliability = at(batch.reliability, i),
+                     .target = at(batch.target, i),
+                     .scale = at(batch.scale, i),
+                     .rationale = at(batch.rationale, i),
+                     .gold = at(batch.gold, i),
+                     .kl = at(batch.chosen_kl, i),
+                     .deviation = at(batch.chosen_deviation, i),
+                     .sign = at(batch.chosen_sign, i)});
+    given.push_back({.reference = at(batch.ref_rejected, i),
+                     .length = at(batch.rejected_length, i),
+                     .kl = at(batch.rejected_kl, i),
+                     .deviation = at(batch.rejected_deviation, i),
+                     .sign = at(batch.rejected_sign, i)});
   }
   std::vector<float> d_chosen(n), d_rejected(n);
   auto const expected = prefopt::evaluate(loss, batch, {.d_chosen = d_chosen, .d_rejected = d_rejected});
@@ -150,6 +165,13 @@ TEST_CASE("the layer gives evaluate's numbers in dlib's order") {
   check_loss(prefopt::ipo_mean{});
   check_loss(prefopt::labelled<prefopt::dpo>{});
   check_loss(prefopt::lcpo<prefopt::simpo>{});
+  check_loss(prefopt::rpo_sq{});
+  check_loss(prefopt::mallows_dpo{});
+  check_loss(prefopt::tdpo{});
+  check_loss(prefopt::gaussian_bt{});
+  check_loss(prefopt::cost_model{});
+  check_loss(prefopt::rationale_dpo{});
+  check_loss(prefopt::tpo{});
 }
 
 TEST_CASE("the layer follows its options") {

@@ -14,6 +14,8 @@
 
 // What the papers say of the losses that came after the first ten, as equations between losses.
 
+// Names of its own: the files of this folder are compiled together.
+namespace by_papers {
 namespace {
 
 using oracle::modified;
@@ -796,3 +798,5 @@ TEST_CASE("losses of single completions are each other where the papers say so")
   check_near(unpaired("log_barrier", {}, {{0}}).loss[0], -2 * std::log(5.0));
   check_near(unpaired("log_barrier", {}, {{77}}).loss[0], 4.605, 1e-3);
 }
+
+}  // namespace by_papers

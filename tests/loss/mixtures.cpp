@@ -19,6 +19,8 @@
 
 // Weighted sums of losses, against what their parts say.
 
+// Names of its own: the files of this folder are compiled together.
+namespace by_mixture {
 namespace {
 
 using namespace prefopt;
@@ -372,3 +374,5 @@ TEST_CASE("a mixture says what it is, and refuses what it cannot be") {
                           pair_batch<double>{.chosen = one, .rejected = one, .label = half});
         }).find("label[0] is 0.5, expected 0 or 1") != std::string::npos);
 }
+
+}  // namespace by_mixture

@@ -14,6 +14,8 @@
 
 // Losses of which a pair's result depends on the whole batch: by what is in it, or by how it is sorted.
 
+// Names of its own: the files of this folder are compiled together.
+namespace by_batch {
 namespace {
 
 using namespace prefopt;
@@ -464,3 +466,5 @@ TEST_CASE("a likelihood per token is the batch's: its shares average to it") {
   CHECK(empty.seen.count == 3);
   CHECK(evaluated(loss, {}).seen.loss == 0);
 }
+
+}  // namespace by_batch

@@ -11,6 +11,8 @@
 // Values of the losses that came after the first ten, at their standard parameters: evaluated from the formulas with
 // 400 digits and rounded once.
 
+// Names of its own: the files of this folder are compiled together.
+namespace values_by_papers {
 namespace {
 
 using oracle::modified;
@@ -459,3 +461,5 @@ TEST_CASE("losses that depend on their batch have their known values") {
                   {-0.088343349547868072, -0.16732876119969092, -0.025000000000000001}});
   check(with(2), {{42.983589087870826, 30.825939419878843, 40}, {-1.038343349547868, -1.0562176500885798, -1}});
 }
+
+}  // namespace values_by_papers

@@ -24,12 +24,14 @@ namespace prefopt::inline PREFOPT_ABI {
 /// What dlib calls the label of a sample: the columns of a pair_batch that go with it, each given for all or for none
 /// of a mini-batch. Two samples are a pair, the chosen one first. What is the pair's is given with the chosen one.
 struct dlib_label {
-  std::optional<float> reference{};    ///< log-prob under the reference policy
-  std::optional<float> length{};       ///< tokens in the completion
-  std::optional<float> weight{};       ///< the pair's
-  std::optional<float> margin{};       ///< the pair's
-  std::optional<float> label{};        ///< the pair's
-  std::optional<float> reliability{};  ///< the pair's
+  std::optional<float> reference{};                             ///< log-prob under the reference policy
+  std::optional<float> length{};                                ///< tokens in the completion
+  std::optional<float> weight{};                                ///< the pair's
+  std::optional<float> margin{};                                ///< the pair's
+  std::optional<float> label{};                                 ///< the pair's
+  std::optional<float> reliability{};                           ///< the pair's
+  std::optional<float> target{}, scale{}, rationale{}, gold{};  ///< the pair's
+  std::optional<float> kl{}, deviation{}, sign{};               ///< the completion's own
 };
 
 namespace detail {
@@ -64,12 +66,19 @@ struct dlib_column {
   bool is_of_pair;
 };
 
-inline constexpr std::array<dlib_column, 6> dlib_columns{{{"reference", &dlib_label::reference, false},
-                                                          {"length", &dlib_label::length, false},
-                                                          {"weight", &dlib_label::weight, true},
-                                                          {"margin", &dlib_label::margin, true},
-                                                          {"label", &dlib_label::label, true},
-                                                          {"reliability", &dlib_label::reliability, true}}};
+inline constexpr std::array<dlib_column, 13> dlib_columns{{{"reference", &dlib_label::reference, false},
+                                                           {"length", &dlib_label::length, false},
+                                                           {"weight", &dlib_label::weight, true},
+                                                           {"margin", &dlib_label::margin, true},
+                                                           {"label", &dlib_label::label, true},
+                                                           {"reliability", &dlib_label::reliability, true},
+                                                           {"target", &dlib_label::target, true},
+                                                           {"scale", &dlib_label::scale, true},
+                                                           {"rationale", &dlib_label::rationale, true},
+                                                           {"gold", &dlib_label::gold, true},
+                                                           {"kl", &dlib_label::kl, false},
+                                                           {"deviation", &dlib_label::deviation, false},
+                                                           {"sign", &dlib_label::sign, false}}};
 
 }  // namespace detail
 
@@ -268,7 +277,17 @@ class dlib_pair_loss {
                                       .weight = columns.of_pairs(&dlib_label::weight),
                                       .margin = columns.of_pairs(&dlib_label::margin),
                                       .label = columns.of_pairs(&dlib_label::label),
-                                      .reliability = columns.of_pairs(&dlib_label::reliability)},
+                                      .reliability = columns.of_pairs(&dlib_label::reliability),
+                                      .target = columns.of_pairs(&dlib_label::target),
+                                      .scale = columns.of_pairs(&dlib_label::scale),
+                                      .chosen_kl = columns.of_chosen(&dlib_label::kl),
+                                      .rejected_kl = columns.of_rejected(&dlib_label::kl),
+                                      .chosen_deviation = columns.of_chosen(&dlib_label::deviation),
+                                      .rejected_deviation = columns.of_rejected(&dlib_label::deviation),
+                                      .chosen_sign = columns.of_chosen(&dlib_label::sign),
+                                      .rejected_sign = columns.of_rejected(&dlib_label::sign),
+                                      .rationale = columns.of_pairs(&dlib_label::rationale),
+                                      .gold = columns.of_pairs(&dlib_label::gold)},
                     {.d_chosen = {d_score, pairs, 2}, .d_rejected = {d_score + 1, pairs, 2}}, options);
   }
 
