@@ -182,7 +182,9 @@ class mixture_of {
                      "the weight of " + loss.name() + " is " + detail::text(weight) + ", expected a finite number");
       }
       add(loss.facts());
-      name_ += (name_.empty() ? "" : " + ") + detail::text(weight) + " " + loss.name();
+      std::string const name = loss.name();
+      bool const is_sum = name.find(' ') != name.npos;
+      name_ += (name_.empty() ? "" : " + ") + detail::text(weight) + " " + (is_sum ? "(" + name + ")" : name);
       add_part(weight, loss, of_float_);
       add_part(weight, loss, of_double_);
     }

@@ -11,7 +11,7 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     L = log(1 + e^-(beta u - gamma - alpha beta (h - mean) / deviation)),  dL/du = -beta sigma(-z)
 ///     constant  h is held constant by the gradient, and so are mean and deviation: of h, kept by an exponential_mean
 ///               between steps and brought up to date before the loss
-///     special   alpha = 0 is simpo
+///     special   alpha = 0 is simpo; otherwise an infinite log-prob of the policy gives NaN
 ///     source    Wu et al. 2024, arXiv:2410.10148
 struct alpha_dpo {
   double beta = 2.5;     ///< > 0; usual 2.5 to 10

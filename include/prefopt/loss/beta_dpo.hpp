@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <prefopt/contract/pair_loss.hpp>
 #include <prefopt/link/logistic.hpp>
@@ -32,7 +31,11 @@ struct beta_dpo {
   }
   [[nodiscard]] beta_dpo observed(std::array<double, 1> const& sums, double count) const noexcept {
     beta_dpo own = *this;
-    if (count > 0) own.beta = std::max(lowest, beta * (1 + a * (sums[0] / count - offset)));
+    if (count > 0) {
+      double const wanted = beta * (1 + a * (sums[0] / count - offset));
+      // A mean that is no number is none.
+      own.beta = wanted < lowest ? lowest : wanted;
+    }
     return own;
   }
 
