@@ -13,7 +13,7 @@ namespace {
 
 /// A log-prob for each completion of the data, by index; keeps the gradients that it is given.
 struct table_policy {
-  std::vector<double> logp, length, d;
+  std::vector<double> logp, length, d{};
 
   void log_probs(std::vector<int> const& batch, unpaired_log_probs<double> const& out) const {
     for (std::size_t i = 0; i < batch.size(); ++i) {
