@@ -85,10 +85,9 @@ class pair_training {
   void step(mlp_policy& policy, Anchor& anchor, bandit_sample const& batch) {
     policy.log_probs(batch.contexts, {logp_, {}});
     anchor.log_probs(batch.contexts, prefopt::list_log_probs<float>{ref_logp_, {}});
-    prefopt::group_pairs<float> const pairs{
-        {.logp = logp_, .ref_logp = ref_logp_, .reward = batch.rewards.reshaped(), .offsets = offsets_},
-        prefopt::pairing::every,
-        beta_reward_};
+    prefopt::list_batch<float> groups{.logp = logp_, .reward = batch.rewards.reshaped(), .offsets = offsets_};
+    if (loss_.reads(prefopt::columns::reference)) groups.ref_logp = ref_logp_;
+    prefopt::group_pairs<float> const pairs{groups, prefopt::pairing::every, beta_reward_};
     prefopt::pair_batch<float> columns = pairs.batch();
     if (loss_.needs(prefopt::columns::label) && !columns.label.is_given()) {
       observed_.assign(pairs.size(), 1);

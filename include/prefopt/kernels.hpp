@@ -65,7 +65,7 @@ PREFOPT_HIDDEN any_unpaired_loss make_unpaired_loss(std::string_view name, param
 }
 
 template <evaluable_loss L, template <class> class Batch, detail::computed_in T>
-  requires(std::same_as<Batch<T>, typename detail::family_of<L>::template batch<T>>)
+  requires(batch_of_loss<Batch<T>, L, T>)
 PREFOPT_HIDDEN report
 evaluate(L const& loss, Batch<T> const& batch,
          std::type_identity_t<typename detail::family_of<L>::template outputs<T>> const& outputs = {},

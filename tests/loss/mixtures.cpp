@@ -286,8 +286,8 @@ TEMPLATE_TEST_CASE("what one loss of a mixture has to skip, all skip", "", float
         for (auto const c :
              {pair_family::loss, pair_family::d_chosen, pair_family::d_rejected, pair_family::d_margin}) {
           T const x = got.results[c][i], y = expected.results[c][i - next];
-          // Sums over a batch in other blocks are rounded in another way.
-          wrong += std::fabs(x - y) <= T(1e-4) * std::fabs(y) ? 0 : 1;
+          // Sums over a batch in other blocks are rounded in another way, and a tail e^-z magnifies that by z.
+          wrong += std::fabs(x - y) <= T(sizeof(T) == 4 ? 1e-3 : 1e-10) * std::fabs(y) ? 0 : 1;
         }
       }
       CHECK(wrong == 0);

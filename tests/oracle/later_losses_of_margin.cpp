@@ -369,16 +369,27 @@ pair_formula gaussian_bt(named_loss const& loss) {
 pair_formula beta_dpo(named_loss const& loss) {
   real const beta = value_of(loss, "beta"), a = value_of(loss, "a"), offset = value_of(loss, "offset"),
              lowest = value_of(loss, "lowest");
-  auto const of_batch = std::make_shared<real>(beta);
+  auto const of_batch = std::make_shared<real>(beta), error_of_batch = std::make_shared<real>(0);
   return {.reads = to_reference,
           .logit = [of_batch](dual const& h, variables const&) -> dual { return *of_batch * h; },
           .link = logistic,
+          // A mean of numbers that are each off by a rounding of theirs, and of sums of some of them in lanes.
+          .own_offset =
+              [=](pair const& p) {
+                real const h = (p.chosen - p.ref_chosen) - (p.rejected - p.ref_rejected);
+                return *error_of_batch / *of_batch * h;
+              },
           .see =
               [=](std::vector<pair> const& batch) {
-                real sum = 0;
-                for (pair const& p : batch) sum += (p.chosen - p.ref_chosen) - (p.rejected - p.ref_rejected);
-                real const mean = sum / static_cast<real>(batch.size());
-                *of_batch = std::max(lowest, beta * (1 + a * (mean - offset)));
+                real sum = 0, size = 0;
+                for (pair const& p : batch) {
+                  real const w = p.chosen - p.ref_chosen, l = p.rejected - p.ref_rejected;
+                  sum += w - l;
+                  size += std::fabs(w) + std::fabs(l);
+                }
+                auto const n = static_cast<real>(batch.size());
+                *of_batch = std::max(lowest, beta * (1 + a * (sum / n - offset)));
+                *error_of_batch = *of_batch + beta * a * (4 * size / n + std::fabs(offset));
               }};
 }
 

@@ -23,7 +23,7 @@ namespace prefopt::inline PREFOPT_ABI {
 /// Float is computed in float, double in double; sums over the batch in blocks, then in double. A group without a
 /// candidate follows `options.empty`, as one with a candidate of length 0.
 template <class Arch = default_instruction_set, evaluable_loss L, template <class> class Batch, detail::computed_in T>
-  requires(std::same_as<Batch<T>, typename detail::family_of<L>::template batch<T>>)
+  requires(batch_of_loss<Batch<T>, L, T>)
 report evaluate(L const& loss, Batch<T> const& batch,
                 std::type_identity_t<typename detail::family_of<L>::template outputs<T>> const& outputs = {},
                 options const& options = {}) {

@@ -38,8 +38,18 @@ concept is_any_loss = requires {
   typename family_of_any<L>::type;
 };
 
+/// Of what is no loss: so that a compiler goes on to say why it is none.
+struct no_family {
+  template <class>
+  using batch = void*;
+  template <class>
+  using outputs = void*;
+};
+
 template <class L>
-struct family_of_loss;
+struct family_of_loss {
+  using type = no_family;
+};
 template <is_any_loss L>
 struct family_of_loss<L> {
   using type = typename family_of_any<L>::type;
@@ -233,11 +243,13 @@ concept evaluable_list_loss = std::same_as<detail::family_of<L>, list_family>;
 template <class L>
 concept evaluable_unpaired_loss = std::same_as<detail::family_of<L>, unpaired_family>;
 
-/// A loss of any family.
+/// A loss of any family, or one chosen at run time.
 template <class L>
-concept evaluable_loss = requires {
-  typename detail::family_of<L>;
-};
+concept evaluable_loss = detail::is_any_loss<L> || pair_loss<L> || list_loss<L> || unpaired_loss<L>;
+
+/// A batch of the loss's family.
+template <class Batch, class L, class T>
+concept batch_of_loss = std::same_as<Batch, typename detail::family_of<L>::template batch<T>>;
 
 }  // namespace prefopt::inline PREFOPT_ABI
 
