@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <prefopt/engine/kernel_table.hpp>
 #include <prefopt/engine/loss_ref.hpp>
@@ -53,15 +55,23 @@ constexpr named_kernels named_kernels_of() noexcept {
   }
 }
 
-/// Whether a name stands for one loss; the same loss may be there twice.
+/// Whether a name stands for one loss; the same loss may be there twice. Sorted first, since each pair of some hundred
+/// names is more than a compiler computes in a constant expression.
 template <std::size_t Count>
-constexpr bool has_distinct_names(named_kernels const (&losses)[Count]) noexcept {
-  for (std::size_t i = 0; i < Count; ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      auto const &a = losses[i], &b = losses[j];
-      bool const is_same = a.block_of_float == b.block_of_float && a.list_of_float == b.list_of_float;
-      if (!is_same && std::string_view{a.name} == b.name) return false;
-    }
+constexpr bool has_distinct_names(named_kernels const (&losses)[Count]) {
+  struct entry {
+    std::string_view name;
+    named_kernels const* loss;
+  };
+  std::array<entry, Count> entries{};
+  for (std::size_t i = 0; i < Count; ++i) entries[i] = {losses[i].name, &losses[i]};
+  std::sort(entries.begin(), entries.end(), [](entry const& a, entry const& b) {
+    return a.name.size() != b.name.size() ? a.name.size() < b.name.size() : a.name < b.name;
+  });
+  for (std::size_t i = 1; i < Count; ++i) {
+    auto const &a = *entries[i - 1].loss, &b = *entries[i].loss;
+    bool const is_same = a.block_of_float == b.block_of_float && a.list_of_float == b.list_of_float;
+    if (!is_same && entries[i - 1].name == entries[i].name) return false;
   }
   return true;
 }
