@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <prefopt/core/parts.hpp>
+#include <prefopt/core/parts_that_throw.hpp>
 #include <prefopt/logprob/matrix_product.hpp>
 #include <prefopt/logprob/token_logprobs.hpp>
 #include <prefopt/view/row_major.hpp>
