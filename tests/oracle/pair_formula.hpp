@@ -54,13 +54,13 @@ struct terms {
     sum.factor = std::max(x.factor, y.factor);
     return sum;
   }
-  friend terms operator*(real factor, terms const& x) {
+  friend terms operator*(real by, terms const& x) {
     terms product;
-    product.value = x.value * factor;
-    product.size = std::fabs(factor) * x.size;
-    product.d_chosen_size = std::fabs(factor) * x.d_chosen_size;
-    product.d_rejected_size = std::fabs(factor) * x.d_rejected_size;
-    product.factor = x.factor * std::max(real(1), std::fabs(factor));
+    product.value = x.value * by;
+    product.size = std::fabs(by) * x.size;
+    product.d_chosen_size = std::fabs(by) * x.d_chosen_size;
+    product.d_rejected_size = std::fabs(by) * x.d_rejected_size;
+    product.factor = x.factor * std::max(real(1), std::fabs(by));
     return product;
   }
 };
