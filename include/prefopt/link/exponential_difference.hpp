@@ -13,7 +13,8 @@ struct exponential_difference {
 /// f(a) - f(b), which is 0 for a = b, but NaN where both are infinite: then 0, too.
 template <lane V>
 PREFOPT_INLINE V zero_if_equal(V const& a, V const& b, V const& difference) noexcept {
-  return math::select((a == b) & !(difference == difference), math::constant<V>(0), difference);
+  V const same = math::select(difference == difference, difference, math::constant<V>(0));
+  return math::select(a == b, same, difference);
 }
 
 /// (e^(rate a) - e^(rate b)) / rate, rate != 0: the larger exponential times one expm1 of the difference.

@@ -13,7 +13,8 @@ struct row_scaled {
   PREFOPT_INLINE V operator()(V const& u) const noexcept {
     V const zero = math::constant<V>(0), z = scale * u;
     // Not wherever the scale is 0: on automatic differentiation the product has a derivative by it.
-    return math::select((scale == zero) & (u == u) & !(z == z), zero, z);
+    V const nothing = math::select(u == u, zero, z);
+    return math::select(scale == zero, V(math::select(z == z, z, nothing)), z);
   }
 };
 
