@@ -66,8 +66,8 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
 bool may_be_undefined(named_loss const& loss) {
   if (oracle::sorts_batch(loss)) return true;
   named_loss const& base = loss.over.empty() ? loss : loss.over[0];
-  // An infinite log-prob is in two terms of these, of opposite signs.
-  if (is_one_of(base.name, {"alpha_dpo", "xpo"})) return true;
+  // An infinite log-prob is in two terms of these, of opposite signs; or in a mean over the batch.
+  if (is_one_of(base.name, {"alpha_dpo", "xpo", "beta_dpo"})) return true;
   // A likelihood without bound, and a loss that tends to +inf there; errors are no log-probs, and fall.
   if (loss.name == "with_nll") {
     return is_infinite_on_both_sides(base) || is_one_of(base.name, {"diffusion_dpo", "smpo"});
