@@ -13,8 +13,8 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     L = log(1 + e^(-beta' h)),  dL/dh = -beta' sigma(-beta' h)
 ///     mean h    over the counted pairs of all ranks, without weights; held constant by the gradient
 ///     offset    the running mean of mean h, kept by an exponential_mean between steps
-///     special   a = 0 is dpo; implicit rewards are reported with beta; a NaN margin, or one of +inf and one of -inf, makes
-///               all of the batch NaN
+///     special   a = 0 is dpo; implicit rewards are reported with beta; a NaN margin, or one of +inf and one of
+///               -inf, makes all of the batch NaN
 ///     source    Wu et al. 2024, arXiv:2407.08639. Its filter draws pairs before: that is the data's
 struct beta_dpo {
   double beta = 0.1;     ///< > 0
