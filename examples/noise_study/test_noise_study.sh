@@ -74,7 +74,7 @@ quick() {
     grep -qF "$text" out || fail "no table of $text"
   done
   (($(grep -c '^adpo_copies_when_far ' out) == 4)) || fail "a method is not in every table"
-  (($(wc -l <one/runs.csv) == 1 + 12 * 2 * 16)) || fail "runs.csv has $(wc -l <one/runs.csv) lines"
+  (($(wc -l <one/runs.csv) == 1 + 12 * 2 * 22)) || fail "runs.csv has $(wc -l <one/runs.csv) lines"
   if command -v gnuplot >/dev/null; then
     ls one/results.[ps]* >/dev/null || fail "no picture: $(cat err)"
   else
