@@ -9,8 +9,10 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check evalica==0.4.2 numpy==2.4.6 pandas
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check evalica==0.4.2 numpy==2.4.6 pandas==3.1.1
 cat >"$folder/battles.py" <<'PYTHON'
+from importlib.metadata import version
+
 import evalica
 from evalica import Winner
 
@@ -20,6 +22,7 @@ def scores(method, battles):
     return {name: round(float(score), 6) for name, score in sorted(result.scores.items())}, result
 
 
+print("evalica", version("evalica"))
 duel = [("a", "b", Winner.X)] * 99 + [("a", "b", Winner.Y)]
 for method in (evalica.counting, evalica.bradley_terry):
     values, _ = scores(method, duel)
@@ -31,8 +34,12 @@ for method, equal in ((evalica.eigen, 0.707107), (evalica.pagerank, 0.5)):
     assert values == {"a": equal, "b": equal}, values
     assert result.iterations == result.limit == 100
 PYTHON
-"$folder/venv/bin/python" "$folder/battles.py"
+if ! "$folder/venv/bin/python" "$folder/battles.py"; then
+  echo "evalica 0.4.2 does something else than is said here" >&2
+  exit 1
+fi
 # Seen:
+#   evalica 0.4.2
 #   counting {'a': 99.0, 'b': 1.0}
 #   bradley_terry {'a': 9.949874, 'b': 0.100504}
 #   eigen {'a': 0.707107, 'b': 0.707107} after 100 of 100 iterations

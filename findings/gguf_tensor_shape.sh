@@ -13,6 +13,7 @@ python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check gguf==0.19.0 numpy==2.4.6
 cat >"$folder/shapes.py" <<'PYTHON'
 import sys
+from importlib.metadata import version
 
 import gguf
 import numpy as np
@@ -26,11 +27,16 @@ writer.write_kv_data_to_file()
 writer.write_tensors_to_file()
 writer.close()
 
+print("gguf", version("gguf"))
 read = gguf.GGUFReader(path).tensors[0]
 print("written", written.shape, "shape", read.shape.tolist(), "data.shape", read.data.shape)
 assert np.array_equal(read.data, written)
 assert read.shape.tolist() == [3, 2] and read.data.shape == (2, 3)
 PYTHON
-"$folder/venv/bin/python" "$folder/shapes.py" "$folder/weight.gguf"
+if ! "$folder/venv/bin/python" "$folder/shapes.py" "$folder/weight.gguf"; then
+  echo "gguf 0.19.0 does something else than is said here" >&2
+  exit 1
+fi
 # Seen:
+#   gguf 0.19.0
 #   written (2, 3) shape [3, 2] data.shape (2, 3)
