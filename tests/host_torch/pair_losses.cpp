@@ -1,6 +1,7 @@
 // Every pair loss through libtorch: against differences of the loss itself and torch's autograd of the same formulas.
 #include "torch_catch.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <prefopt/adapter/torch.hpp>
@@ -283,6 +284,53 @@ TEST_CASE("torch: only log-probs of the policy that require gradients get them")
   CHECK_FALSE(seen.loss.requires_grad());
   CHECK(seen.loss.grad_fn() == nullptr);
   CHECK_FALSE(seen.chosen_reward.requires_grad());
+}
+
+TEST_CASE("torch: further columns get the gradients that the loss has by them") {
+  torch::manual_seed(6);
+  using f = prefopt::pair_family;
+  constexpr auto& members = prefopt::detail::torch_columns<f>::members;
+  std::size_t seen_columns = 0;
+  for (auto const& loss : every_pair_loss()) {
+    INFO(loss.name());
+    constexpr std::int64_t n = 21;
+    auto const pairs = each(pairs_for(loss, n), [](at::Tensor const& column) { return column.requires_grad_(); });
+    (3 * torch_evaluate(loss, pairs).loss).backward();
+
+    prefopt::pair_batch<double> batch{};
+    for (std::size_t c = 0; c < f::input_count; ++c) {
+      batch.*f::inputs<double>[c].values = prefopt::detail::view<double>(pairs.*members[c]);
+    }
+    for (std::size_t c = f::weight; c < f::input_count; ++c) {
+      at::Tensor const& column = pairs.*members[c];
+      if (!column.defined()) continue;
+      INFO(f::inputs<double>[c].name);
+      std::vector<double> expected(n);
+      prefopt::pair_outputs<double> outputs{};
+      for (std::size_t r = 0; r < f::output_count; ++r) {
+        auto const& row = f::results<double>[r];
+        bool const is_written = (loss.facts().writes >> r & 1U) != 0;
+        if (is_written && row.gradient_of == static_cast<int>(c)) outputs.*row.values = expected;
+      }
+      prefopt::evaluate(loss, batch, outputs);
+      bool const has_gradient = std::any_of(f::results<double>.begin(), f::results<double>.end(),
+                                            [&](auto const& row) { return !(outputs.*row.values).empty(); });
+      REQUIRE(column.grad().defined() == has_gradient);
+      if (!has_gradient) continue;
+      ++seen_columns;
+      CHECK(column.grad().equal(3 * torch::tensor(expected, at::kDouble)));
+    }
+  }
+  CHECK(seen_columns >= 6);
+
+  // Learned margins: what autograd makes of the same formula.
+  auto const pairs = trained(pairs_for(prefopt::bradley_terry{}, 8));
+  auto learned = pairs;
+  learned.margin = torch::randn({8}, at::kDouble).requires_grad_();
+  auto const d = grad({torch_evaluate(prefopt::bradley_terry{}, learned).loss}, {learned.margin});
+  at::Tensor const each_loss = -torch::log_sigmoid(learned.chosen - learned.rejected - learned.margin);
+  at::Tensor const formula = (each_loss * learned.weight).sum() / learned.weight.sum();
+  CHECK(difference(d[0], grad({formula}, {learned.margin})[0]) < 1e-14);
 }
 
 TEST_CASE("torch: options reach the loss") {

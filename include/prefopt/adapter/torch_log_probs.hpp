@@ -23,8 +23,9 @@
 //                to the type computed in, other devices to the host, and gradients go the same way back
 //     computed   in float64 if any column is float64, otherwise in float32; the results have that dtype and are on the
 //                policy's device
-//     gradients  go to the policy's log-probs or logits alone, and only if they require them: references, weights and
-//                all other columns are constants, whatever they require. Under torch::NoGradGuard none are computed
+//     gradients  go to the policy's log-probs or logits, and to those further columns by which the loss has a gradient
+//                (a margin, a scale, … : `d_` in the table of losses), if they require them: references, weights and all
+//                other columns are constants, whatever they require. Under torch::NoGradGuard none are computed
 //     twice      the gradient is analytic and cannot be differentiated again: backward through a graph that
 //                create_graph made throws std::invalid_argument
 //     options    as in evaluate; options.gradient has to be assign, since torch adds up gradients itself
@@ -156,19 +157,18 @@ struct torch_second_derivative : torch::autograd::Function<torch_second_derivati
   }
 };
 
-/// A loss with its gradients by one or two vectors; an undefined gradient is not wanted.
+/// A loss with its gradients by vectors, in the order of the vectors.
 struct torch_known_loss {
-  at::Tensor loss{}, d_first{}, d_second{};
+  at::Tensor loss{};
+  std::vector<at::Tensor> gradients{};
   at::Tensor loss_of{};  ///< which loss the element of a vector is in; undefined: all in the one, or each in its own
 };
 
 struct torch_loss_function : torch::autograd::Function<torch_loss_function> {
-  /// c10's or, in later versions of torch, std's.
-  using optional_tensor = torch::autograd::optional_variable_list::value_type;
-
-  static at::Tensor forward(torch::autograd::AutogradContext* context, at::Tensor const&, optional_tensor const&,
-                            torch_known_loss const& known) {
-    context->save_for_backward({known.d_first, known.d_second, known.loss_of});
+  static at::Tensor forward(torch::autograd::AutogradContext* context, at::TensorList, torch_known_loss const& known) {
+    torch::autograd::variable_list saved{known.loss_of};
+    saved.insert(saved.end(), known.gradients.begin(), known.gradients.end());
+    context->save_for_backward(std::move(saved));
     return known.loss;
   }
 
@@ -176,20 +176,24 @@ struct torch_loss_function : torch::autograd::Function<torch_loss_function> {
                                                  torch::autograd::variable_list const& d_loss) {
     auto const saved = context->get_saved_variables();
     auto const scaled = [&](at::Tensor const& gradient) {
-      if (!gradient.defined()) return gradient;
       at::NoGradGuard const no_gradient;
-      return gradient * (saved[2].defined() ? d_loss[0].index_select(0, saved[2]) : d_loss[0]);
+      return gradient * (saved[0].defined() ? d_loss[0].index_select(0, saved[0]) : d_loss[0]);
     };
-    return {torch_second_derivative::guarded(scaled(saved[0])), torch_second_derivative::guarded(scaled(saved[1])), {}};
+    torch::autograd::variable_list result;
+    for (std::size_t i = 1; i < saved.size(); ++i) {
+      result.push_back(torch_second_derivative::guarded(scaled(saved[i])));
+    }
+    result.emplace_back();
+    return result;
   }
 };
 
 /// The reduced loss as a tensor of type T, or each one's own, with its grad_fn if there is something to differentiate.
 template <class T>
-at::Tensor with_grad_fn(at::Tensor const& first, at::Tensor const& second, torch_known_loss known, report const& seen) {
+at::Tensor with_grad_fn(std::vector<at::Tensor> const& by, torch_known_loss known, report const& seen) {
   if (!known.loss.defined()) known.loss = at::scalar_tensor(seen.loss, torch_type<T>);
-  if (!known.d_first.defined() && !known.d_second.defined()) return known.loss;
-  return torch_loss_function::apply(first, torch_loss_function::optional_tensor{second}, known);
+  if (by.empty()) return known.loss;
+  return torch_loss_function::apply(at::TensorList{by}, known);
 }
 
 inline void check_torch_options(options const& options) {
@@ -280,21 +284,20 @@ torch_loss torch_evaluate_in(any_loss<Family> const& loss, typename torch_column
   torch_known_loss known;
   if (options.reduction == reduction::none) known.loss = new_vector<T>(examples);
   outputs.loss = writable<T>(known.loss);
-  at::Tensor first, second;
-  for (auto const& row : Family::template results<T>) {
-    if (row.gradient_of < 0 || row.is_of_some) continue;
-    at::Tensor const& of = tensors.*members[row.gradient_of];
-    (row.gradient_of == 0 ? first : second) = of;
+  std::vector<at::Tensor> by;
+  auto const& rows = Family::template results<T>;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    if (rows[r].gradient_of < 0 || (rows[r].is_of_some && (loss.facts().writes >> r & 1U) == 0)) continue;
+    at::Tensor const& of = tensors.*members[rows[r].gradient_of];
     if (!wants_gradient(of)) continue;
-    at::Tensor& gradient = row.gradient_of == 0 ? known.d_first : known.d_second;
-    gradient = new_vector<T>(items);
-    outputs.*row.values = writable<T>(gradient);
+    by.push_back(of);
+    outputs.*rows[r].values = writable<T>(known.gradients.emplace_back(new_vector<T>(items)));
   }
   result.report = evaluate_batch<Family, T>(loss.template ref<T>(), batch, outputs, options, lengths_mark_empty);
-  if (offsets.defined() && known.loss.defined() && known.d_first.defined()) {
+  if (offsets.defined() && known.loss.defined() && !by.empty()) {
     known.loss_of = at::repeat_interleave(offsets.diff());
   }
-  result.loss = with_grad_fn<T>(first, second, known, result.report).to(device);
+  result.loss = with_grad_fn<T>(by, known, result.report).to(device);
   for (at::Tensor* const tensor : {&result.chosen_reward, &result.rejected_reward, &result.posterior, &result.reward}) {
     if (tensor->defined()) *tensor = tensor->to(device);
   }
