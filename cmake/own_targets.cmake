@@ -38,6 +38,19 @@ function(prefopt_own_target target)
   endif()
 endfunction()
 
+# The library's headers and those that it stands on, as options of a compiler that a test calls.
+function(prefopt_include_options options)
+  set(all "-I${PROJECT_SOURCE_DIR}/include")
+  # Behind the standard ones: -isystem on one of those breaks the compiler.
+  foreach(target prefopt_xsimd Eigen3::Eigen)
+    get_target_property(directories ${target} INTERFACE_INCLUDE_DIRECTORIES)
+    foreach(directory ${directories})
+      list(APPEND all "-idirafter" "${directory}")
+    endforeach()
+  endforeach()
+  set(${options} ${all} PARENT_SCOPE)
+endfunction()
+
 # A program of ours whose losses go through kernels that all such programs share: those that the tests have compiled, or
 # the best that this machine runs. Where they cannot be made, each compiles its own.
 function(prefopt_dispatched_target target)

@@ -12,6 +12,7 @@
 #include <span>
 #include <sstream>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "catch.hpp"
@@ -172,6 +173,62 @@ TEST_CASE("the layer gives evaluate's numbers in dlib's order") {
   check_loss(prefopt::cost_model{});
   check_loss(prefopt::rationale_dpo{});
   check_loss(prefopt::tpo{});
+}
+
+TEST_CASE("the layer of an unpaired loss gives evaluate's numbers") {
+  std::vector<float> const logp{-4.5F, -7.25F, -3, -9, -2.5F}, ref_logp{-5, -7, -4, -9.25F, -3}, label{1, 0, 1, 0, 1},
+      target{0.5F, 0.25F, 1, 0.75F, 0.125F}, weight{1, 0.5F, 2, 0, 1}, kl_logp{-6, -5.5F, -8, -9.5F, -2},
+      ref_kl_logp{-6.5F, -6, -8, -9, -3};
+  std::vector<float> d_logp(5);
+  auto const check = [&](auto const& loss, prefopt::unpaired_batch<float> const& batch) {
+    label_list given;
+    for (std::size_t i = 0; i < logp.size(); ++i) {
+      given.push_back({.reference = at(batch.ref_logp, i),
+                       .weight = at(batch.weight, i),
+                       .label = at(batch.label, i),
+                       .target = at(batch.target, i),
+                       .kl_logp = at(batch.kl_logp, i),
+                       .ref_kl_logp = at(batch.ref_kl_logp, i)});
+    }
+    auto const expected = prefopt::evaluate(loss, batch, {.d_logp = d_logp});
+    prefopt::dlib_unpaired_loss<std::remove_cvref_t<decltype(loss)>> const layer{loss};
+    outputs_only network{logp};
+    CHECK(layer.compute_loss_value_and_gradient(network.input, given.begin(), network) == expected.loss);
+    CHECK(layer.report().count == logp.size());
+    for (std::size_t i = 0; i < logp.size(); ++i) CHECK(network.gradient.host()[i] == d_logp[i]);
+  };
+  prefopt::unpaired_batch<float> const judged{.logp = logp, .ref_logp = ref_logp, .label = label, .weight = weight};
+  check(prefopt::bco{}, judged);
+  check(prefopt::any_unpaired_loss{prefopt::bco{}}, judged);
+  auto with_others = judged;
+  with_others.kl_logp = kl_logp;
+  with_others.ref_kl_logp = ref_kl_logp;
+  check(prefopt::kto{}, with_others);
+  check(prefopt::score_regression{}, {.logp = logp, .ref_logp = ref_logp, .target = target});
+
+  prefopt::dlib_unpaired_loss<prefopt::bco> const layer;
+  outputs_only network{{-1, -2, -3}};
+  auto const refused = [&](label_list const& given) {
+    network.gradient = 7;
+    auto const message = refusal([&] { layer.compute_loss_value_and_gradient(network.input, given.begin(), network); });
+    for (float const d : std::vector<float>(network.gradient.begin(), network.gradient.end())) CHECK(d == 7);
+    return message;
+  };
+  CHECK(refused(label_list(3)) == "prefopt::evaluate: bco needs the column ref_logp, which is not given");
+  CHECK(refused({{}, {.margin = 1.0F}, {}}) ==
+        "prefopt::dlib_unpaired_loss: the label of sample 1 has a value for margin, which single completions do not "
+        "have");
+  CHECK(refused_batch(prefopt::bradley_terry{}, network, {{.kl_logp = -1.0F}, {}, {}}) ==
+        "prefopt::dlib_pair_loss: the mini-batch has 3 samples, expected an even number: chosen and rejected in turn");
+  outputs_only two{{-1, -2}};
+  CHECK(refused_batch(prefopt::bradley_terry{}, two, {{.kl_logp = -1.0F}, {}}) ==
+        "prefopt::dlib_pair_loss: the label of sample 0 has a value for kl_logp, which pairs do not have");
+
+  std::stringstream file;
+  serialize(prefopt::dlib_unpaired_loss<prefopt::bco>{{.beta = 0.25}}, file);
+  prefopt::dlib_unpaired_loss<prefopt::bco> read;
+  deserialize(read, file);
+  CHECK(read.loss().beta == 0.25);
 }
 
 TEST_CASE("the layer follows its options") {

@@ -14,15 +14,15 @@
 #include <prefopt/engine/evaluate.hpp>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace prefopt::inline PREFOPT_ABI {
 
-/// What dlib calls the label of a sample: the columns of a pair_batch that go with it, each given for all or for none
-/// of a mini-batch. Two samples are a pair, the chosen one first. What is the pair's is given with the chosen one.
+/// What dlib calls the label of a sample: the columns of a batch that go with it, each given for all or for none of a
+/// mini-batch. Of dlib_pair_loss two samples are a pair, the chosen one first, and what is the pair's is given with that
+/// one; of dlib_unpaired_loss each sample is a completion, and all is its own.
 struct dlib_label {
   std::optional<float> reference{};                             ///< log-prob under the reference policy
   std::optional<float> length{};                                ///< tokens in the completion
@@ -32,76 +32,75 @@ struct dlib_label {
   std::optional<float> reliability{};                           ///< the pair's
   std::optional<float> target{}, scale{}, rationale{}, gold{};  ///< the pair's
   std::optional<float> kl{}, deviation{}, sign{};               ///< the completion's own
+  std::optional<float> kl_logp{}, ref_kl_logp{};                ///< of unpaired_batch
 };
 
 namespace detail {
 
-/// Calls f(parameter, loss that has it) for each parameter of the loss and then of its base.
-template <class L, class F>
-void for_each_parameter(L& loss, F const& f) {
-  if constexpr (requires { L::parameters(); }) {
-    std::apply([&](auto const&... p) { (f(p, loss), ...); }, L::parameters());
-  }
-  if constexpr (requires { loss.base; }) for_each_parameter(loss.base, f);
-}
-
-template <evaluable_pair_loss L>
-parameter_values parameters_of(L const& loss) {
+template <class L>
+parameter_values values_of_loss(L const& loss) {
   if constexpr (is_any_loss<L>) {
     return loss.parameters();
   } else {
-    return values_of(loss);
+    return values_of(parameters_of<L>, &loss);
   }
 }
 
-template <evaluable_pair_loss L>
+template <class L>
 std::string name_of_loss(L const& loss) {
   return std::string{facts_of_any(loss).name};
 }
 
-/// A member of dlib_label: a value for each sample, or one for each pair.
+/// A member of dlib_label: a value for each sample, or one for each pair; of which batch it is a column.
 struct dlib_column {
   std::string_view name;
   std::optional<float> dlib_label::*member;
-  bool is_of_pair;
+  bool is_of_pair, is_of_pairs = true, is_of_unpaired = false;
 };
 
-inline constexpr std::array<dlib_column, 13> dlib_columns{{{"reference", &dlib_label::reference, false},
-                                                           {"length", &dlib_label::length, false},
-                                                           {"weight", &dlib_label::weight, true},
-                                                           {"margin", &dlib_label::margin, true},
-                                                           {"label", &dlib_label::label, true},
-                                                           {"reliability", &dlib_label::reliability, true},
-                                                           {"target", &dlib_label::target, true},
-                                                           {"scale", &dlib_label::scale, true},
-                                                           {"rationale", &dlib_label::rationale, true},
-                                                           {"gold", &dlib_label::gold, true},
-                                                           {"kl", &dlib_label::kl, false},
-                                                           {"deviation", &dlib_label::deviation, false},
-                                                           {"sign", &dlib_label::sign, false}}};
+inline constexpr std::array<dlib_column, 15> dlib_columns{
+    {{"reference", &dlib_label::reference, false, true, true},
+     {"length", &dlib_label::length, false, true, true},
+     {"weight", &dlib_label::weight, true, true, true},
+     {"margin", &dlib_label::margin, true},
+     {"label", &dlib_label::label, true, true, true},
+     {"reliability", &dlib_label::reliability, true},
+     {"target", &dlib_label::target, true, true, true},
+     {"scale", &dlib_label::scale, true},
+     {"rationale", &dlib_label::rationale, true},
+     {"gold", &dlib_label::gold, true},
+     {"kl", &dlib_label::kl, false},
+     {"deviation", &dlib_label::deviation, false},
+     {"sign", &dlib_label::sign, false},
+     {"kl_logp", &dlib_label::kl_logp, false, false, true},
+     {"ref_kl_logp", &dlib_label::ref_kl_logp, false, false, true}}};
 
 }  // namespace detail
 
-/// A pair loss as the loss layer of a dlib network with one output a sample: the sequence's log-prob, or its reward.
+/// A loss as the loss layer of a dlib network with one output a sample: the sequence's log-prob, or its reward.
 ///     dlib::add_loss_layer<prefopt::dlib_pair_loss<prefopt::bradley_terry>, dlib::fc<1, dlib::input<...>>>
-/// Samples 2i and 2i + 1 of a mini-batch are the chosen and the rejected one of pair i: keep mini-batches even, and do
-/// not shuffle samples but pairs. The network computes in float, and so does the loss.
+///     dlib::add_loss_layer<prefopt::dlib_unpaired_loss<prefopt::kto>, dlib::fc<1, dlib::input<...>>>
+/// Of a pair loss, samples 2i and 2i + 1 of a mini-batch are the chosen and the rejected one of pair i: keep mini-batches
+/// even, and do not shuffle samples but pairs. The network computes in float, and so does the loss.
 ///     reads      the network's output where it lies, and the labels
 ///     writes     the gradient of the reduced loss by the output, as dlib expects it, and returns that loss
-///     throws     std::invalid_argument, before anything is written: an odd number of samples; an output that is not
-///                1 x 1 x 1 a sample; a column in some labels only; gradient_write::accumulate; and what `evaluate`
-///                refuses. Out of the thread of dlib::dnn_trainer it comes by one of the next calls, not always by the
-///                very next
-template <evaluable_pair_loss L>
-class dlib_pair_loss {
+///     throws     std::invalid_argument, before anything is written: an odd number of samples for pairs; an output that
+///                is not 1 x 1 x 1 a sample; a column in some labels only, or of the other kind of batch;
+///                gradient_write::accumulate; and what `evaluate` refuses. Out of the thread of dlib::dnn_trainer it
+///                comes by one of the next calls, not always by the very next
+template <class L>
+  requires(evaluable_pair_loss<L> || evaluable_unpaired_loss<L>)
+class dlib_loss {
+  static constexpr bool is_paired = evaluable_pair_loss<L>;
+
  public:
   using training_label_type = dlib_label;
   using output_label_type = float;
 
-  dlib_pair_loss() requires std::default_initializable<L>
+  dlib_loss() requires std::default_initializable<L>
   = default;
   // Not explicit: dlib makes a layer of what a network's constructor is given.
-  dlib_pair_loss(L const& loss, prefopt::options const& options = {})  // NOLINT
+  dlib_loss(L const& loss, prefopt::options const& options = {})  // NOLINT
       : loss_{loss}, options_{options} {}
 
   [[nodiscard]] L const& loss() const noexcept { return loss_; }
@@ -125,7 +124,7 @@ class dlib_pair_loss {
   }
 
   /// The loss's name and parameters; not the options, which belong to a run.
-  friend void serialize(dlib_pair_loss const& item, std::ostream& out) {
+  friend void serialize(dlib_loss const& item, std::ostream& out) {
     if constexpr (!detail::is_any_loss<L> && !std::is_empty_v<L>) {
       static_assert(
           requires { L::parameters(); } || requires(L loss) { loss.base; },
@@ -133,7 +132,7 @@ class dlib_pair_loss {
     }
     dlib::serialize(std::string{version}, out);
     dlib::serialize(detail::name_of_loss(item.loss_), out);
-    auto const values = detail::parameters_of(item.loss_);
+    auto const values = detail::values_of_loss(item.loss_);
     dlib::serialize(static_cast<unsigned long>(values.size()), out);
     for (auto const& [name, value] : values) {
       dlib::serialize(name, out);
@@ -144,7 +143,7 @@ class dlib_pair_loss {
   /// Takes the parameters over. Throws dlib::serialization_error, and leaves the layer as it was, for another loss,
   /// other parameters than it has, and one out of its range. A loss chosen at run time takes nothing over: its
   /// parameters must be the written ones.
-  friend void deserialize(dlib_pair_loss& item, std::istream& in) {
+  friend void deserialize(dlib_loss& item, std::istream& in) {
     std::string text;
     dlib::deserialize(text, in);
     if (text != version) refuse("the file holds the layer \"" + text + "\", expected \"" + std::string{version} + '"');
@@ -153,7 +152,7 @@ class dlib_pair_loss {
     if (text != expected) refuse("the file holds the loss " + text + ", expected " + expected);
     unsigned long count = 0;
     dlib::deserialize(count, in);
-    auto const own = detail::parameters_of(item.loss_);
+    auto const own = detail::values_of_loss(item.loss_);
     if (count != own.size()) {
       refuse("the file holds " + detail::text(std::size_t{count}) + " parameters of " + expected + ", expected " +
              detail::text(own.size()));
@@ -169,14 +168,14 @@ class dlib_pair_loss {
     item.take(read, own);
   }
 
-  friend std::ostream& operator<<(std::ostream& out, dlib_pair_loss const& item) {
+  friend std::ostream& operator<<(std::ostream& out, dlib_loss const& item) {
     out << "prefopt\t (" << detail::name_of_loss(item.loss_);
-    for (auto const& [name, value] : detail::parameters_of(item.loss_)) out << ", " << name << '=' << value;
+    for (auto const& [name, value] : detail::values_of_loss(item.loss_)) out << ", " << name << '=' << value;
     return out << ')';
   }
 
-  friend void to_xml(dlib_pair_loss const& item, std::ostream& out) {
-    out << "<prefopt_pair_loss name='";
+  friend void to_xml(dlib_loss const& item, std::ostream& out) {
+    out << (is_paired ? "<prefopt_pair_loss name='" : "<prefopt_unpaired_loss name='");
     for (char const c : detail::name_of_loss(item.loss_)) {
       if (c == '<') {
         out << "&lt;";
@@ -187,18 +186,19 @@ class dlib_pair_loss {
       }
     }
     out << "'>\n";
-    for (auto const& [name, value] : detail::parameters_of(item.loss_)) {
+    for (auto const& [name, value] : detail::values_of_loss(item.loss_)) {
       out << "<parameter name='" << name << "' value='" << detail::text(value) << "'/>\n";
     }
-    out << "</prefopt_pair_loss>\n";
+    out << (is_paired ? "</prefopt_pair_loss>\n" : "</prefopt_unpaired_loss>\n");
   }
 
  private:
-  static constexpr std::string_view version = "prefopt_pair_loss_1";
+  static constexpr char const* layer = is_paired ? "dlib_pair_loss" : "dlib_unpaired_loss";
+  static constexpr std::string_view version = is_paired ? "prefopt_pair_loss_1" : "prefopt_unpaired_loss_1";
 
-  [[noreturn]] static void fail(std::string const& what) { detail::fail("dlib_pair_loss", what); }
+  [[noreturn]] static void fail(std::string const& what) { detail::fail(layer, what); }
   [[noreturn]] static void refuse(std::string const& what) {
-    throw dlib::serialization_error("prefopt::dlib_pair_loss: " + what);
+    throw dlib::serialization_error(std::string{"prefopt::"} + layer + ": " + what);
   }
 
   /// The labels' values, a column after the other, for the samples of a mini-batch.
@@ -209,9 +209,10 @@ class dlib_pair_loss {
       for (std::size_t sample = 0; sample < samples; ++sample, ++label) {
         dlib_label const& given = *label;
         for (std::size_t c = 0; c < detail::dlib_columns.size(); ++c) {
-          auto const& [name, member, is_of_pair] = detail::dlib_columns[c];
+          auto const& [name, member, is_of_pair, is_of_pairs, is_of_unpaired] = detail::dlib_columns[c];
           std::optional<float> const& value = given.*member;
-          if (is_of_pair && sample % 2 != 0) {
+          if (value && !(is_paired ? is_of_pairs : is_of_unpaired)) refuse_of_other(name, sample);
+          if (is_paired && is_of_pair && sample % 2 != 0) {
             if (value) refuse_of_rejected(name, sample);
             continue;
           }
@@ -229,11 +230,15 @@ class dlib_pair_loss {
       auto const& values = values_of(member);
       return values.empty() ? column<float>{} : column<float>{values.data() + 1, values.size() / 2, 2};
     }
-    [[nodiscard]] column<float> of_pairs(std::optional<float> dlib_label::*member) const noexcept {
+    [[nodiscard]] column<float> of_all(std::optional<float> dlib_label::*member) const noexcept {
       return detail::column_if(!values_of(member).empty(), values_of(member));
     }
 
    private:
+    [[noreturn]] static void refuse_of_other(std::string_view name, std::size_t sample) {
+      fail("the label of sample " + detail::text(sample) + " has a value for " + std::string{name} +
+           (is_paired ? ", which pairs do not have" : ", which single completions do not have"));
+    }
     [[nodiscard]] std::vector<float> const& values_of(std::optional<float> dlib_label::*member) const noexcept {
       std::size_t c = 0;
       while (detail::dlib_columns[c].member != member) ++c;
@@ -254,41 +259,54 @@ class dlib_pair_loss {
   template <class LabelIterator, class Subnet>
   prefopt::report evaluate_batch(dlib::tensor const& input, LabelIterator labels, Subnet& subnet,
                                  prefopt::options const& options) const {
-    detail::check_assigned("dlib_pair_loss", options, "the gradients of a mini-batch are its own");
+    detail::check_assigned(layer, options, "the gradients of a mini-batch are its own");
     dlib::tensor const& scores = subnet.get_output();
     check_output(input, subnet, scores);
     auto const samples = static_cast<std::size_t>(scores.num_samples());
-    if (samples % 2 != 0) {
+    if (is_paired && samples % 2 != 0) {
       fail("the mini-batch has " + detail::text(samples) + (samples == 1 ? " sample" : " samples") +
            ", expected an even number: chosen and rejected in turn");
     }
     label_columns const columns{labels, samples};
     dlib::tensor& gradient = subnet.get_gradient_input();
-    std::size_t const pairs = samples / 2;
     float const* const score = scores.host();
     float* const d_score = gradient.host();
-    return evaluate(loss_,
-                    pair_batch<float>{.chosen = {score, pairs, 2},
-                                      .rejected = {score + 1, pairs, 2},
-                                      .ref_chosen = columns.of_chosen(&dlib_label::reference),
-                                      .ref_rejected = columns.of_rejected(&dlib_label::reference),
-                                      .chosen_length = columns.of_chosen(&dlib_label::length),
-                                      .rejected_length = columns.of_rejected(&dlib_label::length),
-                                      .weight = columns.of_pairs(&dlib_label::weight),
-                                      .margin = columns.of_pairs(&dlib_label::margin),
-                                      .label = columns.of_pairs(&dlib_label::label),
-                                      .reliability = columns.of_pairs(&dlib_label::reliability),
-                                      .target = columns.of_pairs(&dlib_label::target),
-                                      .scale = columns.of_pairs(&dlib_label::scale),
-                                      .chosen_kl = columns.of_chosen(&dlib_label::kl),
-                                      .rejected_kl = columns.of_rejected(&dlib_label::kl),
-                                      .chosen_deviation = columns.of_chosen(&dlib_label::deviation),
-                                      .rejected_deviation = columns.of_rejected(&dlib_label::deviation),
-                                      .chosen_sign = columns.of_chosen(&dlib_label::sign),
-                                      .rejected_sign = columns.of_rejected(&dlib_label::sign),
-                                      .rationale = columns.of_pairs(&dlib_label::rationale),
-                                      .gold = columns.of_pairs(&dlib_label::gold)},
-                    {.d_chosen = {d_score, pairs, 2}, .d_rejected = {d_score + 1, pairs, 2}}, options);
+    if constexpr (is_paired) {
+      std::size_t const pairs = samples / 2;
+      return evaluate(loss_,
+                      pair_batch<float>{.chosen = {score, pairs, 2},
+                                        .rejected = {score + 1, pairs, 2},
+                                        .ref_chosen = columns.of_chosen(&dlib_label::reference),
+                                        .ref_rejected = columns.of_rejected(&dlib_label::reference),
+                                        .chosen_length = columns.of_chosen(&dlib_label::length),
+                                        .rejected_length = columns.of_rejected(&dlib_label::length),
+                                        .weight = columns.of_all(&dlib_label::weight),
+                                        .margin = columns.of_all(&dlib_label::margin),
+                                        .label = columns.of_all(&dlib_label::label),
+                                        .reliability = columns.of_all(&dlib_label::reliability),
+                                        .target = columns.of_all(&dlib_label::target),
+                                        .scale = columns.of_all(&dlib_label::scale),
+                                        .chosen_kl = columns.of_chosen(&dlib_label::kl),
+                                        .rejected_kl = columns.of_rejected(&dlib_label::kl),
+                                        .chosen_deviation = columns.of_chosen(&dlib_label::deviation),
+                                        .rejected_deviation = columns.of_rejected(&dlib_label::deviation),
+                                        .chosen_sign = columns.of_chosen(&dlib_label::sign),
+                                        .rejected_sign = columns.of_rejected(&dlib_label::sign),
+                                        .rationale = columns.of_all(&dlib_label::rationale),
+                                        .gold = columns.of_all(&dlib_label::gold)},
+                      {.d_chosen = {d_score, pairs, 2}, .d_rejected = {d_score + 1, pairs, 2}}, options);
+    } else {
+      return evaluate(loss_,
+                      unpaired_batch<float>{.logp = {score, samples},
+                                            .ref_logp = columns.of_all(&dlib_label::reference),
+                                            .length = columns.of_all(&dlib_label::length),
+                                            .label = columns.of_all(&dlib_label::label),
+                                            .target = columns.of_all(&dlib_label::target),
+                                            .weight = columns.of_all(&dlib_label::weight),
+                                            .kl_logp = columns.of_all(&dlib_label::kl_logp),
+                                            .ref_kl_logp = columns.of_all(&dlib_label::ref_kl_logp)},
+                      {.d_logp = {d_score, samples}}, options);
+    }
   }
 
   template <class Subnet>
@@ -314,13 +332,14 @@ class dlib_pair_loss {
     } else {
       L loss = loss_;
       std::size_t i = 0;
-      detail::for_each_parameter(loss, [&](auto const& p, auto& owner) {
+      detail::parameters_of<L>.any(&loss, [&](detail::known_parameter const& p, void* owner, auto const&) {
         double const value = read[i++].second;
         if (!p.valid.contains(value)) {
           refuse("the file holds " + std::string{p.name} + '=' + detail::text(value) + ", expected a number " +
                  p.valid.text());
         }
-        owner.*p.member = static_cast<std::remove_cvref_t<decltype(owner.*p.member)>>(value);
+        p.set(owner, value);
+        return false;
       });
       loss_ = loss;
     }
@@ -330,5 +349,10 @@ class dlib_pair_loss {
   prefopt::options options_;
   mutable prefopt::report report_;
 };
+
+template <evaluable_pair_loss L>
+using dlib_pair_loss = dlib_loss<L>;
+template <evaluable_unpaired_loss L>
+using dlib_unpaired_loss = dlib_loss<L>;
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -2,6 +2,7 @@
 
 #include <prefopt/batch/pairs.hpp>
 #include <prefopt/contract/loss_facts.hpp>
+#include <prefopt/contract/loss_parameters.hpp>
 #include <prefopt/core/parameter.hpp>
 #include <prefopt/link/link.hpp>
 #include <prefopt/link/mixed.hpp>
@@ -297,10 +298,6 @@ inline constexpr bool sorts_batch = matches_of<L>() != rank_matching::none;
 template <class L>
 inline constexpr bool has_opposite_label = !sorts_batch<L> && (has_link<L> || !reads_margin<L>);
 
-}  // namespace detail
-
-namespace detail {
-
 /// The scale of a logit, which may be one for all pairs.
 template <lane V, class Scale>
 PREFOPT_INLINE V scale_in(Scale const& scale) noexcept {
@@ -487,33 +484,6 @@ constexpr double reward_scale(L const& loss) noexcept {
   } else {
     return 1;
   }
-}
-
-template <class L>
-[[noreturn]] PREFOPT_COLD void fail_for_parameter(std::string_view name, double got, range const& valid) {
-  fail(name_of<L>(), std::string{name} + " is " + text(got) + ", expected " +
-                         (valid.is_whole ? "" : "a finite number ") + valid.text());
-}
-
-/// Throws for the first parameter that is out of its range, and for what the loss itself says of all of them together:
-/// its `problem()`, null where there is none.
-template <class L>
-void check_parameters(L const& loss) {
-  if constexpr (requires { L::parameters(); }) {
-    std::apply(
-        [&](auto const&... p) {
-          auto const check = [&](auto const& q) {
-            auto const got = static_cast<double>(loss.*q.member);
-            if (!q.valid.contains(got)) fail_for_parameter<L>(q.name, got, q.valid);
-          };
-          (check(p), ...);
-        },
-        L::parameters());
-  }
-  if constexpr (requires { loss.problem(); }) {
-    if (char const* const problem = loss.problem()) fail(name_of<L>(), problem);
-  }
-  if constexpr (requires { loss.base; }) check_parameters(loss.base);
 }
 
 }  // namespace detail

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <algorithm>
-#include <prefopt/contract/pair_loss.hpp>
+#include <prefopt/contract/loss_parameters.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,54 +21,24 @@ struct parameter_card {
 
 namespace detail {
 
-template <class L>
-std::vector<parameter_card> parameter_cards() {
+/// Of a loss with its standard values.
+inline std::vector<parameter_card> parameter_cards(loss_parameters const& parameters, void const* standard) {
   std::vector<parameter_card> cards;
-  if constexpr (requires { L::parameters(); }) {
-    std::apply(
-        [&](auto const&... p) {
-          (cards.push_back({p.name, static_cast<double>(L{}.*p.member), p.valid}), ...);
-        },
-        L::parameters());
-  }
-  if constexpr (requires(L loss) { loss.base; }) {
-    for (auto const& card : parameter_cards<decltype(L::base)>()) cards.push_back(card);
-  }
+  parameters.any(const_cast<void*>(standard), [&](known_parameter const& p, void const* loss, auto const&) {
+    cards.push_back({p.name, p.get(loss), p.valid});
+    return false;
+  });
   return cards;
 }
 
 /// The loss's parameters and then its base's, in order.
-template <class L>
-parameter_values values_of(L const& loss) {
+inline parameter_values values_of(loss_parameters const& parameters, void const* loss) {
   parameter_values values;
-  if constexpr (requires { L::parameters(); }) {
-    std::apply([&](auto const&... p) { (values.emplace_back(p.name, static_cast<double>(loss.*p.member)), ...); },
-               L::parameters());
-  }
-  if constexpr (requires { loss.base; }) {
-    for (auto& value : values_of(loss.base)) values.push_back(std::move(value));
-  }
+  parameters.any(const_cast<void*>(loss), [&](known_parameter const& p, void const* owner, auto const&) {
+    values.emplace_back(p.name, p.get(owner));
+    return false;
+  });
   return values;
-}
-
-template <class L, class M>
-void set_parameter_to(L& loss, parameter<L, M> const& p, double value) {
-  // A number other than 0 and 1 must not become true.
-  if (std::is_same_v<M, bool> && !p.valid.contains(value)) fail_for_parameter<L>(p.name, value, p.valid);
-  loss.*p.member = static_cast<M>(value);
-}
-
-/// Sets the parameter of that name in the loss or in its base; false if there is none.
-template <class L>
-bool set_parameter(L& loss, std::string_view name, double value) {
-  bool found = false;
-  if constexpr (requires { L::parameters(); }) {
-    std::apply(
-        [&](auto const&... p) { ((p.name == name ? (set_parameter_to(loss, p, value), found = true) : false), ...); },
-        L::parameters());
-  }
-  if constexpr (requires { loss.base; }) found = found || set_parameter(loss.base, name, value);
-  return found;
 }
 
 template <class T>
@@ -78,22 +48,27 @@ std::string joined(std::vector<T> const& names) {
   return text;
 }
 
-/// The loss with these parameters, the others at their defaults. Errors name `where`.
-template <class L>
-L with_values(std::string_view where, parameter_values const& values) {
-  L loss{};
+/// Sets these parameters of a loss and leaves the others. Errors name `where`.
+inline void set_parameters(loss_parameters const& parameters, void* loss, std::string_view where,
+                           parameter_values const& values) {
   for (auto at = values.begin(); at != values.end(); ++at) {
     auto const& [name, value] = *at;
     if (std::any_of(values.begin(), at, [&](auto const& earlier) { return earlier.first == at->first; })) {
       fail(where, "the parameter \"" + name + "\" is given twice");
     }
-    if (set_parameter(loss, name, value)) continue;
+    bool const is_set = parameters.any(loss, [&](known_parameter const& p, void* owner, loss_parameters const& of) {
+      if (p.name != at->first) return false;
+      // A number other than 0 and 1 must not become true.
+      if (p.is_switch && !p.valid.contains(at->second)) fail_for_parameter(of.name, p.name, at->second, p.valid);
+      p.set(owner, at->second);
+      return true;
+    });
+    if (is_set) continue;
     std::vector<std::string_view> known;
-    for (auto const& card : parameter_cards<L>()) known.push_back(card.name);
-    fail(where, std::string{name_of<L>()} + " has no parameter \"" + name + "\", " +
+    for (auto const& card : parameter_cards(parameters, loss)) known.push_back(card.name);
+    fail(where, std::string{parameters.name} + " has no parameter \"" + name + "\", " +
                     (known.empty() ? "it has none" : "it has " + joined(known)));
   }
-  return loss;
 }
 
 }  // namespace detail

@@ -42,23 +42,19 @@ class any_loss {
   /// With the kernels for Arch, which may be `at_run_time`.
   template <class Arch, detail::loss_of_family<Family> L>
   any_loss(std::in_place_type_t<Arch>, L const& loss) {
-    auto const made = std::make_shared<of_type<L>>(loss);
-    made->facts = detail::facts_of<L>(made->given_resolved);
-    made->float_loss = made->double_loss = &made->given_resolved;
-    made->float_observed = made->double_observed = detail::observed_loss_of<detail::resolved<L>>();
-    made->float_by_rank = detail::rank_matched_of<detail::resolved<L>, float>();
-    made->double_by_rank = detail::rank_matched_of<detail::resolved<L>, double>();
-    made->of_float = detail::kernels_for<Arch>::template of_loss<L, detail::resolved<L>, float>();
-    made->of_double = detail::kernels_for<Arch>::template of_loss<L, detail::resolved<L>, double>();
-    made->check = [](held const& all) { detail::check_parameters(static_cast<of_type<L> const&>(all).given); };
-    made->values = [](held const& all) { return detail::values_of(static_cast<of_type<L> const&>(all).given); };
-    held_ = made;
+    auto const kernels = detail::kernels_for<Arch>::template of_types<L, detail::resolved<L>>();
+    auto* const made = new of_type<L>(loss);
+    made->of_float = kernels.of_float;
+    made->of_double = kernels.of_double;
+    held_ = std::shared_ptr<held const>{static_cast<held const*>(made)};
   }
 
   /// A sum of losses, see mixture.hpp.
   explicit any_loss(std::shared_ptr<mixture_of<Family> const> const& mixture) {
     struct of_mixture : held {
       std::shared_ptr<mixture_of<Family> const> of;
+      void check() const override { of->check(); }
+      [[nodiscard]] parameter_values values() const override { return of->parameters(); }
     };
     auto const made = std::make_shared<of_mixture>();
     made->of = mixture;
@@ -71,8 +67,6 @@ class any_loss {
     made->of_float = {&detail::run_mixture<Family, float>, &detail::observe_mixture<Family, float>, inspect};
     made->of_double = {&detail::run_mixture<Family, double>, &detail::observe_mixture<Family, double>,
                        mixture->template parts<double>()[0].kernels.inspect};
-    made->check = [](held const& all) { static_cast<of_mixture const&>(all).of->check(); };
-    made->values = [](held const& all) { return static_cast<of_mixture const&>(all).of->parameters(); };
     held_ = made;
   }
 
@@ -101,9 +95,9 @@ class any_loss {
   /// A group is an n x n matrix, row by row.
   [[nodiscard]] bool is_square() const noexcept { return facts().is_square; }
   /// Its parameters and then those of its base, in order.
-  [[nodiscard]] parameter_values parameters() const { return held_->values(*held_); }
+  [[nodiscard]] parameter_values parameters() const { return held_->values(); }
   /// Throws std::invalid_argument for a parameter out of its range.
-  void check() const { held_->check(*held_); }
+  void check() const { held_->check(); }
 
   // For the engine.
   [[nodiscard]] detail::loss_facts const& facts() const noexcept { return held_->facts; }
@@ -125,16 +119,36 @@ class any_loss {
     detail::observed_loss float_observed = nullptr, double_observed = nullptr;
     detail::rank_matched_evaluation<float> float_by_rank = nullptr;
     detail::rank_matched_evaluation<double> double_by_rank = nullptr;
-    void (*check)(held const&) = nullptr;
-    parameter_values (*values)(held const&) = nullptr;
+    // Of one type: what its parameters are. A mixture overrides what is done with them.
+    detail::loss_parameters const* parameters = nullptr;
+    void const* given = nullptr;
+
+    held() = default;
+    held(held const&) = delete;
+    held& operator=(held const&) = delete;
+    virtual ~held() = default;
+    virtual void check() const { detail::check_parameters(*parameters, given); }
+    [[nodiscard]] virtual parameter_values values() const { return detail::values_of(*parameters, given); }
   };
 
   template <class L>
-  struct of_type : held {
-    L given;
-    detail::resolved<L> given_resolved;
+  struct of_type final : held {
+    L loss;
+    detail::resolved<L> resolved_loss;
 
-    explicit of_type(L const& loss) : given(loss), given_resolved(detail::resolve(loss)) {}
+    explicit of_type(L const& given_loss) : loss(given_loss), resolved_loss(detail::resolve(given_loss)) {
+      using R = detail::resolved<L>;
+      this->facts = detail::facts_of<L>(resolved_loss);
+      this->float_loss = this->double_loss = &resolved_loss;
+      if constexpr (detail::observed_by<R> != 0)
+        this->float_observed = this->double_observed = &detail::call_with_observed<R>;
+      if constexpr (detail::matches_of<R>() != rank_matching::none) {
+        this->float_by_rank = &detail::evaluate_rank_matched<float>;
+        this->double_by_rank = &detail::evaluate_rank_matched<double>;
+      }
+      this->parameters = &detail::parameters_of<L>;
+      this->given = &this->loss;
+    }
   };
 
   std::shared_ptr<held const> held_;

@@ -46,37 +46,48 @@ PREFOPT_HIDDEN inline choice const& kernels_in_use() {
 
 PREFOPT_HIDDEN inline kernel_table const& table_in_use() { return kernels_in_use().table(); }
 
-PREFOPT_HIDDEN inline named_kernels const& find_kernels(std::string_view name) {
+/// The kernels of a loss of that name and size, which is what can be told of its type.
+PREFOPT_HIDDEN inline named_kernels const& find_kernels(std::string_view name, std::size_t size, bool is_list) {
   auto const& table = table_in_use();
   for (std::size_t i = 0; i < table.loss_count; ++i) {
-    if (table.losses[i].name == name) return table.losses[i];
+    auto const& found = table.losses[i];
+    if (found.name != name) continue;
+    if (found.size != size || (found.list_of_float != nullptr) != is_list) {
+      fail("kernels", std::string{name} + " is the name of another loss that is compiled");
+    }
+    return found;
   }
   fail("kernels", std::string{name} + " is not among the losses that are compiled for " + kernels_in_use().name +
                       ": name its type under LOSSES in prefopt_add_kernels");
 }
 
-/// What is found by name is of the loss R, as far as can be told.
-template <class R, class Found>
-Found const& compiled_for(std::string_view name, named_kernels const& named, Found const* found) {
-  if (found == nullptr || named.size != sizeof(R)) {
-    fail("kernels", std::string{name} + " is the name of another loss that is compiled");
-  }
-  return *found;
-}
-
 template <>
 struct kernels_for<at_run_time> {
-  template <class L, class R, class T>
-  PREFOPT_HIDDEN static kernels_of_family<family_of<L>, T> of_loss() {
+  template <class L, class R>
+  PREFOPT_HIDDEN static named_kernels const& find() {
     static_assert(
         requires { L::card.name; }, "prefopt: kernels are found by the name of their loss: give yours a card");
-    static named_kernels const& named = find_kernels(name_of<L>());
+    return find_kernels(name_of<L>(), sizeof(R), std::same_as<family_of<L>, list_family>);
+  }
+  template <class L, class R, class T>
+  PREFOPT_HIDDEN static kernels_of_family<family_of<L>, T> of_loss() {
+    static named_kernels const& named = find<L, R>();
+    constexpr bool is_float = std::same_as<T, float>;
     if constexpr (std::same_as<family_of<L>, list_family>) {
-      if constexpr (std::same_as<T, float>) return compiled_for<R>(name_of<L>(), named, named.list_of_float);
-      if constexpr (std::same_as<T, double>) return compiled_for<R>(name_of<L>(), named, named.list_of_double);
+      if constexpr (is_float) return *named.list_of_float;
+      if constexpr (!is_float) return *named.list_of_double;
     } else {
-      if constexpr (std::same_as<T, float>) return compiled_for<R>(name_of<L>(), named, named.block_of_float);
-      if constexpr (std::same_as<T, double>) return compiled_for<R>(name_of<L>(), named, named.block_of_double);
+      if constexpr (is_float) return *named.block_of_float;
+      if constexpr (!is_float) return *named.block_of_double;
+    }
+  }
+  template <class L, class R>
+  PREFOPT_HIDDEN static kernels_of_types<family_of<L>> of_types() {
+    named_kernels const& named = find<L, R>();
+    if constexpr (std::same_as<family_of<L>, list_family>) {
+      return {*named.list_of_float, *named.list_of_double};
+    } else {
+      return {*named.block_of_float, *named.block_of_double};
     }
   }
 };

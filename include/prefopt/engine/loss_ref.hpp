@@ -81,6 +81,13 @@ concept computed_in = std::same_as<T, float> || std::same_as<T, double>;
 template <class Family, class T>
 using kernels_of_family = std::conditional_t<std::same_as<Family, list_family>, list_kernels<T>, block_kernels<T>>;
 
+/// Of one loss.
+template <class Family>
+struct kernels_of_types {
+  kernels_of_family<Family, float> of_float;
+  kernels_of_family<Family, double> of_double;
+};
+
 /// Where the kernels for an instruction set are: here, they are compiled by whoever asks for them.
 template <class Arch>
 struct kernels_for {
@@ -100,6 +107,10 @@ struct kernels_for {
       if constexpr (observed_by<R> != 0) kernels.observe = &observe_block<family, R, T, Arch>;
       return kernels;
     }
+  }
+  template <class L, class R>
+  static constexpr kernels_of_types<family_of<L>> of_types() noexcept {
+    return {of_loss<L, R, float>(), of_loss<L, R, double>()};
   }
 };
 

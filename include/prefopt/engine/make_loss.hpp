@@ -1,11 +1,13 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
+#include <iterator>
 #include <prefopt/engine/any_loss.hpp>
 #include <prefopt/loss/list.hpp>
 #include <string>
 #include <string_view>
-#include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -25,33 +27,40 @@ using unpaired_loss_card = listed_loss_card;
 
 namespace detail {
 
-template <class L>
-constexpr bool has_parameter(std::string_view name) {
-  bool found = false;
-  if constexpr (requires { L::parameters(); }) {
-    found = std::apply([&](auto const&... p) { return ((p.name == name) || ...); }, L::parameters());
-  }
-  if constexpr (requires(L loss) { loss.base; }) found = found || has_parameter<decltype(L::base)>(name);
-  return found;
-}
-
 /// A name stands for one parameter: not so for smoothed<cdpo>, which has two epsilons and can only be made as a type.
-template <class M>
-constexpr bool has_distinct_parameters() {
-  if constexpr (requires { M::parameters(); }) {
-    return std::apply([](auto const&... p) { return !(has_parameter<decltype(M::base)>(p.name) || ...); },
-                      M::parameters());
-  } else {
-    return true;
+constexpr bool has_distinct_parameters(loss_parameters const& of) {
+  for (std::size_t i = 0; of.base != nullptr && i < of.count; ++i) {
+    if (of.base->any(nullptr, [&](auto const& p, void*, auto const&) { return p.name == of.own[i].name; }))
+      return false;
   }
+  return true;
 }
 
-/// Calls f.operator()<M>() for every modifier M over L that can be made by name.
-template <class L, class F>
-void for_each_named_modifier(F const& f) {
-  modifiers_of<L>::type::for_each([&]<class M> {
-    if constexpr (has_distinct_parameters<M>()) f.template operator()<M>();
-  });
+template <class Modifiers>
+struct named_among;
+template <class... M>
+struct named_among<loss_list<M...>> {
+  using type = typename joined_lists<
+      std::conditional_t<has_distinct_parameters(parameters_of<M>), loss_list<M>, loss_list<>>...>::type;
+};
+
+/// The losses of a list, each followed by the modifiers over it that can be made by name.
+template <class Losses>
+struct with_named_modifiers;
+template <class... L>
+struct with_named_modifiers<loss_list<L...>> {
+  using type =
+      typename joined_lists<loss_list<L>..., typename named_among<typename modifiers_of<L>::type>::type...>::type;
+};
+
+/// The name of what a modifier goes over; empty for others.
+template <class L>
+constexpr std::string_view base_name() noexcept {
+  if constexpr (has_base<L>) {
+    return decltype(L::base)::card.name;
+  } else {
+    return {};
+  }
 }
 
 /// What can be made by name: a loss, or a modifier over a base.
@@ -63,65 +72,81 @@ struct named_loss {
 
 template <class Arch, class Family, class L>
 any_loss<Family> make_with(parameter_values const& values) {
-  any_loss<Family> const made{std::in_place_type<Arch>, with_values<L>(Family::make_name, values)};
+  L loss{};
+  set_parameters(parameters_of<L>, &loss, Family::make_name, values);
+  any_loss<Family> const made{std::in_place_type<Arch>, loss};
   made.check();
   return made;
 }
 
 // Hidden in words, too: of a type that is hidden alone, GCC 12 shares the guard of the static, but not the static itself.
 template <class Arch, class Family, class Losses>
-PREFOPT_HIDDEN std::vector<named_loss<Family>> const& named_losses() {
-  static std::vector<named_loss<Family>> const all = [] {
-    std::vector<named_loss<Family>> named;
-    Losses::for_each([&]<class L> {
-      named.push_back({L::card.name, {}, &make_with<Arch, Family, L>});
-      for_each_named_modifier<L>([&]<class M> {
-        named.push_back({M::card.name, L::card.name, &make_with<Arch, Family, M>});
-      });
-    });
-    return named;
-  }();
-  return all;
-}
+struct named_losses;
+template <class Arch, class Family, class... L>
+struct PREFOPT_HIDDEN named_losses<Arch, Family, loss_list<L...>> {
+  static constexpr named_loss<Family> all[]{{L::card.name, base_name<L>(), &make_with<Arch, Family, L>}...};
+};
+
+/// What a loss, or a modifier over its base, says of itself.
+struct carded_loss {
+  loss_card const* card;
+  std::string_view base;
+  loss_parameters const* parameters;
+  listed_loss_card (*make)();
+};
 
 template <class L>
 listed_loss_card card_of() {
-  auto const facts = facts_of<L>(resolve(L{}));
-  return {L::card, facts.needs, facts.takes, facts.one_of, false, parameter_cards<L>(), {}};
+  L const standard{};
+  auto const facts = facts_of<L>(resolve(standard));
+  return {L::card, facts.needs, facts.takes, facts.one_of, false, parameter_cards(parameters_of<L>, &standard), {}};
+}
+
+template <class Losses>
+struct carded_losses;
+template <class... L>
+struct carded_losses<loss_list<L...>> {
+  static constexpr carded_loss all[]{{&L::card, base_name<L>(), &parameters_of<L>, &card_of<L>}...};
+};
+
+/// The losses first, then the modifiers, each once with what it adds to its base.
+inline std::vector<listed_loss_card> cards_of(carded_loss const* losses, std::size_t count) {
+  std::vector<listed_loss_card> cards, modifiers;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto const& loss = losses[i];
+    if (loss.base.empty()) {
+      cards.push_back(loss.make());
+      continue;
+    }
+    auto known = std::find_if(modifiers.begin(), modifiers.end(),
+                              [&](auto const& modifier) { return modifier.card.name == loss.card->name; });
+    if (known == modifiers.end()) {
+      auto const& base =
+          *std::find_if(cards.begin(), cards.end(), [&](auto const& card) { return card.card.name == loss.base; });
+      auto own = loss.make();
+      own.parameters.resize(loss.parameters->count);
+      own.needs = static_cast<columns>(static_cast<unsigned>(own.needs) & ~static_cast<unsigned>(base.needs));
+      own.takes = columns::none;
+      own.is_modifier = true;
+      known = modifiers.insert(modifiers.end(), std::move(own));
+    }
+    known->bases.push_back(loss.base);
+  }
+  cards.insert(cards.end(), modifiers.begin(), modifiers.end());
+  return cards;
 }
 
 /// The losses of a list and then the modifiers, in order.
 template <class Losses>
 std::vector<listed_loss_card> const& loss_cards() {
-  static std::vector<listed_loss_card> const all = [] {
-    std::vector<listed_loss_card> losses, modifiers;
-    Losses::for_each([&]<class L> {
-      losses.push_back(card_of<L>());
-      auto const& base = losses.back();
-      for_each_named_modifier<L>([&]<class M> {
-        auto known = std::find_if(modifiers.begin(), modifiers.end(),
-                                  [](auto const& modifier) { return modifier.card.name == M::card.name; });
-        if (known == modifiers.end()) {
-          auto own = card_of<M>();
-          own.parameters.resize(own.parameters.size() - base.parameters.size());
-          // What the modifier adds to its base.
-          own.needs = static_cast<columns>(static_cast<unsigned>(own.needs) & ~static_cast<unsigned>(base.needs));
-          own.takes = columns::none;
-          own.is_modifier = true;
-          known = modifiers.insert(modifiers.end(), std::move(own));
-        }
-        known->bases.push_back(L::card.name);
-      });
-    });
-    losses.insert(losses.end(), modifiers.begin(), modifiers.end());
-    return losses;
-  }();
+  using listed = carded_losses<typename with_named_modifiers<Losses>::type>;
+  static std::vector<listed_loss_card> const all = cards_of(listed::all, std::size(listed::all));
   return all;
 }
 
 template <class Arch, class Family, class Losses>
 any_loss<Family> make_loss(std::string_view name, parameter_values const& values, std::string_view base) {
-  for (auto const& named : named_losses<Arch, Family, Losses>()) {
+  for (auto const& named : named_losses<Arch, Family, typename with_named_modifiers<Losses>::type>::all) {
     if (named.name == name && named.base == base) return named.make(values);
   }
   std::vector<std::string_view> known;
