@@ -10,7 +10,7 @@ using nlohmann::json;
 /// Takes an object apart without making numbers of its numbers.
 class json_table::reader {
  public:
-  reader(json_table& table) : table_{table} { table_.size_ = 0; }
+  reader(json_table& table, std::size_t length) : table_{table}, length_{length} { table_.size_ = 0; }
 
   bool null() { return value("", true); }
   bool boolean(bool truth) { return value(truth ? "1" : "0"); }
@@ -35,6 +35,7 @@ class json_table::reader {
   bool parse_error(std::size_t byte, std::string const& token, json::exception const& error) {
     std::string_view const what = error.what();
     if (what.find("UTF-8") != what.npos) fail("", "byte " + std::to_string(byte) + " is not UTF-8");
+    if (byte > length_) fail("", "the JSON breaks off at the end of the line");
     if (error.id == 406) fail("", "a number is beyond what the number type can hold");
     fail("", "byte " + std::to_string(byte) + " is not what JSON expects there, at " + in_quotes(token) +
                  " (what is not a number is null in JSON)");
@@ -65,7 +66,7 @@ class json_table::reader {
   }
 
   json_table& table_;
-  std::size_t depth_ = 0;
+  std::size_t length_, depth_ = 0;
 };
 
 json_table::json_table(input_lines lines) : column_table{std::move(lines)} {
@@ -87,8 +88,9 @@ bool json_table::read_object() {
     if (line.empty()) return false;
     if (line.starts_with('#') || line.find_first_not_of(" \t\r\n") == line.npos) continue;
     line_ = lines_.number();
-    reader into{*this};
-    json::sax_parse(line, &into);
+    std::string_view const object = line.substr(0, line.find_last_not_of(" \t\r\n") + 1);
+    reader into{*this, object.size()};
+    json::sax_parse(object, &into);
     return true;
   }
 }
