@@ -6,6 +6,7 @@
 
 #include "column_table.hpp"
 #include "example_results.hpp"
+#include "input_error.hpp"
 #include "loss_choice.hpp"
 #include "pair_reader.hpp"
 #include "summary.hpp"
@@ -40,8 +41,9 @@ class annotator_tallies {
 
   void print() const {
     for (auto const& [annotator, all] : tallies_) {
-      std::fprintf(stderr, "%-16s %.6g, the mean posterior of %zu pairs\n", ("annotator " + annotator).c_str(),
-                   all.posterior / static_cast<double>(all.pairs), all.pairs);
+      std::fprintf(stderr, "%-16s %.6g, the mean posterior of %zu pairs\n",
+                   ("annotator " + on_one_line(annotator)).c_str(), all.posterior / static_cast<double>(all.pairs),
+                   all.pairs);
     }
   }
 

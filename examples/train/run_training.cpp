@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "curves.hpp"
+#include "input_error.hpp"
 #include "preference_file.hpp"
 #include "replace_file.hpp"
 #include "run_training.hpp"
@@ -33,7 +34,7 @@ std::string reliability_text(train_command const& command, preference_set const&
     if (i < shown) {
       char value[16];
       std::snprintf(value, sizeof value, ": %.3f\n", values[i]);
-      text.append("  ").append(data.annotators[i]).append(value);
+      text.append("  ").append(on_one_line(data.annotators[i])).append(value);
     }
   }
   std::string const path = (std::filesystem::path{command.out} / "reliability.csv").string();

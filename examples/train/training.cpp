@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -10,24 +9,23 @@
 #include <optional>
 #include <prefopt/prefopt.hpp>
 #include <span>
-#include <string_view>
 #include <utility>
 
 #include "any_loss.hpp"
 #include "candidate_list.hpp"
 #include "checkpoint.hpp"
-#include "checksum.hpp"
 #include "comparable_records.hpp"
 #include "data_fields.hpp"
 #include "holdout_split.hpp"
 #include "input_error.hpp"
 #include "linear_policy.hpp"
 #include "ngram_policy.hpp"
-#include "number_text.hpp"
 #include "objective.hpp"
 #include "progress.hpp"
 #include "replace_file.hpp"
+#include "running_metrics.hpp"
 #include "seeded_generator.hpp"
+#include "training_setup.hpp"
 
 namespace {
 
@@ -35,88 +33,6 @@ using index_list = std::vector<std::size_t>;
 using index_view = std::span<std::size_t const>;
 
 constexpr double sft_learning_rate = 0.1;
-
-/// What a run is, so far as its numbers depend on it.
-run_setup setup_of(train_command const& command, preference_set const& data, comparable_records const& records,
-                   holdout_split const& split, std::string const& policy) {
-  std::string const left_out =
-      records.left_out() == 0 ? "" : " of which " + std::to_string(records.left_out()) + " are left out";
-  std::string const prompts = split.sharing() == 0 ? "" : " of " + std::to_string(split.prompts()) + " prompts";
-  run_setup setup{{"--data", std::to_string(data.records.size()) + " " + data.noun() + left_out + ", checksum " +
-                                 std::to_string(data.checksum)},
-                  {"--policy", policy},
-                  {"--loss", command.loss.name},
-                  {"--base", command.loss.base.empty() ? "none" : command.loss.base},
-                  {"--sft-epochs", std::to_string(command.sft_epochs)},
-                  {"--batch", std::to_string(command.batch)},
-                  {"--learning-rate", number_text(command.learning_rate)},
-                  {"--holdout", number_text(command.holdout) + prompts},
-                  {"--seed", std::to_string(command.seed)},
-                  {"--pairs", command.loss.kind == loss_kind::pair ? command.pairs : "none"}};
-  for (auto const& [name, value] : command.loss.parameters) setup.emplace_back("--" + name, number_text(value));
-  return setup;
-}
-
-void check_same_setup(run_setup const& saved, run_setup const& now, std::string const& path) {
-  for (std::size_t i = 0; i < std::min(saved.size(), now.size()); ++i) {
-    if (saved[i] != now[i]) {
-      throw error_at(path, 0, saved[i].first, "was " + saved[i].second + " in the run to resume, now " + now[i].second);
-    }
-  }
-}
-
-/// Ranks with other numbers would wait for each other in vain, or add up what does not belong together.
-void check_same_on_every_rank(double own, std::string const& what, ranks const& all) {
-  double first = all.is_first() ? own : 0;
-  all.sum({&first, 1});
-  all.together([&] {
-    if (own != first) throw input_error{"the first rank has " + what};
-  });
-}
-
-void check_same_options_on_every_rank(train_command const& command, run_setup const& setup, ranks const& all) {
-  std::string options = "--epochs " + std::to_string(command.epochs) + (command.resume ? " --resume" : "");
-  for (auto const& [name, value] : setup) options.append(" ").append(name).append(" ").append(value);
-  check_same_on_every_rank(checksum_of(options), "other options or data, this one has " + options, all);
-}
-
-/// Means over batches, as they come in.
-class running_metrics {
- public:
-  void add(objective::evaluation const& batch) {
-    auto const& seen = batch.report;
-    auto const count = static_cast<double>(seen.count), pairs = static_cast<double>(batch.pairs);
-    sum_.loss += seen.loss * count;
-    sum_.accuracy += seen.accuracy * pairs;
-    sum_.margin += seen.margin * count;
-    sum_.best_probability += seen.best_probability * count;
-    count_ += count;
-    pairs_ += pairs;
-    weight_ += seen.weight;
-  }
-
-  loss_metrics mean() const {
-    auto const divided = [](double sum, double by) { return by > 0 ? sum / by : 0; };
-    return {divided(sum_.loss, weight_), divided(sum_.accuracy, pairs_), divided(sum_.margin, count_),
-            divided(sum_.best_probability, count_)};
-  }
-
- private:
-  loss_metrics sum_;
-  double count_ = 0, pairs_ = 0, weight_ = 0;
-};
-
-std::string described(loss_metrics const& metrics, bool has_best_probability) {
-  char text[128];
-  std::snprintf(text, sizeof text, "loss %.4f, accuracy %.3f, margin %.3f", metrics.loss, metrics.accuracy,
-                metrics.margin);
-  std::string all{text};
-  if (has_best_probability) {
-    std::snprintf(text, sizeof text, ", best probability %.3f", metrics.best_probability);
-    all += text;
-  }
-  return all;
-}
 
 template <class Policy>
 class trainer {
