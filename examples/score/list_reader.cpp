@@ -83,12 +83,12 @@ template <class T>
 void list_grouping<T>::begin(list_table<T>& table) {
   if (size_ != 0) {
     end();
-    ended_.emplace(std::move(name_), last_line_);
+    ended_.add(name_, last_line_);
   }
   name_ = file_.text(group_);
-  if (auto const ended = ended_.find(name_); ended != ended_.end()) {
+  if (auto const ended = ended_.find(name_)) {
     throw file_.error(group_, "got " + in_quotes(name_) + ", a group whose rows ended in line " +
-                                  std::to_string(ended->second) + "; expected the rows of a group one after the other");
+                                  std::to_string(*ended) + "; expected the rows of a group one after the other");
   }
   table.group.push_back(name_);
   table.offsets.push_back(0);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "column_table.hpp"
+#include "ended_groups.hpp"
 #include "number_table.hpp"
 #include "score_columns.hpp"
 #include "score_command.hpp"
@@ -58,7 +59,7 @@ class list_grouping {
   std::size_t size_ = 0, first_line_ = 0, last_line_ = 0;
   T first_weight_{};
   std::unordered_map<T, std::size_t> lines_of_rewards_;
-  std::unordered_map<std::string, std::size_t> ended_;  // the groups before it, with their last lines
+  ended_groups ended_;  // those before it
 };
 
 /// Reads groups, T being float or double. The standard form has ref_logp, length and reward for every loss, so these may
