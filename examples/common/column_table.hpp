@@ -37,9 +37,9 @@ class column_table {
   std::size_t line() const { return line_; }
   std::string_view text(std::size_t column) const;
   template <class T>
-  T number(std::size_t column) const {
+  T number(std::size_t column, bool rounds_to_zero = false) const {
     if (std::numeric_limits<T>::has_quiet_NaN && is_null(column)) return std::numeric_limits<T>::quiet_NaN();
-    auto const [value, problem] = parse_number<T>(text(column));
+    auto const [value, problem] = parse_number<T>(text(column), rounds_to_zero);
     if (!problem.empty()) throw error(column, "got " + problem);
     return value;
   }

@@ -17,9 +17,9 @@ struct parsed_number {
 };
 
 /// The whole text as a number of type T (float, double or unsigned), whatever the locale: decimal or scientific, inf
-/// and nan included.
+/// and nan included. What is too small for the type is refused as what is too large, or rounded to 0.
 template <class T>
-parsed_number<T> parse_number(std::string_view text) {
+parsed_number<T> parse_number(std::string_view text, bool rounds_to_zero = false) {
   std::string const expected = std::is_integral_v<T> ? ", expected a whole number >= 0" : ", expected a number";
   if (text.empty()) return {{}, "empty" + expected};
   T value{};
@@ -29,9 +29,8 @@ parsed_number<T> parse_number(std::string_view text) {
   auto const [stop, error] = std::from_chars(text.data() + (plus ? 1 : 0), end, value);
   if (error == std::errc::invalid_argument || stop != end) return {{}, in_quotes(text) + expected};
   if (error != std::errc{}) {
-    // What is too small for the type is rounded as everything else is, at last to 0.
     if constexpr (std::is_floating_point_v<T>) {
-      double const near = std::strtod(std::string{text}.c_str(), nullptr);
+      double const near = rounds_to_zero ? std::strtod(std::string{text}.c_str(), nullptr) : 1;
       if (near > -1 && near < 1) return {static_cast<T>(near), {}};
     }
     return {{}, in_quotes(text) + ", beyond what the number type can hold"};

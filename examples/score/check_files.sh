@@ -60,13 +60,16 @@ refuses '<stdin>:2: got 1 field (separated by tabs, which are not commas), expec
 refuses_beginning '<stdin>:1: a\x1b[31m\nb: unknown column, expected ' '"a\033[31m\nb",rejected\n1,2\n' --loss cpo
 
 # --- numbers ---------------------------------------------------------------------------------------------------------
-# What is below the smallest number is 0; where a 0 is refused, it is refused.
+# A probability below the smallest number is 0; where a 0 is refused, it is refused.
 list='--list --loss adpo --dtype f32'
 accepts '' 'group,logp,target\ng,-3,1.0\ng,-4,1.6889118802245324e-48\ng,-5,8.75651076269652e-27\n' $list
 cp "$folder/out" "$folder/tiny"
 accepts "$(cat "$folder/tiny")" 'group,logp,target\ng,-3,1.0\ng,-4,0\ng,-5,8.75651076269652e-27\n' $list
 refuses "<stdin>:2: target: got '1e-400', expected a number > 0 with odpo" "target,${dpo}1e-400,-1,-4,-3,-2\n" --loss odpo
 refuses "<stdin>:2: chosen: got '-1e999', beyond what the number type can hold" "${dpo}-1e999,2,3,4\n" --loss dpo
+refuses "<stdin>:2: weight: got '1e-400', beyond what the number type can hold" "weight,${dpo}1e-400,-1,-4,-3,-2\n" --loss dpo
+accepts "$(printf 'loss,d_logp,reward\n0.5,-0.0625,0')" 'logp,ref_logp,label\n-3,-3,1\n' --unpaired --loss kto --beta 0.25
+accepts '' 'logp,ref_logp,label\n-3,-3,1e-400\n' --unpaired --loss kto --beta 0.25
 # Sums of log-probs are not above 0; rewards may be.
 accepts '' "${dpo}-1,-4,-2,3\n-3,-2,-1,-4\n" --loss dpo
 notes 'note: in 1 of 2 rows a log-prob is above 0, and those of tokens add up to 0 at most: is a sign turned?'

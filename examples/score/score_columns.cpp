@@ -26,6 +26,10 @@ bool takes_log_probs(std::string_view loss) {
                               [&](std::string_view name) { return loss.find(name) != loss.npos; });
 }
 
+bool is_probability(score_column const& column) {
+  return column.range == prefopt::value_range::probability || column.kind == prefopt::columns::target;
+}
+
 bool is_log_prob(score_column const& column) {
   static constexpr std::string_view sums[] = {"chosen", "rejected", "ref_chosen", "ref_rejected",
                                               "logp",   "ref_logp", "kl_logp",    "ref_kl_logp"};

@@ -101,6 +101,9 @@ std::string ignore_columns(column_table& file, score_command const& command);
 /// Whether the policy's numbers that this loss reads are log-probs, and no rewards or errors.
 bool takes_log_probs(std::string_view loss);
 
+/// Whether it may hold probabilities, of which the smallest are 0 in the number type.
+bool is_probability(score_column const& column);
+
 /// Whether it is a sum of log-probs over the tokens of a completion.
 bool is_log_prob(score_column const& column);
 
@@ -125,7 +128,7 @@ class number_reader {
   void append_row(column_table const& file, number_table<Family, T>& table) {
     bool has_positive = false;
     for (auto const& [place, column] : sources_) {
-      T const value = file.number<T>(place);
+      T const value = file.number<T>(place, is_probability(columns_[column]));
       if (auto const expected = expectation(value, columns_[column], command_); !expected.empty()) {
         throw file.error(place, "got " + in_quotes(file.text(place)) + ", expected " + std::string{expected});
       }

@@ -212,7 +212,9 @@ std::optional<train_command> parse_train_command(int argc, char** argv) {
       ->type_name("S")
       ->default_val(1)
       ->check(CLI::Validator{CLI::NonNegativeNumber}.description(""));
-  app.add_option("--out", command.out, "the folder for the results; one run at a time may have it")->type_name("DIR")->default_val("prefopt-run");
+  app.add_option("--out", command.out, "the folder for the results; one run at a time may have it")
+      ->type_name("DIR")
+      ->default_val("prefopt-run");
   app.add_flag("--resume", command.resume, "goes on from the last checkpoint in DIR");
 
   if (!parse_command_line(app, argc, argv)) return {};
