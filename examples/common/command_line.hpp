@@ -1,9 +1,11 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <sstream>
 #include <string>
 
 #include "input_error.hpp"
+#include "standard_output.hpp"
 
 /// Reads the command line into what the options are bound to; false where --help has been printed. What no option takes
 /// is left for refuse_extras. Throws an input_error.
@@ -12,7 +14,9 @@ inline bool parse_command_line(CLI::App& app, int argc, char const* const* argv)
   try {
     app.parse(argc, argv);
   } catch (CLI::Success const& answered) {
-    app.exit(answered);
+    std::ostringstream text;
+    app.exit(answered, text, text);
+    write_standard_output(text.str());
     return false;
   } catch (CLI::ParseError const& error) {
     throw input_error{error.what()};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <charconv>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -16,9 +17,9 @@ struct parsed_number {
 };
 
 /// The whole text as a number of type T (float, double or unsigned), whatever the locale: decimal or scientific, inf
-/// and nan included.
+/// and nan included. What is too small for the type is refused as what is too large, or rounded to 0.
 template <class T>
-parsed_number<T> parse_number(std::string_view text) {
+parsed_number<T> parse_number(std::string_view text, bool rounds_to_zero = false) {
   std::string const expected = std::is_integral_v<T> ? ", expected a whole number >= 0" : ", expected a number";
   if (text.empty()) return {{}, "empty" + expected};
   T value{};
@@ -27,13 +28,26 @@ parsed_number<T> parse_number(std::string_view text) {
   char const* const end = text.data() + text.size();
   auto const [stop, error] = std::from_chars(text.data() + (plus ? 1 : 0), end, value);
   if (error == std::errc::invalid_argument || stop != end) return {{}, in_quotes(text) + expected};
-  if (error != std::errc{}) return {{}, in_quotes(text) + ", beyond what the number type can hold"};
+  if (error != std::errc{}) {
+    if constexpr (std::is_floating_point_v<T>) {
+      double const near = rounds_to_zero ? std::strtod(std::string{text}.c_str(), nullptr) : 1;
+      if (near > -1 && near < 1) return {static_cast<T>(near), {}};
+    }
+    return {{}, in_quotes(text) + ", beyond what the number type can hold"};
+  }
   return {value, {}};
 }
 
-/// The shortest text that reads back as the same number.
+/// Appends the shortest text that reads back as the same number.
+template <class T>
+void append_number(std::string& text, T value) {
+  char digits[32];
+  text.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+}
+
 template <class T>
 std::string number_text(T value) {
-  char digits[32];
-  return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
+  std::string text;
+  append_number(text, value);
+  return text;
 }

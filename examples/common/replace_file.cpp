@@ -42,7 +42,10 @@ class descriptor {
 void replace_file(std::string const& path, std::string_view content) {
   std::string const unfinished = path + ".part";
   auto const must = [&](bool succeeded) {
-    if (!succeeded) throw error_at(path, 0, "", std::string{"cannot be written: "} + std::strerror(errno));
+    if (succeeded) return;
+    int const reason = errno;
+    unlink(unfinished.c_str());
+    throw error_at(path, 0, "", std::string{"cannot be written: "} + std::strerror(reason));
   };
   {
     descriptor const file{unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC};

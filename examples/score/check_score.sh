@@ -90,7 +90,7 @@ refuses "<stdin>:2: ref_rejected: got '-inf', expected a finite number (--non-fi
   "${dpo}1,2,3,-inf\n" --loss dpo
 refuses '<stdin>:3: got 3 fields, expected 4 as in the header' "${dpo}1,2,3,4\n1,2,3\n" --loss dpo
 refuses '<stdin>:2: got 5 fields, expected 4 as in the header' "${dpo}1,2,3,4,5\n" --loss dpo
-refuses '<stdin>:2: got 1 field, expected 4 as in the header' "${dpo}1;2;3;4\n" --loss dpo
+refuses '<stdin>:2: got 1 field (separated by ";", which are not commas), expected 4 as in the header' "${dpo}1;2;3;4\n" --loss dpo
 refuses '<stdin>:3: misplaced " (quote a field whole, and write "" for a quote inside it)' "${dpo}1,2,3,4\n1,2\"2\",3,4\n" --loss dpo
 refuses '<stdin>:3: the file ends inside a quoted field that begins here' "${dpo}1,2,3,4\n1,2,3,\"4\n" --loss dpo
 refuses '<stdin>:5: chosen: got '"'x', expected a number" "${dpo}1,2,3,\"4\"\n\n\"1\",2,3,4\nx,2,3,4\n" --loss dpo

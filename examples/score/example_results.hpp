@@ -7,6 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "batch_parts.hpp"
+#include "column_table.hpp"
+#include "held_output.hpp"
 #include "number_table.hpp"
 #include "number_text.hpp"
 #include "score_command.hpp"
@@ -21,7 +24,7 @@ struct example_results {
   prefopt::report report;
 
   example_results(prefopt::any_loss<Family> const& loss, number_table<Family, T> const& table, std::size_t size,
-                  score_command const& command) {
+                  prefopt::options const& options) {
     typename Family::template outputs<T> outputs;
     for (std::size_t c = 0; c < columns.size(); ++c) {
       auto const& row = Family::template results<T>[c];
@@ -30,29 +33,31 @@ struct example_results {
       columns[c].resize(size);
       outputs.*row.values = columns[c];
     }
-    report = prefopt::evaluate(
-        loss, table.batch(), outputs,
-        {.reduction = prefopt::reduction::none, .non_finite = command.non_finite, .empty = command.empty});
+    report = prefopt::evaluate(loss, table.batch(), outputs, options);
   }
 
-  /// As CSV, with a header.
-  std::string text() const {
+  /// The header of the CSV.
+  std::string header() const {
     std::string all;
     for (std::size_t c = 0; c < columns.size(); ++c) {
       if (columns[c].empty()) continue;
       all.append(all.empty() ? "" : ",").append(Family::template results<T>[c].name);
     }
-    all += '\n';
+    return all += '\n';
+  }
+
+  /// Its rows.
+  void append_to(held_output& output) const {
+    std::string line;
     for (std::size_t i = 0; i < columns[Family::loss].size(); ++i) {
-      bool first = true;
+      line.clear();
       for (auto const& column : columns) {
         if (column.empty()) continue;
-        all.append(first ? "" : ",").append(number_text(column[i]));
-        first = false;
+        if (!line.empty()) line += ',';
+        append_number(line, column[i]);
       }
-      all += '\n';
+      output.append(line += '\n');
     }
-    return all;
   }
 
  private:
@@ -62,3 +67,36 @@ struct example_results {
     return false;
   }
 };
+
+/// Scores a file's rows, some at a time, and writes the results when all are known to be right. read(table) takes the
+/// current row into the table; seen(results) is shown what became of some rows.
+template <class Family, class T, class Read, class Seen>
+prefopt::report score_examples(column_table& file, prefopt::any_loss<Family> const& loss, score_command const& command,
+                               Read const& read, Seen const& seen) {
+  std::size_t const most = rows_at_once_for(loss, file);
+  batch_parts parts{command, most != rows_at_once};
+  held_output output;
+  prefopt::report report;
+  bool is_first = true, is_last = false;
+  while (!is_last) {
+    number_table<Family, T> table;
+    std::size_t rows = 0, line = 0;
+    while (rows < most && file.next_row()) {
+      if (rows++ == 0) line = file.line();
+      read(table);
+    }
+    is_last = rows < most;
+    if (rows == 0) break;
+    auto const results = parts(line, [&](prefopt::options const& options) {
+      return example_results<Family, T>{loss, table, rows, options};
+    });
+    if (is_first) output.append(results.header());
+    results.append_to(output);
+    seen(results);
+    report = results.report;
+    is_first = false;
+  }
+  if (is_first) throw error_at(file.file(), 0, {}, "only a header, expected at least one row");
+  output.release();
+  return report;
+}

@@ -1,6 +1,40 @@
 #include "score_columns.hpp"
 
+#include <algorithm>
 #include <cmath>
+
+std::string ignore_columns(column_table& file, score_command const& command) {
+  std::string note;
+  auto const header = file.header();
+  bool const has_index = header.front().empty();
+  if (has_index) note = "the first column, which has no name";
+  for (std::string const& name : command.ignored_columns) file.ignore(name);
+  // What an index without a name is called once it has been read and written again.
+  for (std::string const name : {"Unnamed: 0", "Unnamed: 0.1"}) {
+    if (!file.find(name)) continue;
+    note.append(note.empty() ? "" : ", ").append(name);
+    file.ignore(name);
+  }
+  return note.empty() ? note : "note: pandas' index is left out: " + note;
+}
+
+bool takes_log_probs(std::string_view loss) {
+  static constexpr std::string_view of_rewards_or_errors[] = {
+      "bradley_terry", "focal_bt",    "gaussian_bt",          "rao_kupper", "davidson",      "noise_mixture",
+      "cost_model",    "log_barrier", "binary_cross_entropy", "nbpo",       "diffusion_dpo", "smpo"};
+  return std::ranges::none_of(of_rewards_or_errors,
+                              [&](std::string_view name) { return loss.find(name) != loss.npos; });
+}
+
+bool is_probability(score_column const& column) {
+  return column.range == prefopt::value_range::probability || column.kind == prefopt::columns::target;
+}
+
+bool is_log_prob(score_column const& column) {
+  static constexpr std::string_view sums[] = {"chosen", "rejected", "ref_chosen", "ref_rejected",
+                                              "logp",   "ref_logp", "kl_logp",    "ref_kl_logp"};
+  return std::ranges::find(sums, column.name) != std::end(sums);
+}
 
 std::string_view expectation(double value, score_column const& column, score_command const& command) {
   bool const finite = std::isfinite(value);

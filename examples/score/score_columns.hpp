@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "csv_table.hpp"
+#include "column_table.hpp"
 #include "number_table.hpp"
 #include "score_command.hpp"
 
@@ -68,7 +68,7 @@ std::string names_read(std::vector<score_column> const& columns, Loss const& los
 /// Throws for the first column of the file that is not known or not read, then for the first that is needed and
 /// missing, but not for a kind that may come from elsewhere.
 template <class Loss>
-void check_header(csv_table const& file, std::vector<score_column> const& columns, Loss const& loss,
+void check_header(column_table const& file, std::vector<score_column> const& columns, Loss const& loss,
                   prefopt::columns from_elsewhere = prefopt::columns::none) {
   auto const error = [&](std::string_view column, std::string const& message) {
     return error_at(file.file(), file.line(), column, message);
@@ -94,6 +94,19 @@ void check_header(csv_table const& file, std::vector<score_column> const& column
   }
 }
 
+/// Leaves out the columns that the command ignores, and those that pandas writes for its index; returns a note on these,
+/// or nothing.
+std::string ignore_columns(column_table& file, score_command const& command);
+
+/// Whether the policy's numbers that this loss reads are log-probs, and no rewards or errors.
+bool takes_log_probs(std::string_view loss);
+
+/// Whether it may hold probabilities, of which the smallest are 0 in the number type.
+bool is_probability(score_column const& column);
+
+/// Whether it is a sum of log-probs over the tokens of a completion.
+bool is_log_prob(score_column const& column);
+
 /// What was expected of a value that is out of its range or that the command calls an error; empty for any other.
 std::string_view expectation(double value, score_column const& column, score_command const& command);
 
@@ -101,16 +114,21 @@ std::string_view expectation(double value, score_column const& column, score_com
 template <class Family, class T>
 class number_reader {
  public:
-  number_reader(csv_table const& file, prefopt::any_loss<Family> const& loss, score_command const& command)
-      : columns_{number_columns<Family>()}, loss_{loss.name()}, rule_{loss.rule()}, command_{command} {
+  number_reader(column_table const& file, prefopt::any_loss<Family> const& loss, score_command const& command)
+      : columns_{number_columns<Family>()},
+        loss_{loss.name()},
+        rule_{loss.rule()},
+        takes_log_probs_{takes_log_probs(loss_)},
+        command_{command} {
     for (std::size_t c = 0; c < columns_.size(); ++c) {
       if (auto const place = file.find(columns_[c].name)) sources_.emplace_back(*place, c);
     }
   }
 
-  void append_row(csv_table const& file, number_table<Family, T>& table) const {
+  void append_row(column_table const& file, number_table<Family, T>& table) {
+    bool has_positive = false;
     for (auto const& [place, column] : sources_) {
-      T const value = file.number<T>(place);
+      T const value = file.number<T>(place, is_probability(columns_[column]));
       if (auto const expected = expectation(value, columns_[column], command_); !expected.empty()) {
         throw file.error(place, "got " + in_quotes(file.text(place)) + ", expected " + std::string{expected});
       }
@@ -118,8 +136,19 @@ class number_reader {
         throw file.error(place, "got " + in_quotes(file.text(place)) + ", expected " + expectation_of(rule_.values) +
                                     " with " + loss_);
       }
+      has_positive |= value > 0 && is_log_prob(columns_[column]);
       table.columns[column].push_back(value);
     }
+    ++rows_;
+    positive_rows_ += has_positive ? 1 : 0;
+  }
+
+  /// On log-probs above 0, or nothing.
+  std::string note_on_signs() const {
+    if (positive_rows_ == 0 || !takes_log_probs_) return {};
+    return "note: in " + std::to_string(positive_rows_) + " of " + std::to_string(rows_) +
+           (rows_ == 1 ? " row" : " rows") +
+           " a log-prob is above 0, and those of tokens add up to 0 at most: is a sign turned?";
   }
 
  private:
@@ -130,6 +159,8 @@ class number_reader {
   std::vector<score_column> columns_;
   std::string loss_;
   prefopt::column_rule rule_;
+  bool takes_log_probs_;
+  std::size_t rows_ = 0, positive_rows_ = 0;
   score_command const& command_;
   std::vector<std::pair<std::size_t, std::size_t>> sources_;  ///< place in the file, column
 };

@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "batch_parts.hpp"
 #include "csv_field.hpp"
-#include "csv_table.hpp"
-#include "list_table.hpp"
+#include "held_output.hpp"
+#include "list_reader.hpp"
 #include "loss_choice.hpp"
 #include "number_text.hpp"
-#include "standard_output.hpp"
 #include "summary.hpp"
 
 namespace {
@@ -18,20 +18,18 @@ namespace {
 /// Not to be mistaken for the column reward.
 void print_implicit(char const* name, double reward) { std::fprintf(stderr, "%-16s %.6g (implicit)\n", name, reward); }
 
-template <class T>
-void print_summary(loss_choice const& choice, prefopt::any_list_loss const& loss, list_table<T> const& lists,
-                   prefopt::report const& report) {
+void print_summary(loss_choice const& choice, prefopt::any_list_loss const& loss, column_table const& file,
+                   prefopt::report const& report, std::size_t candidates) {
   print_line("loss", description(choice));
-  using of = prefopt::list_family;
-  print_line("score", std::string{"log-prob"} + (lists.has(of::ref_logp) ? " - reference" : "") +
-                          (lists.has(of::length) ? ", per token" : ""));
+  print_line("score", std::string{"log-prob"} + (file.find("ref_logp") ? " - reference" : "") +
+                          (file.find("length") ? ", per token" : ""));
   if (loss.reads(prefopt::columns::reward) && loss.one_of() == prefopt::columns::none) {
-    print_line("order", lists.has(of::reward) ? "by reward" : "as in the file, best first");
+    print_line("order", file.find("reward") ? "by reward" : "as in the file, best first");
   }
   print_count("groups", report.count);
   print_line("candidates",
-             std::to_string(lists.candidates()) + (report.skipped == 0 ? "" : ", those of skipped groups included"));
-  if (lists.has(of::weight)) print_mean("sum of weights", report.weight);
+             std::to_string(candidates) + (report.skipped == 0 ? "" : ", those of skipped groups included"));
+  if (file.find("weight")) print_mean("sum of weights", report.weight);
   print_mean("mean loss", report.loss);
   if (!loss.is_square()) {  // candidates of a matrix are not ranked
     print_mean("accuracy", report.accuracy);
@@ -42,33 +40,47 @@ void print_summary(loss_choice const& choice, prefopt::any_list_loss const& loss
   print_count("not finite", report.non_finite);
   print_count("empty", report.empty);
   print_count("skipped", report.skipped);
-  std::string names;
-  for (auto const name : lists.not_read) names.append(names.empty() ? "" : ", ").append(name);
-  if (!names.empty()) print_line("not read", names);
 }
 
 template <class T>
-void score_each_list(score_command const& command) {
-  auto const loss = make_list_loss(command.loss);
-  csv_table file{command.file};
-  list_table<T> const lists = read_lists<T>(file, loss, command);
-
-  std::vector<T> value(lists.groups()), d_logp(lists.candidates());
-  auto const report = prefopt::evaluate(
-      loss, lists.batch(), prefopt::list_outputs<T>{value, d_logp},
-      {.reduction = prefopt::reduction::none, .non_finite = command.non_finite, .empty = command.empty});
-
-  std::string output{"group,loss,d_logp\n"};
+void append_rows(list_table<T> const& lists, std::vector<T> const& value, std::vector<T> const& d_logp,
+                 held_output& output) {
   for (std::size_t g = 0; g < lists.groups(); ++g) {
     std::string group_and_loss;
     append_field(group_and_loss, lists.group[g]);
     group_and_loss += ',' + number_text(value[g]) + ',';
     for (auto i = static_cast<std::size_t>(lists.offsets[g]); i < static_cast<std::size_t>(lists.offsets[g + 1]); ++i) {
-      output.append(group_and_loss).append(number_text(d_logp[i])).append("\n");
+      output.append(group_and_loss);
+      output.append(number_text(d_logp[i]) + "\n");
     }
   }
-  write_standard_output(output);
-  print_summary(command.loss, loss, lists, report);
+}
+
+template <class T>
+void score_each_list(score_command const& command) {
+  auto const loss = make_list_loss(command.loss);
+  auto const file = open_table(command.file);
+  list_reader<T> reader{*file, loss, command};
+  batch_parts parts{command, false};
+  held_output output;
+  output.append("group,loss,d_logp\n");
+  prefopt::report report;
+  std::size_t candidates = 0;
+  for (list_table<T> lists; reader.read(lists, rows_at_once);) {
+    std::vector<T> value(lists.groups()), d_logp(lists.candidates());
+    report = parts(lists.first_line, [&](prefopt::options const& options) {
+      return prefopt::evaluate(loss, lists.batch(), prefopt::list_outputs<T>{value, d_logp}, options);
+    });
+    append_rows(lists, value, d_logp, output);
+    candidates += lists.candidates();
+  }
+  if (candidates == 0) throw error_at(file->file(), 0, {}, "only a header, expected at least one row");
+  output.release();
+  print_summary(command.loss, loss, *file, report, candidates);
+  std::string names;
+  for (auto const name : reader.not_read()) names.append(names.empty() ? "" : ", ").append(name);
+  if (!names.empty()) print_line("not read", names);
+  print_notes(reader.notes());
 }
 
 }  // namespace

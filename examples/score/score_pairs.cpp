@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "csv_table.hpp"
+#include "column_table.hpp"
 #include "example_results.hpp"
+#include "input_error.hpp"
 #include "loss_choice.hpp"
-#include "pair_table.hpp"
-#include "standard_output.hpp"
+#include "pair_reader.hpp"
 #include "summary.hpp"
 
 namespace {
@@ -28,34 +28,48 @@ void print_summary(loss_choice const& loss, prefopt::report const& report, bool 
 }
 
 /// Each annotator's mean posterior: what lcpo makes of the reliability that it was given.
-template <class T>
-void print_annotators(std::vector<std::string> const& annotators, std::vector<T> const& posterior) {
+class annotator_tallies {
+ public:
+  template <class T>
+  void add(std::vector<std::string> const& annotators, std::vector<T> const& posterior) {
+    for (std::size_t i = 0; i < annotators.size(); ++i) {
+      auto& of_this = tallies_[annotators[i]];
+      ++of_this.pairs;
+      of_this.posterior += static_cast<double>(posterior[i]);
+    }
+  }
+
+  void print() const {
+    for (auto const& [annotator, all] : tallies_) {
+      std::fprintf(stderr, "%-16s %.6g, the mean posterior of %zu pairs\n",
+                   ("annotator " + on_one_line(annotator)).c_str(), all.posterior / static_cast<double>(all.pairs),
+                   all.pairs);
+    }
+  }
+
+ private:
   struct tally {
     std::size_t pairs = 0;
     double posterior = 0;
   };
-  std::map<std::string, tally> tallies;
-  for (std::size_t i = 0; i < annotators.size(); ++i) {
-    auto& of_this = tallies[annotators[i]];
-    ++of_this.pairs;
-    of_this.posterior += static_cast<double>(posterior[i]);
-  }
-  for (auto const& [annotator, all] : tallies) {
-    std::fprintf(stderr, "%-16s %.6g, the mean posterior of %zu pairs\n", ("annotator " + annotator).c_str(),
-                 all.posterior / static_cast<double>(all.pairs), all.pairs);
-  }
-}
+  std::map<std::string, tally> tallies_;
+};
 
 template <class T>
 void score_each_pair(score_command const& command) {
+  using family = prefopt::pair_family;
   auto const loss = make_pair_loss(command.loss);
-  csv_table file{command.file};
-  pair_table<T> const pairs = read_pairs<T>(file, loss, command);
-  example_results<prefopt::pair_family, T> const results{loss, pairs.numbers, pairs.size(), command};
-  write_standard_output(results.text());
-  auto const& report = results.report;
-  print_summary(command.loss, report, !pairs.numbers[prefopt::pair_family::weight].empty());
-  print_annotators(pairs.annotator, results.columns[prefopt::pair_family::posterior]);
+  auto const file = open_table(command.file);
+  pair_reader<T> reader{*file, loss, command};
+  annotator_tallies annotators;
+  auto const report = score_examples<family, T>(
+      *file, loss, command, [&](number_table<family, T>& pairs) { reader.read(pairs); },
+      [&](example_results<family, T> const& results) {
+        annotators.add(reader.take_annotators(), results.columns[family::posterior]);
+      });
+  print_summary(command.loss, report, file->find("weight").has_value());
+  annotators.print();
+  print_notes(reader.notes());
 }
 
 }  // namespace

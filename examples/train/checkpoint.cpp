@@ -121,7 +121,7 @@ checkpoint_file::checkpoint_file(std::string path) : path_{std::move(path)} {
     throw error_at(path_, 0, "", "is damaged: its checksum is not that of its content");
 
   reader read{path_, content_, first_line.size()};
-  state_.setup.resize(read.size(1));
+  state_.setup.resize(read.size(2 * sizeof(std::uint64_t)));
   for (auto& [name, value] : state_.setup) {
     read(name);
     read(value);

@@ -95,7 +95,7 @@ std::vector<std::string> notes_on_fields(preference_set const& data, any_loss co
     bool const is_pair_loss = std::holds_alternative<prefopt::any_pair_loss>(loss);
     if (data.has_further[c] && !(is_pair_loss && reads(loss, column.kind))) append(unread, column.name);
   }
-  for (auto const& field : data.unknown_fields) append(unknown, field);
+  for (auto const& field : data.unknown_fields) append(unknown, on_one_line(field));
 
   auto const order = takes_target(data, loss) ? &preference::target : &preference::rewards;
   if (takes_target(data, loss)) {

@@ -1,38 +1,35 @@
 #include "linear_policy.hpp"
 
-#include <cctype>
 #include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "exact_sum.hpp"
+#include "text_words.hpp"
 
 namespace {
 
 constexpr int hash_bits = 18;
 constexpr std::uint64_t text_begin = 1, text_end = 2;
 
-/// Letters, digits, apostrophes, and every byte of a character beyond ASCII.
-bool is_word_byte(unsigned char c) { return std::isalnum(c) != 0 || c == '\'' || c >= 0x80; }
+std::uint64_t hash_of(std::string_view word) {  // FNV-1a
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (char const c : word) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
+}
 
-/// The words of a text in lower case, each as a hash (FNV-1a), between marks of its begin and end.
-std::vector<std::uint64_t> word_hashes(std::string_view text) {
-  std::vector<std::uint64_t> words{text_begin};
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (!is_word_byte(static_cast<unsigned char>(text[i]))) continue;
-    std::uint64_t hash = 0xcbf29ce484222325;
-    for (; i < text.size() && is_word_byte(static_cast<unsigned char>(text[i])); ++i) {
-      hash = (hash ^ static_cast<std::uint64_t>(std::tolower(static_cast<unsigned char>(text[i])))) * 0x100000001b3;
-    }
-    words.push_back(hash);
-  }
-  words.push_back(text_end);
-  return words;
+/// The words of a text, each as a hash, between marks of its begin and end.
+void hash_words(std::span<std::string_view const> words, std::vector<std::uint64_t>& hashes) {
+  hashes.assign(1, text_begin);
+  for (std::string_view const word : words) hashes.push_back(hash_of(word));
+  hashes.push_back(text_end);
 }
 
 Eigen::SparseMatrix<float, Eigen::RowMajor> count_words(std::span<candidate const> candidates) {
   std::vector<Eigen::Triplet<float>> counts;
+  std::vector<std::uint64_t> words;
+  text_words reader;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     auto const count = [&](std::uint64_t hash) {
       hash ^= hash >> 32;
@@ -40,7 +37,7 @@ Eigen::SparseMatrix<float, Eigen::RowMajor> count_words(std::span<candidate cons
       counts.emplace_back(static_cast<int>(i), static_cast<int>(hash >> (64 - hash_bits)),
                           (hash & 1) != 0 ? 1.0f : -1.0f);
     };
-    auto const words = word_hashes(candidates[i].completion);
+    hash_words(reader.of(candidates[i].completion), words);
     for (std::size_t k = 0; k < words.size(); ++k) {
       count(words[k]);
       if (k != 0) count(words[k - 1] * 0x9e3779b97f4a7c15 + words[k]);
@@ -86,6 +83,15 @@ void linear_policy::update(double rate) {
     squares_[column] += gradient * gradient;
     weights_[column] -= static_cast<float>(rate) * gradient / (std::sqrt(squares_[column]) + tiny);
   });
+}
+
+std::string linear_policy::description() { return "linear over words of " + text_words::version(); }
+
+bool linear_policy::is_same(std::size_t one, std::size_t other) const {
+  using row = Eigen::SparseMatrix<float, Eigen::RowMajor>::InnerIterator;
+  row a{features_, static_cast<Eigen::Index>(one)}, b{features_, static_cast<Eigen::Index>(other)};
+  for (; a && b && a.col() == b.col() && a.value() == b.value(); ++a) ++b;
+  return !a && !b;
 }
 
 std::vector<std::span<float>> linear_policy::state() {

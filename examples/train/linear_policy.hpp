@@ -5,19 +5,23 @@
 #include <cstddef>
 #include <prefopt/train/policy.hpp>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "candidate_list.hpp"
 #include "ranks.hpp"
 #include "touched_columns.hpp"
 
-/// A reward model: the reward of a completion is linear in the counts of its words and pairs of neighbouring words,
+/// A reward model: the reward of a completion is linear in the counts of its words (see text_words) and pairs of neighbouring words,
 /// scaled to norm 1. A hash gives each of them its weight and sign (Weinberger et al. 2009), so there is no dictionary.
 /// What stands in the place of log-probs are rewards. They have no length: losses that read lengths do not go with it.
 /// A batch is a list of indices of candidates.
 class linear_policy {
  public:
   static constexpr bool is_language_model = false;
+
+  /// As a checkpoint names it: another one has other features.
+  static std::string description();
 
   explicit linear_policy(std::span<candidate const> candidates);
 
@@ -31,6 +35,9 @@ class linear_policy {
 
   /// One step of AdaGrad (Duchi, Hazan and Singer 2011).
   void update(double rate);
+
+  /// Whether two candidates have the same features, and so always the same reward.
+  bool is_same(std::size_t one, std::size_t other) const;
 
   /// Everything that training changes, for a checkpoint.
   std::vector<std::span<float>> state();

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <prefopt/train/policy.hpp>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +21,9 @@
 class ngram_policy {
  public:
   static constexpr bool is_language_model = true;
+
+  /// As a checkpoint names it: another one has other weights.
+  static std::string description() { return "ngram"; }
 
   /// Keeps views of the candidates.
   explicit ngram_policy(std::span<candidate const> candidates);
@@ -39,6 +43,11 @@ class ngram_policy {
 
   /// The next objective begins with full steps again.
   void restart_optimizer() { squares_.setZero(); }
+
+  /// Whether two candidates with the same prompt are one and the same to it.
+  bool is_same(std::size_t one, std::size_t other) const {
+    return candidates_[one].completion == candidates_[other].completion;
+  }
 
   /// Everything that training changes, for a checkpoint.
   std::vector<std::span<float>> state();

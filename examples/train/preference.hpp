@@ -16,6 +16,8 @@ constexpr std::size_t first_further = prefopt::pair_family::target,
 /// alone that is good or bad.
 struct preference {
   std::string prompt;
+  /// The record names its prompt; otherwise it is what its responses begin with.
+  bool has_prompt = false;
   std::vector<std::string> responses;  ///< two or more; of a pair chosen and rejected; or a completion alone
   std::vector<double> rewards;         ///< one a response; of a pair 1 and 0; of a completion alone its label
   std::vector<double> target;          ///< one a response, the probability that it should have; or none

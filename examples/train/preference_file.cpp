@@ -308,6 +308,7 @@ preference_set read_preferences(std::string const& path) {
     }
     if (fields.find("prompt") != nullptr) {
       next.prompt = fields.text("prompt");
+      next.has_prompt = true;
     } else if (!next.is_completion) {
       std::size_t const length = prompt_length(next.responses);
       next.prompt = next.responses.front().substr(0, length);

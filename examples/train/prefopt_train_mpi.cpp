@@ -7,6 +7,7 @@
 
 #include "run_program.hpp"
 #include "run_training.hpp"
+#include "standard_output.hpp"
 
 // prefopt_train with the records of every batch divided among the ranks: mpirun -n 4 prefopt_train_mpi --out run
 
@@ -52,6 +53,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  hold_places_of_closed_streams();  // before MPI opens its own
   MPI_Init(&argc, &argv);
   int const status = run(argc, argv);
   if (status != 0) {

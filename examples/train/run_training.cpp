@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "curves.hpp"
+#include "input_error.hpp"
 #include "preference_file.hpp"
 #include "replace_file.hpp"
 #include "run_training.hpp"
@@ -14,8 +15,8 @@
 
 namespace {
 
-std::string interval_text(double accuracy, double pairs) {
-  auto const [low, high] = wilson_interval(accuracy, pairs);
+std::string interval_text(double accuracy, double trials) {
+  auto const [low, high] = wilson_interval(accuracy, trials);
   char text[32];
   std::snprintf(text, sizeof text, "%.3f..%.3f", low, high);
   return text;
@@ -33,7 +34,7 @@ std::string reliability_text(train_command const& command, preference_set const&
     if (i < shown) {
       char value[16];
       std::snprintf(value, sizeof value, ": %.3f\n", values[i]);
-      text.append("  ").append(data.annotators[i]).append(value);
+      text.append("  ").append(on_one_line(data.annotators[i])).append(value);
     }
   }
   std::string const path = (std::filesystem::path{command.out} / "reliability.csv").string();
@@ -45,13 +46,16 @@ std::string reliability_text(train_command const& command, preference_set const&
 /// Of records that are called `noun`.
 std::string table_text(training_result const& result, std::string const& noun, loss_kind kind) {
   bool const has_groups = noun == "groups" && kind != loss_kind::unpaired;
-  auto const& [before, after, pairs, groups, reliability] = result;
-  // Pairs of one group are not independent of each other: it counts once, however many it has.
-  auto const trials = static_cast<double>(groups);
+  auto const& [before, after, pairs, groups, prompts, trials, reliability] = result;
+  // Pairs of one group, and groups of one prompt, are not independent of each other.
   std::string const interval_before = interval_text(before.accuracy, trials);
   std::string const interval_after = interval_text(after.accuracy, trials);
   std::string count = std::to_string(pairs) + (kind == loss_kind::unpaired ? " completions" : " pairs");
-  if (has_groups) count += " of " + std::to_string(groups) + " groups";
+  if (prompts != groups) {
+    count += " of " + std::to_string(prompts) + " prompts";
+  } else if (has_groups) {
+    count += " of " + std::to_string(groups) + " groups";
+  }
   char text[640];
   std::snprintf(text, sizeof text,
                 "held-out %-11s  before         after\n"
@@ -82,7 +86,8 @@ int run_training(int argc, char** argv, ranks const& all) {
     if (command) data = read_preferences(command->data);
   });
   if (!command) return 0;
-  training_result const result = train(*command, data, all);
+  results_folder folder{command->out};
+  training_result const result = train(*command, data, folder, all);
   if (!all.is_first()) return 0;
   std::fprintf(stderr, "%s\n", draw_curves(command->out).c_str());
   std::string output;

@@ -22,7 +22,7 @@ train() {
 }
 
 # The last line of standard output, which other programs read.
-last_line='^held-out accuracy: [01]\.[0-9]{3} -> [01]\.[0-9]{3} \(95 % interval [01]\.[0-9]{3}\.\.[01]\.[0-9]{3}, [0-9]+ (pairs( of [0-9]+ groups)?|completions)\)$'
+last_line='^held-out accuracy: [01]\.[0-9]{3} -> [01]\.[0-9]{3} \(95 % interval [01]\.[0-9]{3}\.\.[01]\.[0-9]{3}, [0-9]+ (pairs|completions)( of [0-9]+ (groups|prompts))?\)$'
 
 # expect_learning FILE LEAST: the last line has the right form and an accuracy of at least LEAST thousandths.
 expect_learning() {
@@ -52,7 +52,9 @@ learns() {
   grep -q '^accuracy  *0\.500 ' out || fail "the table does not begin at 0.500"
   (($(wc -l <run/metrics.csv) == 8)) || fail "metrics.csv has $(wc -l <run/metrics.csv) lines, expected 8"
   ls run/curves.* >/dev/null || fail "no curves"
-  grep -q '^dpo, beta 0.1: 384 pairs to train on, 96 held out, from ' err || fail "the run does not tell what it does"
+  # 113 prompts and 120 dialogues without one are 233 prompts, of which a fifth is held out.
+  grep -qE '^dpo, beta 0.1: 3[0-9]{2} pairs to train on, [0-9]+ held out, from ' err || fail "the run does not tell what it does"
+  grep -q ' pairs of 47 prompts)$' out || fail "$(tail -n 1 out), expected 47 prompts"
   cp out first
   train --out run
   cmp -s out first || fail "a second run gives other numbers"
@@ -64,6 +66,12 @@ full_disk() {
   [[ -c /dev/full ]] || exit 77
   "$program" --out run --epochs 0 --sft-epochs 0 >/dev/full 2>err </dev/null && fail "exit status 0 on a full disk"
   grep -q '^prefopt_train: standard output: ' err || fail "got \"$(cat err)\""
+  "$program" --help >/dev/full 2>err </dev/null && fail "--help: exit status 0 on a full disk"
+  grep -q '^prefopt_train: standard output: ' err || fail "--help: got \"$(cat err)\""
+  "$program" --help >&- 2>err </dev/null && fail "--help: exit status 0 on a closed standard output"
+  grep -q '^prefopt_train: standard output: ' err || fail "--help, closed: got \"$(cat err)\""
+  "$program" --out run --epochs 0 --sft-epochs 0 >&- 2>err </dev/null && fail "exit status 0 on a closed standard output"
+  grep -q '^prefopt_train: standard output: ' err || fail "closed: got \"$(cat err)\""
 }
 
 # Every loss and modifier, with each policy that it goes with, runs and gives the last line.
@@ -104,8 +112,9 @@ learns_ranked() {
     before=$(sed -nE '$s/^held-out accuracy: ([01])\.([0-9]{3}) .*/\1\2/p' out)
     ((10#$before < 520)) || fail "$loss: begins at $before / 1000"
     grep -q '^best probability ' out || fail "$loss: no probability of the best"
-    grep -q ' pairs of 48 groups)$' out || fail "$loss: $(tail -n 1 out), expected 48 groups"
-    grep -q ': 192 groups to train on, 48 held out, from ' err || fail "$loss: the run does not tell what it does"
+    # 110 prompts and 48 dialogues.
+    grep -q ' pairs of 32 prompts)$' out || fail "$loss: $(tail -n 1 out), expected 32 prompts"
+    grep -qE ': 1[0-9]{2} groups to train on, [0-9]{2} held out, from ' err || fail "$loss: the run does not tell what it does"
     [[ $(head -n 1 run/metrics.csv) == *,held_out_best_probability ]] || fail "$loss: $(head -n 1 run/metrics.csv)"
   done
   grep -q '^plackett_luce, .*, break_ties 1: ' err || fail "equal rewards of the bundled records are not told"
@@ -138,7 +147,7 @@ both_kinds() {
   ((status == 0)) || fail "pairs, adpo: $(cat err)"
   expect_learning out 700
   grep -q '^each pair is a group of two, with rewards 1 and 0$' err || fail "pairs, adpo: $(cat err)"
-  grep -q ', 96 pairs)$' out || fail "pairs, adpo: $(tail -n 1 out)"
+  grep -q ' pairs of 47 prompts)$' out || fail "pairs, adpo: $(tail -n 1 out)"
 
   # To the letter of the losses, these two are one on pairs.
   train --out run --policy linear --loss dpo --beta 0.5 --data "$data/preferences.jsonl"
@@ -153,8 +162,10 @@ both_kinds() {
     expect_learning out 750
     count[$pairs]=$(sed -nE "s/^of the groups --pairs $pairs makes ([0-9]+) pairs to train on, .*/\\1/p" err)
   done
-  ((count[best-worst] == 192)) || fail "${count[best-worst]} pairs of the best and the worst in 192 groups"
-  ((count[every] > count[best-rest] && count[best-rest] > count[adjacent] && count[adjacent] > 192)) ||
+  local groups
+  groups=$(sed -nE 's/.*: ([0-9]+) groups to train on, .*/\1/p' err)
+  ((count[best-worst] == groups)) || fail "${count[best-worst]} pairs of the best and the worst in $groups groups"
+  ((count[every] > count[best-rest] && count[best-rest] > count[adjacent] && count[adjacent] > groups)) ||
     fail "pairs: every ${count[every]}, best-rest ${count[best-rest]}, adjacent ${count[adjacent]}"
 
   cat "$data/preferences.jsonl" "$data/ranked.jsonl" >both.jsonl
@@ -164,7 +175,9 @@ both_kinds() {
     train --out run --data both.jsonl.gz $options
     ((status == 0)) || fail "$options: $(cat err)"
     expect_learning out 750
-    grep -q ': 576 groups to train on, 144 held out, from ' err || fail "$options: $(head -n 2 err)"
+    # The 113 prompts of the pairs and the 110 of the ranked are 223 or fewer, with 168 dialogues.
+    sed -nE 's/.*: ([0-9]+) groups to train on, ([0-9]+) held out, from .*/\1 + \2/p' err >sum
+    (($(cat sum) == 720)) || fail "$options: $(head -n 2 err)"
   done
 
   # Targets take the place of rewards, which here say the opposite.
@@ -337,7 +350,7 @@ bad_ranked_data() {
   printf '%s\n%s\n' "$good" '{"responses": ["a", "b"], "rewards": [1, 0], "target": [1, 0]}' >data
   expect_error 'data:1: target: is missing, and line 2 has one: adpo expects it in all records or in none' --data data --loss adpo
 
-  for _ in 1 2 3 4 5; do echo '{"prompt": "p", "responses": ["a", "b", "c"], "rewards": [1, 1, 1]}'; done >data
+  for i in 1 2 3 4 5; do echo '{"prompt": "q'$i'", "responses": ["a", "b", "c"], "rewards": [1, 1, 1]}'; done >data
   expect_error 'data: rewards: has equal numbers only in every record' --data data --loss adpo
   expect_error 'data: rewards: has equal numbers only in every record' --data data
   echo "$good" >>data
@@ -395,7 +408,7 @@ unpaired() {
     train --out run --data completions.jsonl --loss $loss
     ((status == 0)) || fail "$loss: exit status $status: $(cat err)"
     expect_learning out 900
-    grep -q ', 48 completions)$' out || fail "$loss: $(tail -n 1 out)"
+    grep -q ', 48 completions of 24 prompts)$' out || fail "$loss: $(tail -n 1 out)"
     grep -q ': 192 completions to train on, 48 held out, from completions.jsonl$' err || fail "$loss: $(head -n 1 err)"
   done
   # Half a run and its continuation are the whole run.
@@ -439,6 +452,198 @@ further() {
   grep -q 'note: tdpo does not read these fields: .*scale' err || fail "tdpo: no note on scale"
   train --out run --loss mallows_dpo --data kl.jsonl
   ((status == 0)) || fail "mallows_dpo: $(cat err)"
+}
+
+# Nothing is to be learnt from words that are drawn at random; who knows prompts from training knows better.
+by_prompt() {
+  # Six pairs a prompt, in which one style of answer is the better one, by the prompt. The words of each prompt are its own.
+  awk 'BEGIN { srand(7); for (p = 0; p < 40; ++p) for (i = 0; i < 6; ++i)
+    printf "%d {\"prompt\": \"prompt %d\", \"chosen\": \"good%d a%d b%d\", \"rejected\": \"bad%d a%d b%d\"}\n",
+      int(rand() * 1e6), p, p, i, int(rand() * 50), p, i, int(rand() * 50) }' | sort -n | cut -d ' ' -f 2- >pairs.jsonl
+  for policy in linear ngram; do
+    train --data pairs.jsonl --policy $policy --out run --epochs 2
+    ((status == 0)) || fail "$policy: $(cat err)"
+    grep -q ': 192 pairs to train on, 48 held out, from ' err || fail "$policy: $(head -n 1 err), expected a fifth of 40 prompts"
+    grep -q '^note: 240 of 240 pairs share their prompt with others: ' err || fail "$policy: no note: $(cat err)"
+    grep -q ', 48 pairs of 8 prompts)$' out || fail "$policy: $(tail -n 1 out)"
+  done
+  # Wilson's interval at one half of 8: z = 1.959964, 0.5 -+ z / (2 sqrt(8 + z^2)) = 0.215, 0.785.
+  train --data pairs.jsonl --policy linear --out run --epochs 0
+  [[ $(tail -n 1 out) == *'0.500 -> 0.500 (95 % interval 0.215..0.785, 48 pairs of 8 prompts)' ]] || fail "$(tail -n 1 out)"
+
+  # Prompts with 1 and with 5 records: the held-out ones tell how many independent records that is, (sum n)^2 / sum n^2.
+  awk 'BEGIN { for (p = 0; p < 20; ++p) for (i = 0; i < (p % 2 ? 5 : 1); ++i)
+    printf "{\"prompt\": \"%d\", \"chosen\": \"a %d %d\", \"rejected\": \"b %d %d\"}\n", p, p, i, p, i }' >uneven.jsonl
+  train --data uneven.jsonl --policy linear --out run --epochs 0 --holdout 0.5
+  local of interval
+  of=$(sed -nE 's/.* ([0-9]+) pairs of 10 prompts\)$/\1/p' out)  # 10 + 4 k for k prompts with 5
+  interval=$(awk -v n="$of" 'BEGIN { k = (n - 10) / 4; trials = n * n / (10 - k + 25 * k); z = 1.959963984540054
+    half = z / (2 * sqrt(trials + z * z)); printf "%.3f..%.3f", 0.5 - half, 0.5 + half }')
+  grep -qF "interval $interval, $of pairs of 10 prompts)" out || fail "uneven prompts: $(tail -n 1 out), expected $interval"
+
+  # Records without a prompt, with an empty one, or with one of its own go alone, as ever.
+  for i in {1..20}; do
+    printf '{"prompt": "%s", "chosen": "yes %d", "rejected": "no %d"}\n' "" $i $i
+    printf '{"chosen": "we say yes %d", "rejected": "we say no %d"}\n' $i $i
+    printf '{"prompt": "own %d", "chosen": "yes %d", "rejected": "no %d"}\n' $i $i $i
+  done >alone.jsonl
+  train --data alone.jsonl --policy linear --out run
+  grep -q ', 12 pairs)$' out || fail "alone: $(tail -n 1 out)"
+  grep -q 'share their prompt' err && fail "alone: $(cat err)"
+
+  # All of one prompt: there is nothing to hold out.
+  sed 's/"prompt": "[^"]*"/"prompt": "the one"/' pairs.jsonl >one.jsonl
+  rm -rf run
+  expect_error '--holdout: 0.2 of 240 pairs of 1 prompt leaves 240 for training and 0 held out, expected at least one each; those of one prompt go together' --data one.jsonl
+  [[ -e run ]] && fail "a folder was made for a run that could not begin"
+
+  local leak=${PREFOPT_SHARED_DIR:-$source/../shared}/cases/22_leak/pairs.jsonl
+  [[ -e $leak ]] || { echo "SKIPPED in part: there is no $leak"; return; }
+  for seed in 1 2 3; do
+    train --data "$leak" --policy linear --out run --seed $seed
+    local low high
+    low=$(sed -nE '$s/.*interval ([01])\.([0-9]{3})\.\..*/\1\2/p' out)
+    high=$(sed -nE '$s/.*\.\.([01])\.([0-9]{3}), .*/\1\2/p' out)
+    ((10#$low < 500 && 10#$high > 500)) || fail "--seed $seed, noise: $(tail -n 1 out)"
+  done
+}
+
+# Answers told apart by a word each, in languages that write none between spaces, and in capitals.
+languages() {
+  # learns_words NAME GOOD BAD NOUN...: the tone is in words that stand somewhere among others.
+  learns_words() {
+    local name=$1 good=$2 bad=$3 noun i=0
+    shift 3
+    for noun; do
+      for other; do
+        ((++i))
+        # shellcheck disable=SC2059  # formats with two places
+        printf "{\"prompt\": \"%d\", \"chosen\": \"$good\", \"rejected\": \"$bad\"}\n" $i "$noun" "$other" "$noun" "$other"
+      done
+    done >$name.jsonl
+    train --data $name.jsonl --policy linear --out $name
+    ((status == 0)) || fail "$name: $(cat err)"
+    expect_learning out 900
+  }
+  learns_words zh '很高兴帮忙，%s和%s都可以慢慢做。' '随便，%s和%s你自己去做。' 牛奶 玉米 苹果 豆腐 土豆 米饭 面条 鸡蛋
+  learns_words th 'ยินดีครับ%sและ%sทำได้ง่าย' 'ไม่รู้%sและ%sทำเองเถอะ' นม ข้าว ปลา ไข่ ผัก แป้ง น้ำ เกลือ
+  learns_words ja '喜んで%sと%sを説明します。' '知らない%sと%sは自分でやって。' 牛乳 魚 米 卵 豆腐 野菜 水 塩
+  learns_words en 'GLADLY, the %s and the %s.' 'Whatever, the %s and the %s.' milk fish rice eggs corn tofu water salt
+  # Case is folded beyond ASCII, too: the two differ in nothing else.
+  for i in {1..20}; do
+    printf '{"prompt": "%d", "chosen": "ЛУЧШЕ straße %d", "rejected": "лучше STRASSE %d"}\n' $i $i $i
+    printf '{"prompt": "x %d", "chosen": "да %d", "rejected": "нет %d"}\n' $i $i $i
+  done >case.jsonl
+  train --data case.jsonl --policy linear --out case
+  grep -q '^note: 20 of 40 pairs are left out: their responses differ in nothing that --policy linear reads$' err ||
+    fail "case: $(cat err)"
+  train --data case.jsonl --policy ngram --epochs 0 --sft-epochs 0 --out case
+  grep -q 'left out' err && fail "case, ngram: $(cat err)"
+  # An emoji says something.
+  for i in {1..40}; do printf '{"prompt": "%d", "chosen": "%d 👍", "rejected": "%d 👎"}\n' $i $i $i; done >emoji.jsonl
+  train --data emoji.jsonl --policy linear --out emoji
+  expect_learning out 900
+
+  local zh=${PREFOPT_SHARED_DIR:-$source/../shared}/cases/14_cjk/zh.jsonl
+  [[ -e $zh ]] || { echo "SKIPPED in part: there is no $zh"; return; }
+  train --data "$zh" --policy linear --out run
+  expect_learning out 950
+}
+
+# What is left out is as if it were not there.
+identical() {
+  for i in {1..40}; do
+    printf '{"prompt": "q %d", "chosen": "Gladly, use the tool %d.", "rejected": "No, find it %d."}\n' $i $i $i
+    ((i % 2)) && printf '{"prompt": "r %d", "chosen": "It is %d.", "rejected": "It is %d."}\n' $i $i $i
+    ((i % 4)) || printf '{"prompt": "s %d", "chosen": "It is %d!", "rejected": "it is %d"}\n' $i $i $i
+    ((i % 8)) || printf '{"prompt": "t %d", "responses": ["so %d", "so %d", "so %d"], "rewards": [2, 0, 1]}\n' $i $i $i $i
+  done >all.jsonl
+  grep '"q ' all.jsonl >clean.jsonl
+  grep -E '"[qs] ' all.jsonl >clean_text.jsonl
+  local options
+  for options in "--policy linear" "--policy linear --loss adpo" "--policy linear --loss plackett_luce" \
+    "--policy linear --loss binary_cross_entropy"; do
+    # shellcheck disable=SC2086
+    train --data all.jsonl $options --out all
+    ((status == 0)) || fail "$options: $(cat err)"
+    grep -q '^note: 25 of 75 groups are left out: their responses are the same text$' err || fail "$options: $(cat err)"
+    grep -q '^note: 10 of 75 groups are left out: their responses differ in nothing that --policy linear reads$' err ||
+      fail "$options: $(cat err)"
+    # shellcheck disable=SC2086
+    train --data clean.jsonl $options --out clean
+    cmp all/metrics.csv clean/metrics.csv || fail "$options: other numbers than without them"
+    grep -q 'left out' err && fail "$options: $(cat err)"
+  done
+  train --data all.jsonl --epochs 1 --out all
+  train --data clean_text.jsonl --epochs 1 --out clean
+  cmp all/metrics.csv clean/metrics.csv || fail "ngram: other numbers than without them"
+
+  grep '"r ' all.jsonl >nothing.jsonl
+  rm -rf run
+  expect_error 'nothing.jsonl: in every record all responses are the same, expected some response that is better' --data nothing.jsonl
+  grep '"s ' all.jsonl >nothing.jsonl
+  expect_error 'nothing.jsonl: in every record all responses are the same to --policy linear, expected' --data nothing.jsonl --policy linear
+
+  local half=${PREFOPT_SHARED_DIR:-$source/../shared}/cases/26_identical/half_identical.jsonl
+  [[ -e $half ]] || { echo "SKIPPED in part: there is no $half"; return; }
+  train --data "$half" --policy linear --out run
+  grep -q '^note: 20 of 40 pairs are left out: their responses are the same text$' err || fail "$(cat err)"
+  [[ $(tail -n 1 out) == *'-> 1.000 ('*', 4 pairs)' ]] || fail "$(tail -n 1 out)"
+}
+
+# One run a folder, and what is wrong with a folder is told before anything is trained.
+out_folder() {
+  local quick=(--epochs 0 --sft-epochs 0)
+  "$program" --out run --epochs 1000 >/dev/null 2>first.err </dev/null &
+  local pid=$!
+  until [[ -e run/checkpoint ]] || ! kill -0 $pid 2>/dev/null; do sleep 0.02; done
+  expect_error 'prefopt_train: run: another run is writing its results there, expected a folder for this run alone' "${quick[@]}"
+  expect_error 'prefopt_train: run: another run is writing its results there' --resume --epochs 1000
+  kill -0 $pid || fail "the first run: $(cat first.err)"
+  kill -9 $pid
+  wait $pid 2>/dev/null
+  touch run/checkpoint.part
+  train --out run "${quick[@]}"
+  ((status == 0)) || fail "after the end of the other run: $(cat err)"
+  compgen -G 'run/*.part' >/dev/null && fail "an unfinished file of the killed run is left: $(ls run)"
+
+  # What stands in the way is found at once: nothing is trained.
+  mkdir -p blocked/metrics.csv/in-the-way
+  run=blocked expect_error 'blocked/metrics.csv: is in the way of the new results: ' "${quick[@]}"
+  if (($(id -u) != 0)); then
+    mkdir closed && chmod 555 closed
+    run=closed expect_error 'prefopt_train: closed: no file can be written there: Permission denied'
+    chmod 755 closed
+  fi
+  # /proc is a file system on which no file can be made, whoever asks.
+  [[ -d /proc/self ]] && run=/proc/self expect_error 'prefopt_train: /proc/self: no file can be written there: '
+
+  # A disk that becomes full: the limit of a file's size is that of a disk that holds the metrics and no checkpoint.
+  (trap '' XFSZ; ulimit -f 1000; exec "$program" --out full "${quick[@]}" >/dev/null 2>full.err </dev/null)
+  (($? == 2)) || fail "full disk: exit status"
+  grep -q '^prefopt_train: full/checkpoint: cannot be written: File too large$' full.err || fail "full disk: $(cat full.err)"
+  compgen -G 'full/*.part' >/dev/null && fail "a full disk leaves $(ls full)"
+
+  # Names of the user's are shown so that they cannot move the cursor.
+  for i in {1..10}; do printf '{"prompt": "%d", "chosen": "a", "rejected": "b", "\\u001b[31m\\nx": 1}\n' $i; done >odd.jsonl
+  train --data odd.jsonl --out run "${quick[@]}"
+  grep -qF 'does not know these fields: \x1b[31m\nx' err || fail "a field's name: $(cat err)"
+}
+
+# The version of the words is part of what a checkpoint was trained with.
+old_checkpoint() {
+  train --out run --policy linear --epochs 1
+  grep -qaE 'linear over words of ICU [0-9]+' run/checkpoint || fail "the checkpoint does not name its words"
+  # As one that was written before there were versions: the same length of text, and its checksum.
+  command -v python3 >/dev/null || { echo "SKIPPED in part: there is no python3"; return; }
+  python3 - run/checkpoint <<'END' || fail "the checkpoint could not be made an old one"
+import re, struct, sys, zlib
+content = open(sys.argv[1], 'rb').read()[:-4]
+name = re.search(rb'linear over words of ICU [0-9]+', content)
+content = content[:name.start() - 8] + struct.pack('<Q', 6) + b'linear' + content[name.end():]
+open(sys.argv[1], 'wb').write(content + struct.pack('<I', zlib.crc32(content)))
+END
+  expect_error 'run/checkpoint: --policy: was linear in the run to resume, now linear over words of ICU ' --policy linear --resume
 }
 
 help() {

@@ -138,11 +138,29 @@ failing() {
   head -n 100 "$source/examples/data/preferences.jsonl" >other.jsonl
   expect_failure 'the first rank has other options or data, this one has --epochs 1 --data 100 pairs' --data other.jsonl
 
-  # In the middle of a run: the first rank, which alone writes, cannot.
+  # Before a run: the first rank, which alone writes, finds the folder as it should not be.
   mkdir -p run/metrics.csv/in-the-way
   train_over 2 --out run --epochs 1
+  ((status != 0 && status != 124)) || fail "a file in the way: exit status $status"
+  grep -q '^prefopt_train_mpi: rank 0: run/metrics.csv: is in the way of the new results: ' err || fail "a file in the way: $(cat err)"
+  rm -r run
+  "$program" --out run --epochs 1000 >/dev/null 2>other.err </dev/null &
+  local other=$!
+  until [[ -e run/checkpoint ]] || ! kill -0 $other 2>/dev/null; do sleep 0.02; done
+  train_over 2 --out run --epochs 1
+  ((status != 0 && status != 124)) || fail "a folder in use: exit status $status"
+  grep -q '^prefopt_train_mpi: rank 0: run: another run is writing its results there' err || fail "a folder in use: $(cat err)"
+  kill -9 $other
+  wait $other 2>/dev/null
+
+  # In the middle of a run: it cannot write any more. What MPI writes itself is smaller than the checkpoint.
+  printf '%s\n' "trap '' XFSZ" 'ulimit -f 15000' 'exec "$@"' >on_small_disk
+  timeout 60 "${start[@]/#RANKS/2}" bash "$PWD/on_small_disk" "$mpi_program" --out full --epochs 1 --sft-epochs 0 >out 2>err \
+    < <(silence)
+  status=$?
   ((status != 0 && status != 124)) || fail "a file that cannot be written: exit status $status"
-  grep -q '^prefopt_train_mpi: rank 0: .*metrics.csv' err || fail "a file that cannot be written: $(cat err)"
+  grep -q '^prefopt_train_mpi: rank 0: full/checkpoint: cannot be written: File too large$' err || fail "a full disk: $(cat err)"
+  compgen -G 'full/*.part' >/dev/null && fail "a full disk leaves $(ls full)"
 }
 
 # One program a rank that knows nothing of the others.

@@ -78,11 +78,17 @@ constexpr char manual[] = R"(Data: one JSON object a line, plain or gzip, of thr
 Policies:
   ngram    a language model over bytes; first fitted to the best answers (sft), then trained by the loss. The reference of
            the losses that have one, or can do with one, is the model as sft left it.
-  linear   a reward model over words and pairs of words, made for bradley_terry. The reference is the untrained model,
-           whose rewards are all 0. Rewards have no length: simpo, ipo_mean, ln_dpo, pro and rrhf need ngram.
+  linear   a reward model over words and pairs of words, made for bradley_terry; words in any script, by Unicode's rules and
+           ICU's dictionaries, in folded case. The reference is the untrained model, whose rewards are all 0. Rewards have
+           no length: simpo, ipo_mean, ln_dpo, pro and rrhf need ngram.
+
+Records with the same "prompt" are all held out or all trained on, so --holdout is a part of the prompts; a record without
+one is a prompt by itself. A record that says that some answer is better although all of its answers are the same, to the
+policy at least, is left out with a note.
 
 Accuracy is the share of held-out pairs that are ranked right: of ranked answers every two with different rewards, or the
-pairs of --pairs. Its interval counts groups, since the pairs of one group go together.
+pairs of --pairs. Its interval is Wilson's, and counts prompts and not pairs, since the pairs of one prompt may go together:
+(sum of n)^2 / sum of n^2 trials for prompts with n records each, which is the number of prompts where n is the same for all.
 
 Results in DIR: metrics.csv (a row an epoch), curves.png, checkpoint, with lcpo reliability.csv. --resume goes on from the
 checkpoint of the same run, with the same numbers as if it had never been stopped; more --epochs may be asked for.
@@ -199,14 +205,16 @@ std::optional<train_command> parse_train_command(int argc, char** argv) {
   auto const* const learning_rate = app.add_option("--learning-rate", command.learning_rate,
                                                    "of AdaGrad" + by_default(&policy_defaults::learning_rate))
                                         ->type_name("X");
-  app.add_option("--holdout", command.holdout, "the part of the records that is held out")
+  app.add_option("--holdout", command.holdout, "the part of the prompts that is held out")
       ->type_name("F")
       ->default_val(0.2);
   app.add_option("--seed", command.seed, "decides which records are held out, and the order of the others")
       ->type_name("S")
       ->default_val(1)
       ->check(CLI::Validator{CLI::NonNegativeNumber}.description(""));
-  app.add_option("--out", command.out, "the folder for the results")->type_name("DIR")->default_val("prefopt-run");
+  app.add_option("--out", command.out, "the folder for the results; one run at a time may have it")
+      ->type_name("DIR")
+      ->default_val("prefopt-run");
   app.add_flag("--resume", command.resume, "goes on from the last checkpoint in DIR");
 
   if (!parse_command_line(app, argc, argv)) return {};

@@ -2,30 +2,30 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <numeric>
 #include <optional>
 #include <prefopt/prefopt.hpp>
-#include <random>
 #include <span>
-#include <string_view>
 #include <utility>
 
 #include "any_loss.hpp"
 #include "candidate_list.hpp"
 #include "checkpoint.hpp"
-#include "checksum.hpp"
+#include "comparable_records.hpp"
 #include "data_fields.hpp"
+#include "holdout_split.hpp"
 #include "input_error.hpp"
 #include "linear_policy.hpp"
 #include "ngram_policy.hpp"
-#include "number_text.hpp"
 #include "objective.hpp"
 #include "progress.hpp"
 #include "replace_file.hpp"
+#include "running_metrics.hpp"
+#include "seeded_generator.hpp"
+#include "training_setup.hpp"
 
 namespace {
 
@@ -34,138 +34,35 @@ using index_view = std::span<std::size_t const>;
 
 constexpr double sft_learning_rate = 0.1;
 
-/// A generator for one purpose of the run: the same whether or not the run was stopped before.
-std::mt19937_64 generator(std::uint64_t seed, std::uint32_t purpose, std::uint64_t epoch) {
-  std::seed_seq sequence{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32), purpose,
-                         static_cast<std::uint32_t>(epoch)};
-  return std::mt19937_64{sequence};
-}
-
-run_setup setup_of(train_command const& command, preference_set const& data) {
-  run_setup setup{{"--data", std::to_string(data.records.size()) + " " + data.noun() + ", checksum " +
-                                 std::to_string(data.checksum)},
-                  {"--policy", command.policy},
-                  {"--loss", command.loss.name},
-                  {"--base", command.loss.base.empty() ? "none" : command.loss.base},
-                  {"--sft-epochs", std::to_string(command.sft_epochs)},
-                  {"--batch", std::to_string(command.batch)},
-                  {"--learning-rate", number_text(command.learning_rate)},
-                  {"--holdout", number_text(command.holdout)},
-                  {"--seed", std::to_string(command.seed)},
-                  {"--pairs", command.loss.kind == loss_kind::pair ? command.pairs : "none"}};
-  for (auto const& [name, value] : command.loss.parameters) setup.emplace_back("--" + name, number_text(value));
-  return setup;
-}
-
-void check_same_setup(run_setup const& saved, run_setup const& now, std::string const& path) {
-  for (std::size_t i = 0; i < std::min(saved.size(), now.size()); ++i) {
-    if (saved[i] != now[i]) {
-      throw error_at(path, 0, saved[i].first, "was " + saved[i].second + " in the run to resume, now " + now[i].second);
-    }
-  }
-}
-
-/// Ranks with other numbers would wait for each other in vain, or add up what does not belong together.
-void check_same_on_every_rank(double own, std::string const& what, ranks const& all) {
-  double first = all.is_first() ? own : 0;
-  all.sum({&first, 1});
-  all.together([&] {
-    if (own != first) throw input_error{"the first rank has " + what};
-  });
-}
-
-void check_same_options_on_every_rank(train_command const& command, run_setup const& setup, ranks const& all) {
-  std::string options = "--epochs " + std::to_string(command.epochs) + (command.resume ? " --resume" : "");
-  for (auto const& [name, value] : setup) options.append(" ").append(name).append(" ").append(value);
-  check_same_on_every_rank(checksum_of(options), "other options or data, this one has " + options, all);
-}
-
-struct split {
-  index_list training, held_out;
-
-  split(preference_set const& data, double holdout, std::uint64_t seed) {
-    index_list all(data.records.size());
-    std::iota(all.begin(), all.end(), std::size_t{0});
-    std::ranges::shuffle(all, generator(seed, 0, 0));
-    auto const count = static_cast<std::ptrdiff_t>(std::llround(holdout * static_cast<double>(all.size())));
-    held_out.assign(all.begin(), all.begin() + count);
-    training.assign(all.begin() + count, all.end());
-    if (held_out.empty() || training.empty()) {
-      throw input_error{"--holdout: " + number_text(holdout) + " of " + std::to_string(all.size()) + " " + data.noun() +
-                        " leaves " + std::to_string(training.size()) + " for training and " +
-                        std::to_string(held_out.size()) + " held out, expected at least one each"};
-    }
-  }
-};
-
-/// Means over batches, as they come in.
-class running_metrics {
- public:
-  void add(objective::evaluation const& batch) {
-    auto const& seen = batch.report;
-    auto const count = static_cast<double>(seen.count), pairs = static_cast<double>(batch.pairs);
-    sum_.loss += seen.loss * count;
-    sum_.accuracy += seen.accuracy * pairs;
-    sum_.margin += seen.margin * count;
-    sum_.best_probability += seen.best_probability * count;
-    count_ += count;
-    pairs_ += pairs;
-    weight_ += seen.weight;
-  }
-
-  loss_metrics mean() const {
-    auto const divided = [](double sum, double by) { return by > 0 ? sum / by : 0; };
-    return {divided(sum_.loss, weight_), divided(sum_.accuracy, pairs_), divided(sum_.margin, count_),
-            divided(sum_.best_probability, count_)};
-  }
-
- private:
-  loss_metrics sum_;
-  double count_ = 0, pairs_ = 0, weight_ = 0;
-};
-
-std::string described(loss_metrics const& metrics, bool has_best_probability) {
-  char text[128];
-  std::snprintf(text, sizeof text, "loss %.4f, accuracy %.3f, margin %.3f", metrics.loss, metrics.accuracy,
-                metrics.margin);
-  std::string all{text};
-  if (has_best_probability) {
-    std::snprintf(text, sizeof text, ", best probability %.3f", metrics.best_probability);
-    all += text;
-  }
-  return all;
-}
-
 template <class Policy>
 class trainer {
  public:
-  trainer(train_command const& command, preference_set const& data, ranks const& all)
+  trainer(train_command const& command, preference_set const& data, results_folder& folder, ranks const& all)
       : command_{command},
         data_{data},
         all_{all},
+        folder_{folder},
         objective_{loss_of(command.loss), command.pairing(), data, all},
-        split_{data, command.holdout, command.seed},
         candidates_{data},
         policy_{candidates_.all()},
-        checkpoint_path_{(std::filesystem::path{command.out} / "checkpoint").string()},
-        metrics_path_{(std::filesystem::path{command.out} / "metrics.csv").string()} {
-    for (auto const* part : {&split_.training, &split_.held_out}) {
+        comparable_{checked(comparable_records{data, candidates_, policy_})},
+        split_{data, comparable_.kept, command.holdout, command.seed},
+        checkpoint_path_{folder.file("checkpoint")},
+        metrics_path_{folder.file("metrics.csv")} {
+    for (auto const* part : {&split_.training(), &split_.held_out()}) {
       if (objective_.count_pairs(*part) != 0) continue;
       throw input_error{"--seed: " + std::to_string(command.seed) + " leaves no response that is better than another " +
-                        (part == &split_.held_out ? "held out" : "for training") + ", expected at least one pair"};
+                        (part == &split_.held_out() ? "held out" : "for training") + ", expected at least one pair"};
     }
-    state_.setup = setup_of(command, data);
+    state_.setup = setup_of(command, data, comparable_, split_, Policy::description());
   }
 
   training_result run() {
     check_same_options_on_every_rank(command_, state_.setup, all_);
     std::uint32_t resumed = 0;
     all_.together([&] {
-      if (command_.resume) {
-        resumed = resume();
-      } else if (all_.is_first()) {
-        start();
-      }
+      if (all_.is_first()) take_folder();
+      if (command_.resume) resumed = resume();
     });
     check_same_on_every_rank(resumed, "another checkpoint, this one has read " + checkpoint_path_, all_);
     if (all_.is_first()) tell_what_is_done();
@@ -176,23 +73,34 @@ class trainer {
     while (state_.epochs < command_.epochs) preference_epoch();
 
     auto const first = std::ranges::find(state_.rows, training_phase::preference, &epoch_metrics::phase);
-    auto const groups = std::ranges::count_if(split_.held_out, [&](std::size_t record) {
-      return objective_.count_pairs({&record, 1}) != 0;
-    });
-    return {first->held_out, state_.rows.back().held_out, objective_.count_pairs(split_.held_out),
-            static_cast<std::size_t>(groups), state_.reliability};
+    index_list judged = split_.held_out();
+    std::erase_if(judged, [&](std::size_t record) { return objective_.count_pairs({&record, 1}) == 0; });
+    return {.before = first->held_out,
+            .after = state_.rows.back().held_out,
+            .pairs = objective_.count_pairs(judged),
+            .groups = judged.size(),
+            .prompts = split_.prompts_of(judged),
+            .trials = split_.independent_records(judged),
+            .reliability = state_.reliability};
   }
 
  private:
-  void start() {
-    std::error_code error;
-    std::filesystem::create_directories(command_.out, error);
-    if (error) throw error_at(command_.out, 0, "", "cannot be made a folder: " + error.message());
-    bool replaced = false;
-    for (char const* name : {"checkpoint", "metrics.csv", "curves.png", "curves.svg", "reliability.csv"}) {
-      replaced |= std::filesystem::remove(std::filesystem::path{command_.out} / name, error);
+  comparable_records checked(comparable_records records) const {
+    if (!records.kept.empty()) return records;
+    throw error_at(command_.data, 0, "",
+                   std::string{"in every record all responses are the same"} +
+                       (records.same_to_policy == 0 ? "" : " to --policy " + command_.policy) +
+                       ", expected some response that is better than another");
+  }
+
+  void take_folder() {
+    // Where there is no folder there is no run to resume, which the missing checkpoint tells.
+    if (command_.resume && !std::filesystem::exists(folder_.path())) return;
+    if (!folder_.take()) {
+      tell("note: the file system of " + folder_.path() +
+           " has no locks; a second run in this folder would spoil both");
     }
-    if (replaced) tell(command_.out + ": replaces the results of an earlier run");
+    if (!command_.resume && folder_.clear()) tell(folder_.path() + ": replaces the results of an earlier run");
   }
 
   /// Returns the checkpoint's checksum.
@@ -224,7 +132,8 @@ class trainer {
       return std::to_string(training) + " " + noun + " to train on, " + std::to_string(held_out) + " held out";
     };
     progress_.line(description(command_.loss) + ": " +
-                   counted(split_.training.size(), split_.held_out.size(), data_.noun()) + ", from " + command_.data);
+                   counted(split_.training().size(), split_.held_out().size(), data_.noun()) + ", from " +
+                   command_.data);
     if (objective_.is_of_lists()) {
       if (data_.has_pairs) progress_.line("each pair is a group of two, with rewards 1 and 0");
     } else if (objective_.is_unpaired()) {
@@ -237,16 +146,32 @@ class trainer {
     } else if (data_.has_ranked) {
       progress_.line(
           "of the groups --pairs " + command_.pairs + " makes " +
-          counted(objective_.count_pairs(split_.training), objective_.count_pairs(split_.held_out), "pairs"));
+          counted(objective_.count_pairs(split_.training()), objective_.count_pairs(split_.held_out()), "pairs"));
     }
+    tell_what_is_left_out();
     for (auto const& note : notes_on_fields(data_, objective_.loss())) progress_.line(note);
+    if (split_.sharing() != 0) {
+      progress_.line("note: " + std::to_string(split_.sharing()) + " of " + std::to_string(comparable_.kept.size()) +
+                     " " + data_.noun() + " share their prompt with others: those of one prompt are all held out or " +
+                     "all trained on, and the interval counts prompts");
+    }
+  }
+
+  void tell_what_is_left_out() {
+    auto const left_out = [&](std::size_t count, std::string const& why) {
+      if (count == 0) return;
+      progress_.line("note: " + std::to_string(count) + " of " + std::to_string(data_.records.size()) + " " +
+                     data_.noun() + " are left out: their responses " + why);
+    };
+    left_out(comparable_.same_text, "are the same text");
+    left_out(comparable_.same_to_policy, "differ in nothing that --policy " + command_.policy + " reads");
   }
 
   /// Calls step(share of a batch) for the training records in the order of this epoch.
   template <class Step>
   void for_each_batch(training_phase phase, std::uint64_t epoch, std::string const& what, Step step) {
-    index_list order = split_.training;
-    std::ranges::shuffle(order, generator(command_.seed, 1 + static_cast<std::uint32_t>(phase), epoch));
+    index_list order = split_.training();
+    std::ranges::shuffle(order, seeded_generator(command_.seed, 1 + static_cast<std::uint32_t>(phase), epoch));
     for (std::size_t begin = 0; begin < order.size(); begin += command_.batch) {
       step(all_.share(index_view{order}.subspan(begin, std::min(command_.batch, order.size() - begin))));
       if (all_.is_first()) progress_.show(what, std::min(begin + command_.batch, order.size()), order.size());
@@ -291,7 +216,7 @@ class trainer {
       policy_.update(sft_learning_rate);
     });
     state_.sft_epochs = epoch;
-    double const held_out = sft(all_.share(index_view{split_.held_out})).mean();
+    double const held_out = sft(all_.share(index_view{split_.held_out()})).mean();
     finish_epoch(
         {training_phase::sft, static_cast<std::uint32_t>(epoch), {.loss = training.mean()}, {.loss = held_out}});
     char text[96];
@@ -333,7 +258,7 @@ class trainer {
 
   loss_metrics held_out_metrics() {
     running_metrics held_out;
-    held_out.add(evaluate(all_.share(index_view{split_.held_out})));
+    held_out.add(evaluate(all_.share(index_view{split_.held_out()})));
     return held_out.mean();
   }
 
@@ -367,10 +292,12 @@ class trainer {
   train_command const& command_;
   preference_set const& data_;
   ranks const all_;
+  results_folder& folder_;
   objective objective_;
-  split split_;
   candidate_list candidates_;
   Policy policy_;
+  comparable_records comparable_;
+  holdout_split split_;
   checkpoint state_;
   progress progress_;
   std::string checkpoint_path_, metrics_path_;
@@ -379,18 +306,20 @@ class trainer {
 };
 
 template <class Policy>
-training_result run_trainer(train_command const& command, preference_set const& data, ranks const& all) {
+training_result run_trainer(train_command const& command, preference_set const& data, results_folder& folder,
+                            ranks const& all) {
   std::optional<trainer<Policy>> made;
   all.together([&] {
     check_fields(data, command.data, loss_of(command.loss));
-    made.emplace(command, data, all);
+    made.emplace(command, data, folder, all);
   });
   return made->run();
 }
 
 }  // namespace
 
-training_result train(train_command const& command, preference_set const& data, ranks const& all) {
-  if (command.policy == "linear") return run_trainer<linear_policy>(command, data, all);
-  return run_trainer<ngram_policy>(command, data, all);
+training_result train(train_command const& command, preference_set const& data, results_folder& folder,
+                      ranks const& all) {
+  if (command.policy == "linear") return run_trainer<linear_policy>(command, data, folder, all);
+  return run_trainer<ngram_policy>(command, data, folder, all);
 }

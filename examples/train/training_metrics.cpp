@@ -1,6 +1,7 @@
 #include "training_metrics.hpp"
 
 #include <cmath>
+#include <cstdio>
 
 #include "number_text.hpp"
 
@@ -21,6 +22,18 @@ bool is_known(epoch_metrics const& row, loss_metrics epoch_metrics::*part, metri
 }
 
 }  // namespace
+
+std::string described(loss_metrics const& metrics, bool has_best_probability) {
+  char text[128];
+  std::snprintf(text, sizeof text, "loss %.4f, accuracy %.3f, margin %.3f", metrics.loss, metrics.accuracy,
+                metrics.margin);
+  std::string all{text};
+  if (has_best_probability) {
+    std::snprintf(text, sizeof text, ", best probability %.3f", metrics.best_probability);
+    all += text;
+  }
+  return all;
+}
 
 std::string metrics_csv(std::vector<epoch_metrics> const& rows, bool has_best_probability) {
   struct column {

@@ -10,6 +10,9 @@ struct loss_metrics {
   double loss = 0, accuracy = 0, margin = 0, best_probability = 0;
 };
 
+/// In one line.
+std::string described(loss_metrics const& metrics, bool has_best_probability);
+
 enum class training_phase : std::uint32_t { sft, preference };
 
 /// One epoch. During sft the loss is the mean of -log p a byte of the best completions, and there is no accuracy.

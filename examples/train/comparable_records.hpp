@@ -1,0 +1,44 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include "candidate_list.hpp"
+#include "preference.hpp"
+
+/// The records of which something can be learnt. One that says that some response is better than another, though all its
+/// responses are the same, is none of them.
+struct comparable_records {
+  std::vector<std::size_t> kept;
+  std::size_t same_text = 0;       ///< left out: all responses have the same text
+  std::size_t same_to_policy = 0;  ///< left out: the texts differ, but not in what the policy reads of them
+
+  template <class Policy>
+  comparable_records(preference_set const& data, candidate_list const& candidates, Policy const& policy) {
+    for (std::size_t index = 0; index < data.records.size(); ++index) {
+      preference const& record = data.records[index];
+      auto const first = static_cast<std::size_t>(candidates.offsets()[index]);
+      bool same_texts = says_which_is_better(record), same = same_texts;
+      for (std::size_t i = 1; i < record.responses.size() && same; ++i) {
+        same_texts = same_texts && record.responses[i] == record.responses[0];
+        same = same_texts || policy.is_same(first, first + i);
+      }
+      if (!same) {
+        kept.push_back(index);
+      } else {
+        ++(same_texts ? same_text : same_to_policy);
+      }
+    }
+  }
+
+  std::size_t left_out() const { return same_text + same_to_policy; }
+
+ private:
+  static bool says_which_is_better(preference const& record) {
+    auto const has_order = [](std::vector<double> const& values) {
+      return std::ranges::adjacent_find(values, std::ranges::not_equal_to{}) != values.end();
+    };
+    return has_order(record.rewards) || has_order(record.target);
+  }
+};

@@ -1,0 +1,70 @@
+#include "holdout_split.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "input_error.hpp"
+#include "number_text.hpp"
+#include "seeded_generator.hpp"
+
+namespace {
+
+/// "384 records", and how many prompts that is where it is another number.
+std::string counted(std::size_t records, std::size_t prompts, std::string const& noun) {
+  return std::to_string(records) + " " + noun +
+         (prompts == records ? "" : " of " + std::to_string(prompts) + (prompts == 1 ? " prompt" : " prompts"));
+}
+
+}  // namespace
+
+holdout_split::holdout_split(preference_set const& data, std::vector<std::size_t> const& records, double holdout,
+                             std::uint64_t seed)
+    : prompt_of_(data.records.size()) {
+  std::vector<std::vector<std::size_t>> records_of;  // each prompt's, in the order of the data
+  std::unordered_map<std::string_view, std::size_t> known;
+  for (std::size_t const record : records) {
+    preference const& one = data.records[record];
+    std::size_t prompt = records_of.size();
+    if (one.has_prompt && !one.prompt.empty()) prompt = known.try_emplace(one.prompt, prompt).first->second;
+    if (prompt == records_of.size()) records_of.emplace_back();
+    records_of[prompt].push_back(record);
+    prompt_of_[record] = prompt;
+  }
+  prompts_ = records_of.size();
+  for (auto const& own : records_of) sharing_ += own.size() > 1 ? own.size() : 0;
+
+  std::vector<std::size_t> order(prompts_);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::shuffle(order, seeded_generator(seed, 0, 0));
+  auto const count = static_cast<std::size_t>(std::llround(holdout * static_cast<double>(prompts_)));
+  for (std::size_t i = 0; i < prompts_; ++i) {
+    auto& part = i < count ? held_out_ : training_;
+    part.insert(part.end(), records_of[order[i]].begin(), records_of[order[i]].end());
+  }
+  if (held_out_.empty() || training_.empty()) {
+    throw input_error{"--holdout: " + number_text(holdout) + " of " + counted(records.size(), prompts_, data.noun()) +
+                      " leaves " + std::to_string(training_.size()) + " for training and " +
+                      std::to_string(held_out_.size()) + " held out, expected at least one each" +
+                      (sharing_ == 0 ? "" : "; those of one prompt go together")};
+  }
+}
+
+std::vector<double> holdout_split::sizes(std::span<std::size_t const> records) const {
+  std::vector<double> sizes(prompts_);
+  for (std::size_t const record : records) ++sizes[prompt_of_[record]];
+  std::erase(sizes, 0);
+  return sizes;
+}
+
+std::size_t holdout_split::prompts_of(std::span<std::size_t const> records) const { return sizes(records).size(); }
+
+double holdout_split::independent_records(std::span<std::size_t const> records) const {
+  auto const of_prompt = sizes(records);
+  double const sum = std::accumulate(of_prompt.begin(), of_prompt.end(), 0.0);
+  double const squares = std::inner_product(of_prompt.begin(), of_prompt.end(), of_prompt.begin(), 0.0);
+  return squares == 0 ? 0 : sum * sum / squares;
+}

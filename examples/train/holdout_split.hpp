@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "preference.hpp"
+
+/// Which records are trained on and which are held out. Those that have the same prompt go together: what was trained on
+/// one of them would tell of the others. A record without a prompt of its own goes alone.
+class holdout_split {
+ public:
+  /// Of these records of the data. Throws input_error if there are none for one of the two.
+  holdout_split(preference_set const& data, std::vector<std::size_t> const& records, double holdout,
+                std::uint64_t seed);
+
+  std::vector<std::size_t> const& training() const { return training_; }
+  std::vector<std::size_t> const& held_out() const { return held_out_; }
+
+  /// Of all records: those that share their prompt with another, and the prompts, where a record without one counts
+  /// as one.
+  std::size_t sharing() const { return sharing_; }
+  std::size_t prompts() const { return prompts_; }
+
+  /// How many prompts these records are of.
+  std::size_t prompts_of(std::span<std::size_t const> records) const;
+  /// As many independent records would tell as much, if those of one prompt always went together:
+  /// (sum of n)^2 / sum of n^2 for prompts with n records. The number of prompts where all have as many.
+  double independent_records(std::span<std::size_t const> records) const;
+
+ private:
+  /// How many of these records each of their prompts has.
+  std::vector<double> sizes(std::span<std::size_t const> records) const;
+
+  std::vector<std::size_t> training_, held_out_;
+  std::vector<std::size_t> prompt_of_;  ///< of each record of the data
+  std::size_t sharing_ = 0, prompts_ = 0;
+};
