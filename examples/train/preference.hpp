@@ -34,9 +34,10 @@ struct preference_set {
 
   /// Which kinds of records there are, and which of the optional fields at least one record has.
   bool has_pairs = false, has_ranked = false, has_completions = false;
-  bool has_weight = false, has_margin = false, has_label = false, has_annotator = false, has_target = false;
+  bool has_weight = false, has_margin = false, has_label = false, has_annotator = false, has_target = false,
+       has_scores = false;
   std::array<bool, further_columns> has_further{};
-  std::vector<std::string> unknown_fields;
+  std::vector<std::string> notes;  ///< what was read, in one line, and what else there is to know of it
 
   std::uint32_t checksum = 0;  ///< CRC-32 of the text
 

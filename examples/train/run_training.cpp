@@ -79,9 +79,15 @@ int run_training(int argc, char** argv, ranks const& all) {
   preference_set data;
   all.together([&] {
     command = parse_train_command(argc, argv);
-    if (command) data = read_preferences(command->data);
+    if (command) data = read_preferences(command->data, command->reading);
   });
   if (!command) return 0;
+  if (command->check) {
+    std::string text;
+    for (auto const& note : data.notes) text += note + "\n";
+    if (all.is_first()) write_standard_output(text);
+    return 0;
+  }
   training_result const result = train(*command, data, all);
   if (!all.is_first()) return 0;
   std::fprintf(stderr, "%s\n", draw_curves(command->out).c_str());
