@@ -7,7 +7,8 @@ json_array::json_array(text_stream& text, std::size_t& halves) : text_{text}, ha
 bool json_array::next(data_record& record) {
   if (is_over_) return false;
   text_.take_blanks();
-  std::string_view next = text_.ahead();
+  std::string_view const next = text_.ahead();
+  // An element ends at a comma, at the bracket, or where the file breaks off.
   if (!is_first_ && next.starts_with(',')) {
     text_.take(1);
     text_.take_blanks();
@@ -18,8 +19,6 @@ bool json_array::next(data_record& record) {
       throw text_.error("more follows behind the JSON array, expected its end to be the file's");
     is_over_ = true;
     return false;
-  } else if (!is_first_ && !next.empty()) {
-    throw text_.error("byte " + std::to_string(text_.column()) + " is not what JSON expects there: a comma or ]");
   }
   is_first_ = false;
   std::size_t const column = text_.column();

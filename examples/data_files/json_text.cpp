@@ -24,7 +24,8 @@ int escaped_unit(std::string_view text) {
 
 std::size_t replace_half_surrogates(std::string& text) {
   std::size_t halves = 0;
-  for (std::size_t i = text.find("\\u"); i != text.npos && i < text.size();) {
+  if (text.find("\\u") == text.npos) return halves;
+  for (std::size_t i = text.find('\\'); i != text.npos;) {
     std::string_view const rest = std::string_view{text}.substr(i);
     int const unit = escaped_unit(rest);
     bool const is_high = unit >= 0xD800 && unit < 0xDC00, is_low = unit >= 0xDC00 && unit < 0xE000;

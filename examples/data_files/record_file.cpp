@@ -37,7 +37,14 @@ record_file::record_file(std::string const& path, std::span<std::string_view con
   }
 }
 
-bool record_file::next(data_record& record) { return reader_->next(record); }
+bool record_file::next(data_record& record) {
+  try {
+    return reader_->next(record);
+  } catch (input_error const&) {
+    text_.check_for_damage();
+    throw;
+  }
+}
 
 std::string record_file::form() const {
   std::string text{form_};

@@ -56,13 +56,7 @@ std::string_view text_stream::ahead(std::size_t least) {
       begin_ = 0;
     }
     std::span<char> const room{buffer_.data() + end_, std::min(block, buffer_.size() - end_)};
-    std::size_t count = 0;
-    try {
-      count = source_->read(room);
-    } catch (byte_error const& problem) {
-      auto const lines = std::count(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(end_), '\n');
-      throw error_at(file_, line_ + static_cast<std::size_t>(lines), {}, problem.what());
-    }
+    std::size_t const count = read(room);
     if (count == 0) break;
     checksum_ = static_cast<std::uint32_t>(crc32_z(checksum_, reinterpret_cast<Bytef const*>(room.data()), count));
     end_ += count;
@@ -73,6 +67,23 @@ std::string_view text_stream::ahead(std::size_t least) {
     }
   }
   return {buffer_.data() + begin_, end_ - begin_};
+}
+
+std::size_t text_stream::read(std::span<char> room) {
+  try {
+    return source_->read(room);
+  } catch (byte_error const& problem) {
+    auto const held = std::string_view{buffer_.data() + begin_, end_ - begin_};
+    throw error_at(file_, line_ + static_cast<std::size_t>(std::ranges::count(held, '\n')), {}, problem.what());
+  }
+}
+
+void text_stream::check_for_damage() {
+  if (compression_.empty()) return;
+  begin_ = end_ = 0;
+  constexpr std::size_t blocks = 1024;  // it need not be unpacked to the end if that is far
+  for (std::size_t i = 0; i < blocks && read({buffer_.data(), block}) != 0; ++i) {
+  }
 }
 
 void text_stream::take(std::size_t count) {

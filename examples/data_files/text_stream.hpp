@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,9 +46,13 @@ class text_stream {
 
   /// Throws if what began on that line is longer than a line may be.
   void check_length(std::size_t length, std::size_t line) const;
+  /// Of a text that makes no sense: throws if the cause is a packed file that is damaged. There is no more text then.
+  void check_for_damage();
   input_error error(std::string_view message) const { return error_at(file_, line_, {}, message); }
 
  private:
+  std::size_t read(std::span<char> room);
+
   std::string file_;
   text_limits limits_;
   std::unique_ptr<byte_source> source_;

@@ -285,7 +285,7 @@ bad_data() {
   bad_record 'got an array, expected a JSON object' '["a", "b"]'
   bad_record 'chosen: is missing, expected a string' '{"rejected": "b"}'
   bad_record 'rejected: got null, expected a string' '{"chosen": "a", "rejected": null}'
-  bad_record 'prompt: got an array, expected a string' '{"prompt": [], "chosen": "a", "rejected": "b"}'
+  bad_record 'prompt: has no messages, expected one or more' '{"prompt": [], "chosen": "a", "rejected": "b"}'
   bad_record 'weight: got -1, expected a number >= 0' '{"chosen": "a", "rejected": "b", "weight": -1}'
   bad_record 'weight: got a string, expected a number >= 0' '{"chosen": "a", "rejected": "b", "weight": "1"}'
   bad_record 'margin: got a boolean, expected a number' '{"chosen": "a", "rejected": "b", "margin": true}'
