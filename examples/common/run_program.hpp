@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -30,6 +31,9 @@ int run_program(char const* name, Body&& body) {
     return 2;
   } catch (std::invalid_argument const& error) {
     tell("", without_library_name(error.what()));
+    return 2;
+  } catch (std::bad_alloc const&) {
+    tell("", "memory ran out, expected less to do at a time");
     return 2;
   } catch (std::exception const& error) {
     tell("internal error: ", error.what());

@@ -30,10 +30,12 @@ record_file::record_file(std::string const& path, std::span<std::string_view con
     form_ = "CSV";
     reader_ = std::make_unique<csv_rows>(text_, *delimiter);
   } else {
-    throw error_at(file(), 0, {},
-                   "expected JSON lines, a JSON array or CSV with a header of known columns, plain, gzip or zstd, and "
-                   "this seems to be " +
-                       file_kind(begin));
+    auto const [what, remedy] = kind_of_file(begin);
+    throw error_at(
+        file(), 0, {},
+        "seems to be " + what +
+            ", expected JSON lines, a JSON array or CSV with a header of known columns, plain, gzip or zstd" +
+            (remedy.empty() ? "" : "; " + remedy));
   }
 }
 

@@ -30,7 +30,8 @@ void unknown_fields::note(record_fields const& record, preference_shape const& s
     }
     bool const is_of_another = is_column_of_pairs(field) || is_one_of(field, pair_shape.fields) ||
                                is_one_of(field, ranked_shape.fields) || is_one_of(field, completion_shape.fields);
-    if (is_of_another && value.is_null()) continue;  // as a table has it for records of another kind
+    if ((is_of_another || is_score(field)) && value.is_null())
+      continue;  // as a table has it for records of another kind
     std::string const name = name_text(field);
     add(!is_of_another       ? name
         : read.is_pair       ? name + " of a pair"
