@@ -458,6 +458,17 @@ streams() {
   ((kib < 60000)) || fail "CSV: $kib KiB"
 }
 
+# The shapes of README.md are read, and called what their headings say.
+page() {
+  awk '/^### / { name = substr($0, 5) } /^```json$/ { inside = 1; next } /^```/ { inside = 0 }
+       inside { file = ++count ".json"; print > file; print name > (count ".name"); close(file) }' "$source/examples/train/README.md"
+  local file
+  for file in [0-9]*.json; do
+    expect_check "read 1 record from $file (JSON lines): 1 $(cat "${file%.json}.name"); 1 prompt; 0 ties; left out: " "$file"
+  done
+  (($(ls [0-9]*.json | wc -l) == 15)) || fail "the page has $(ls [0-9]*.json | wc -l) shapes, expected 15"
+}
+
 shared() {
   local cases=${PREFOPT_SHARED_DIR:-$source/../shared}/cases
   if [[ ! -e $cases/09_shapes ]]; then
