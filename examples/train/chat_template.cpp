@@ -1,13 +1,8 @@
 #include "chat_template.hpp"
 
-namespace {
+#include "blanks.hpp"
 
-std::string_view without_blanks_around(std::string_view text) {
-  constexpr std::string_view blanks = " \t\n\v\f\r";
-  std::size_t const begin = text.find_first_not_of(blanks);
-  if (begin == text.npos) return {};
-  return text.substr(begin, text.find_last_not_of(blanks) + 1 - begin);
-}
+namespace {
 
 /// Human and assistant are what HH-RLHF calls them.
 std::string plain_name(std::string_view role) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "blanks.hpp"
 #include "input_error.hpp"
 #include "json_text.hpp"
 #include "name_text.hpp"
@@ -15,13 +16,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view responses[] = {"chosen", "rejected", "completion", "output"};
-constexpr std::string_view other_texts[] = {"prompt", "instruction", "input", "system", "annotator"};
-
-std::string_view without_blanks_around(std::string_view text) {
-  std::size_t const begin = text.find_first_not_of(" \t\r\n");
-  return begin == text.npos ? "" : text.substr(begin, text.find_last_not_of(" \t\r\n") + 1 - begin);
-}
+constexpr std::string_view response_columns[] = {"chosen", "rejected", "completion", "output"};
+constexpr std::string_view text_columns[] = {"prompt", "instruction", "input", "system", "annotator"};
 
 template <class T>
 bool reads_as(std::string_view text, T& value) {
@@ -81,8 +77,8 @@ void read_cells(data_record& row, std::string const& file) {
                      "has messages as Python prints them, expected JSON; pandas writes it with "
                      ".to_json(FILE, orient='records', lines=True)");
     }
-    bool const is_response = std::ranges::find(responses, name) != std::end(responses);
-    if (!is_response && std::ranges::find(other_texts, name) == std::end(other_texts)) {
+    bool const is_response = std::ranges::find(response_columns, name) != std::end(response_columns);
+    if (!is_response && std::ranges::find(text_columns, name) == std::end(text_columns)) {
       cell = value_of(text);
     } else if (text.empty() && !is_response) {
       cell = nullptr;

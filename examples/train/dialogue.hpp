@@ -1,7 +1,6 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -9,7 +8,6 @@
 
 #include "chat_template.hpp"
 #include "left_out.hpp"
-#include "preference.hpp"
 #include "record_fields.hpp"
 
 /// What stands in a field: a text, or what people say to each other in turn.
@@ -38,9 +36,3 @@ class dialogue_reader {
 
 /// Takes a dialogue as messages: a text is one, from that role.
 std::vector<message> as_messages(dialogue said, std::string_view role);
-
-/// Gives the record its prompt and responses. Texts stay as they are; where some of it is messages, all is, and becomes
-/// text by the template. Without a prompt, it is what all responses begin with; a prompt that they repeat is not there
-/// twice. A response by itself is taken after its prompt, or is the last message.
-void set_texts(preference& record, std::optional<dialogue> prompt, std::vector<dialogue> responses,
-               chat_template format, left_out& out);

@@ -11,6 +11,7 @@
 #include "preference.hpp"
 #include "reading_options.hpp"
 #include "record_fields.hpp"
+#include "record_texts.hpp"
 
 /// What the shapes read into.
 struct preference_reading {

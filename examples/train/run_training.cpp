@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "curves.hpp"
+#include "input_error.hpp"
 #include "preference_file.hpp"
 #include "replace_file.hpp"
 #include "run_training.hpp"
@@ -79,6 +80,9 @@ int run_training(int argc, char** argv, ranks const& all) {
   preference_set data;
   all.together([&] {
     command = parse_train_command(argc, argv);
+    if (command && command->data == "-" && all.count > 1) {
+      throw input_error{"--data: got -, expected a file: only one rank would get standard input"};
+    }
     if (command) data = read_preferences(command->data, command->reading);
   });
   if (!command) return 0;

@@ -6,10 +6,10 @@
 
 namespace {
 
-constexpr std::string_view fields[] = {"instruction", "input",  "output",  "chosen", "rejected",
-                                       "kto_tag",     "system", "history", "margin", "label"};
+constexpr std::string_view alpaca_fields[] = {"instruction", "input",  "output",  "chosen", "rejected",
+                                              "kto_tag",     "system", "history", "margin", "label"};
 
-bool fits(record_fields const& record) {
+bool is_alpaca(record_fields const& record) {
   return record.has("instruction") && record.has_any({"chosen", "rejected", "output", "kto_tag"});
 }
 
@@ -38,7 +38,7 @@ std::vector<message> read_prompt(record_fields const& record) {
   return prompt;
 }
 
-std::string_view read(record_fields const& record, preference_reading& reading, preference& result) {
+std::string_view read_alpaca(record_fields const& record, preference_reading& reading, preference& result) {
   std::optional<dialogue> prompt{read_prompt(record)};
   std::vector<dialogue> responses;
   bool const is_pair = record.has_any({"chosen", "rejected"});
@@ -66,4 +66,4 @@ std::string_view read(record_fields const& record, preference_reading& reading, 
 
 }  // namespace
 
-preference_shape const alpaca_shape{fits, read, fields};
+preference_shape const alpaca_shape{is_alpaca, read_alpaca, alpaca_fields};

@@ -4,11 +4,11 @@
 
 namespace {
 
-constexpr std::string_view fields[] = {"prompt", "completion", "label"};
+constexpr std::string_view completion_fields[] = {"prompt", "completion", "label"};
 
-bool fits(record_fields const& record) { return record.has("completion"); }
+bool is_completion(record_fields const& record) { return record.has("completion"); }
 
-std::string_view read(record_fields const& record, preference_reading& reading, preference& alone) {
+std::string_view read_completion(record_fields const& record, preference_reading& reading, preference& alone) {
   record.refuse({"chosen", "rejected", "responses", "rewards"},
                 "stands beside completion, expected one or the other: a completion alone, a pair or ranked responses");
   dialogue_reader const reader{record, reading.out};
@@ -29,4 +29,4 @@ void begin_completion(preference_reading& reading, preference& alone, double lab
   reading.set.has_completions = true;
 }
 
-preference_shape const completion_shape{fits, read, fields};
+preference_shape const completion_shape{is_completion, read_completion, completion_fields};

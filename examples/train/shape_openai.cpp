@@ -6,11 +6,11 @@
 
 namespace {
 
-constexpr std::string_view fields[] = {"input", "preferred_output", "non_preferred_output", "margin", "label"};
+constexpr std::string_view openai_fields[] = {"input", "preferred_output", "non_preferred_output", "margin", "label"};
 
-bool fits(record_fields const& record) { return record.has_any({"preferred_output", "non_preferred_output"}); }
+bool is_openai(record_fields const& record) { return record.has_any({"preferred_output", "non_preferred_output"}); }
 
-std::string_view read(record_fields const& record, preference_reading& reading, preference& pair) {
+std::string_view read_openai(record_fields const& record, preference_reading& reading, preference& pair) {
   begin_pair(record, reading, pair);
   constexpr std::string_view expected = "an object with messages";
   auto const& input = record.required("input", expected);
@@ -34,4 +34,4 @@ std::string_view read(record_fields const& record, preference_reading& reading, 
 
 }  // namespace
 
-preference_shape const openai_shape{fits, read, fields};
+preference_shape const openai_shape{is_openai, read_openai, openai_fields};

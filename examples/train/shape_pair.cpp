@@ -7,8 +7,8 @@
 
 namespace {
 
-constexpr std::string_view fields[] = {"prompt", "chosen", "rejected", "margin", "label"};
-constexpr std::string_view spare_fields[] = {"prompt_id", "messages"};
+constexpr std::string_view pair_fields[] = {"prompt", "chosen", "rejected", "margin", "label"};
+constexpr std::string_view scored_spare[] = {"prompt_id", "messages"};
 
 /// What the scores of chosen and rejected are called.
 constexpr std::pair<std::string_view, std::string_view> score_names[] = {{"score_chosen", "score_rejected"},
@@ -91,5 +91,5 @@ void begin_pair(record_fields const& record, preference_reading& reading, prefer
   read_scores(record, reading, pair);
 }
 
-preference_shape const pair_shape{is_pair, read_pair, fields};
-preference_shape const ultrafeedback_shape{has_scores, read_pair, fields, spare_fields};
+preference_shape const pair_shape{is_pair, read_pair, pair_fields};
+preference_shape const ultrafeedback_shape{has_scores, read_pair, pair_fields, scored_spare};

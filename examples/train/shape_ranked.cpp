@@ -7,13 +7,13 @@
 
 namespace {
 
-constexpr std::string_view fields[] = {"prompt", "responses", "rewards", "target"};
+constexpr std::string_view ranked_fields[] = {"prompt", "responses", "rewards", "target"};
 
-bool fits(record_fields const& record) {
+bool is_ranked(record_fields const& record) {
   return record.has("responses") || (record.has("rewards") && !record.has_any({"chosen", "rejected"}));
 }
 
-std::string_view read(record_fields const& record, preference_reading& reading, preference& ranked) {
+std::string_view read_ranked(record_fields const& record, preference_reading& reading, preference& ranked) {
   record.refuse({"chosen", "rejected"},
                 "stands beside responses, expected one or the other: a pair or ranked responses");
   auto texts = record.texts("responses");
@@ -43,4 +43,4 @@ void begin_ranked(preference_reading& reading, preference& ranked, std::vector<d
   reading.set.has_ranked = true;
 }
 
-preference_shape const ranked_shape{fits, read, fields};
+preference_shape const ranked_shape{is_ranked, read_ranked, ranked_fields};

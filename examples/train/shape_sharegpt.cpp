@@ -5,18 +5,18 @@
 
 namespace {
 
-constexpr std::string_view fields[] = {"conversations", "messages", "chosen", "rejected",
-                                       "kto_tag",       "label",    "margin", "system"};
-constexpr std::string_view spare[] = {"tools", "images", "videos", "audios"};
+constexpr std::string_view sharegpt_fields[] = {"conversations", "messages", "chosen", "rejected",
+                                                "kto_tag",       "label",    "margin", "system"};
+constexpr std::string_view sharegpt_spare[] = {"tools", "images", "videos", "audios"};
 
-bool fits(record_fields const& record) {
+bool is_sharegpt(record_fields const& record) {
   if (record.has("conversations")) return record.has_any({"chosen", "rejected", "kto_tag", "label"});
   return record.has("messages") &&
          (record.has("kto_tag") ||
           (record.has("label") && !record.has_any({"prompt", "chosen", "rejected", "completion", "responses"})));
 }
 
-std::string_view read(record_fields const& record, preference_reading& reading, preference& result) {
+std::string_view read_sharegpt(record_fields const& record, preference_reading& reading, preference& result) {
   std::string_view const field = record.has("conversations") ? "conversations" : "messages";
   dialogue_reader const reader{record, reading.out};
   auto said = reader.messages(field, record.array(field, "an array of messages"));
@@ -44,4 +44,4 @@ std::string_view read(record_fields const& record, preference_reading& reading, 
 
 }  // namespace
 
-preference_shape const sharegpt_shape{fits, read, fields, spare};
+preference_shape const sharegpt_shape{is_sharegpt, read_sharegpt, sharegpt_fields, sharegpt_spare};

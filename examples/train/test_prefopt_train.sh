@@ -445,6 +445,7 @@ help() {
   train --help
   ((status == 0)) || fail "exit status $status"
   for word in --data --loss --policy --resume --epsilon ngram linear annotator bradley_terry lcpo Examples responses rewards \
+    --check --chat-template chatml llama3 --scores --line-limit --text-limit preferred_output Nectar LLaMA-Factory zstd CSV \
     target --pairs best-worst adpo plackett_luce --break_ties "Losses of lists"; do
     grep -qF -- "$word" out || fail "the help does not tell about $word"
   done

@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <map>
 #include <string_view>
 #include <type_traits>
 
@@ -12,6 +11,7 @@
 #include "loss_options.hpp"
 #include "loss_table.hpp"
 #include "number_text.hpp"
+#include "reading_command.hpp"
 
 namespace {
 
@@ -161,33 +161,6 @@ void use_bundled_data(CLI::App const& app, train_command& command) {
   for (auto& [name, value] : command.loss.parameters) {
     if (name == "break_ties" && app.get_option("--break_ties")->count() == 0) value = 1;
   }
-}
-
-void add_reading_options(CLI::App& app, reading_options& reading) {
-  std::map<std::string, chat_template> const templates{
-      {"plain", chat_template::plain}, {"chatml", chat_template::chatml}, {"llama3", chat_template::llama3}};
-  std::map<std::string, score_use> const uses{{"margin", score_use::margin}, {"label", score_use::label}};
-  app.add_option("--chat-template", reading.format, "how lists of messages become text; by default plain")
-      ->type_name("plain|chatml|llama3")
-      ->transform(CLI::CheckedTransformer(templates).description(""));
-  app.add_option(
-         "--scores", reading.scores,
-         "makes the scores of chosen and rejected (score_chosen, score_rejected) the margin, their difference, or "
-         "the label, the sigmoid of it; by default they are left alone")
-      ->type_name("margin|label")
-      ->transform(CLI::CheckedTransformer(uses).description(""));
-  reading.limits.line_option = "--line-limit";
-  reading.limits.text_option = "--text-limit";
-  auto const add_limit = [&](std::string_view option, auto& bytes, std::string const& what) {
-    using limit = std::remove_reference_t<decltype(bytes)>;
-    app.add_option_function<int>(
-           std::string{option}, [&bytes](int mebibytes) { bytes = static_cast<limit>(mebibytes) << 20; },
-           what + " of more MiB is refused; by default " + std::to_string(bytes >> 20))
-        ->type_name("N")
-        ->check(CLI::Range(1, most).description(""));
-  };
-  add_limit(reading.limits.line_option, reading.limits.line, "a line of the data (a record of an array, a row)");
-  add_limit(reading.limits.text_option, reading.limits.text, "a text, unpacked,");
 }
 
 }  // namespace
