@@ -65,7 +65,8 @@ void refuse_not_a_number(text_place const& place, std::size_t line, std::string_
 
   std::string_view const what = error.what();
   if (what.find("UTF-8") != what.npos) throw error_at(place.file, line, {}, place_in_line + " is not UTF-8");
-  if (byte > text.size()) throw error_at(place.file, line, {}, "the JSON breaks off at the end of the line");
+  if (byte > text.size())
+    throw error_at(place.file, line, {}, "the JSON breaks off at the end of the line, expected a whole object");
   refuse_not_a_number(place, line, text, byte);
   throw error_at(place.file, line, {}, place_in_line + " is not what JSON expects there");
 }
