@@ -1,9 +1,9 @@
 #!/bin/bash
-# Tests of what prefopt_train reads: test_preference_files.sh CASE PROGRAM SCRATCH SOURCE
+# Tests of what prefopt_train reads: test_preference_files.sh CASE PROGRAM SCRATCH SOURCE PRINTER
 # The cases are the functions below; 77 stands for "skipped".
 set -u
 
-case_name=$1 program=$2 scratch=$3/$1 source=$4
+case_name=$1 program=$2 scratch=$3/$1 source=$4 printer=$5
 rm -rf "$scratch"
 mkdir -p "$scratch"
 cd "$scratch" || exit 1
@@ -34,17 +34,25 @@ expect_error() {
   grep -qF -- "$text" err || fail "$*: got \"$(cat err)\", expected \"$text\""
 }
 
-# same_training FILE EXPECTED ARGUMENTS...: the file gives the same numbers as plain text that says what it should be read
-# as. The numbers depend on every byte of prompts and responses.
-same_training() {
+# same FILE EXPECTED ARGUMENTS...: the file is read as plain text that says what it should be read as.
+same() {
   local file=$1 expected=$2
   shift 2
-  "$program" --data "$expected" --out expected_run "${common[@]}" "${expected_options[@]}" >expected_out 2>err </dev/null ||
-    fail "$expected: $(cat err)"
+  "$printer" "$expected" >expected_records 2>err || fail "$expected: $(cat err)"
+  "$printer" "$file" "$@" >records 2>err || fail "$file $*: $(cat err)"
+  cmp -s records expected_records || fail "$file $*: $(diff records expected_records | head -n 4)"
+}
+
+# same_training FILE EXPECTED ARGUMENTS...: gives the same numbers, too.
+same_training() {
+  same "$@"
+  local file=$1 expected=$2
+  shift 2
+  "$program" --data "$expected" --out expected_run "${common[@]}" >expected_out 2>err </dev/null || fail "$expected: $(cat err)"
   "$program" --data "$file" --out run "${common[@]}" "$@" >out 2>err </dev/null || fail "$file $*: $(cat err)"
   cmp -s out expected_out && cmp -s run/metrics.csv expected_run/metrics.csv || fail "$file $*: other numbers than $expected"
 }
-common=(--epochs 1 --sft-epochs 1) expected_options=()
+common=(--epochs 1 --sft-epochs 1)
 
 # lines FORMAT: ten records, with the number in the place of each @.
 lines() {
@@ -125,14 +133,15 @@ ultrafeedback() {
   for i in 0 1 2 3 4 5 6 7 8 9; do
     sed -n "$((i + 1))s/}\$/, \"margin\": $((8 - i)).5}/p" pairs.jsonl
   done | sed 's/"margin": -1.5/"margin": -0.5/' >margins.jsonl
-  common=(--epochs 1 --sft-epochs 0 --policy linear --loss bradley_terry) expected_options=()
+  common=(--epochs 1 --sft-epochs 0 --policy linear --loss bradley_terry)
   sed -i '10s/"margin": [^}]*/"margin": -0.5/' margins.jsonl
   same_training scores.jsonl margins.jsonl --scores margin
   "$program" --data pairs.jsonl --out other "${common[@]}" >other_out 2>err
   cmp -s out other_out && fail "the margin changes nothing"
-  # 1 / (1 + exp(-x)) of 8.5, 7.5, ... -0.5, from a table of 20 digits
-  local labels=(0.99979657 0.99944722 0.99849882 0.99592986 0.98901306 0.97068777 0.92414182 0.81757448 0.62245933 0.37754067)
-  labels=(0.99979657301168990 0.99944722136308 0.99849881774326 0.99592986228410 0.98901305736941 0.97068776924864 0.92414181997876 0.81757447619364 0.62245933120186 0.37754066879815)
+  # 1 / (1 + exp(-x)) of 8.5, 7.5, ... -0.5, rounded to 20 digits
+  local labels=(0.99979657302194479348 0.99944722136307640048 0.99849881774326300847 0.99592986228410387267
+    0.98901305736940681996 0.97068776924864368113 0.92414181997875644881 0.81757447619364365961 0.62245933120185456464
+    0.37754066879814543536)
   for i in 0 1 2 3 4 5 6 7 8 9; do
     sed -n "$((i + 1))s/}\$/, \"label\": ${labels[i]}}/p" pairs.jsonl
   done >labels.jsonl
@@ -140,6 +149,9 @@ ultrafeedback() {
   "$program" --data labels.jsonl --out expected_run "${common[@]}" >expected_out 2>err </dev/null || fail "labels: $(cat err)"
   "$program" --data scores.jsonl --scores label --out run "${common[@]}" >out 2>err </dev/null || fail "--scores label: $(cat err)"
   cmp -s out expected_out || fail "--scores label: other numbers than labels"
+  "$printer" scores.jsonl --scores label | sed -E 's/.*"label":([0-9.e-]+).*/\1/' >printed
+  printf '%s\n' "${labels[@]}" | paste - printed | awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > 1e-14) bad = 1 } END { exit bad || NR != 10 }' ||
+    fail "labels: $(cat printed)"
 
   lines "${record/8.5/@}" >equal.jsonl
   expect_check '10 ties' equal.jsonl
