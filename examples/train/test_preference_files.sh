@@ -90,6 +90,10 @@ pairs() {
   lines "{\"prompt\": \"Which \\\"@\\\"?\", \"chosen\": [$good], \"rejected\": [$bad]}" >text.jsonl
   same_training text.jsonl pairs.jsonl
 
+  lines "{\"prompt\": \"Which one?\", \"chosen\": [$user, $good], \"rejected\": [$user, $bad]}" >other.jsonl
+  expect_check 'left out: prompt that is none of the messages (10)' other.jsonl
+  same other.jsonl pairs.jsonl
+
   # A content in parts; an image is left out.
   lines "{\"prompt\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"Which \"}, {\"type\": \"image\"}, {\"type\": \"text\", \"text\": \"\\\"@\\\"?\"}]}], \"chosen\": [$good], \"rejected\": [$bad]}" >parts.jsonl
   expect_check 'left out: image in messages (10)' parts.jsonl
@@ -332,6 +336,12 @@ csv() {
   same_training alone.csv alone.jsonl
   { printf 'prompt,chosen,rejected\n'; lines '"[{""role"": ""user"", ""content"": ""p @""}]","[{""role"": ""assistant"", ""content"": ""a""}]",b'; } >json.csv
   expect_check '10 pairs, conversational (TRL)' json.csv
+  { printf 'prompt,responses,rewards\n'; lines 'p @,"[""a"", ""b""]","[1, 0.5]"'; } >ranked.csv
+  lines '{"prompt": "p @", "responses": ["a", "b"], "rewards": [1, 0.5]}' >ranked.jsonl
+  same ranked.csv ranked.jsonl
+  { printf '\r\nchosen,rejected\r\n\r\n'; lines '"a""@"" b, c\d",'; } >quotes.csv
+  lines '{"prompt": "", "chosen": "a\"@\" b, c\\d", "rejected": ""}' >quotes.jsonl
+  same quotes.csv quotes.jsonl
 
   csv_error() {
     printf "$2" >bad.csv
@@ -346,6 +356,7 @@ csv() {
   csv_error '2: weight: got -1, expected a number >= 0' 'chosen,rejected,weight\na,b,-1\n'
   csv_error '2: rejected: is missing, expected a string' 'chosen,prompt\na,b\n'
   csv_error "2: chosen: has messages as Python prints them" "chosen,rejected\n\"[{'role': 'user'}]\",b\n"
+  csv_error '1: lines end in CR alone' 'chosen,rejected\ra,b\r'
   csv_error ' has no records' 'chosen,rejected\n'
 }
 
