@@ -22,7 +22,7 @@ install_missing_packages() {
 
 # What the programs are built with.
 program_packages=(g++ cmake make libxsimd-dev libeigen3-dev libcli11-dev nlohmann-json3-dev zlib1g-dev libcsv-dev
-                  liblbfgs-dev gnuplot-nox libicu-dev)
+                  liblbfgs-dev gnuplot-nox libzstd-dev libmagic-dev libicu-dev)
 # What the tests and benchmarks need besides; clang with its sanitizers as the second compiler; a BLAS and oneDNN for the
 # products that go through them; an emulator of older CPUs.
 test_packages=(catch2 libbenchmark-dev clang clang-format libclang-rt-dev libopenblas-dev libdnnl-dev qemu-user)

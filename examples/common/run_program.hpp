@@ -40,7 +40,7 @@ int run_program(char const* name, Body&& body) {
     tell("", without_library_name(error.what()));
     return 2;
   } catch (std::bad_alloc const&) {
-    tell("", "there is not enough memory for what was asked");
+    tell("", "memory ran out, expected less to do at a time");
     return 1;
   } catch (std::exception const& error) {
     tell("internal error: ", error.what());

@@ -83,7 +83,7 @@ void check_fields(preference_set const& data, std::string const& path, any_loss 
 
 std::vector<std::string> notes_on_fields(preference_set const& data, any_loss const& loss) {
   std::vector<std::string> notes;
-  std::string unread, unknown;
+  std::string unread;
   bool const is_unpaired = std::holds_alternative<prefopt::any_unpaired_loss>(loss);
   if (data.has_margin && !reads(loss, prefopt::columns::margin)) append(unread, "margin");
   if (data.has_label && !reads(loss, prefopt::columns::label)) append(unread, "label");
@@ -95,7 +95,6 @@ std::vector<std::string> notes_on_fields(preference_set const& data, any_loss co
     bool const is_pair_loss = std::holds_alternative<prefopt::any_pair_loss>(loss);
     if (data.has_further[c] && !(is_pair_loss && reads(loss, column.kind))) append(unread, column.name);
   }
-  for (auto const& field : data.unknown_fields) append(unknown, on_one_line(field));
 
   auto const order = takes_target(data, loss) ? &preference::target : &preference::rewards;
   if (takes_target(data, loss)) {
@@ -107,6 +106,5 @@ std::vector<std::string> notes_on_fields(preference_set const& data, any_loss co
                     " records no response is better than another");
   }
   if (!unread.empty()) notes.push_back("note: " + name_of(loss) + " does not read these fields: " + unread);
-  if (!unknown.empty()) notes.push_back("note: prefopt_train does not know these fields: " + unknown);
   return notes;
 }

@@ -12,6 +12,5 @@ bool takes_target(preference_set const& data, any_loss const& loss);
 /// Throws input_error if the loss needs a field that no record has, or cannot be computed on some record.
 void check_fields(preference_set const& data, std::string const& path, any_loss const& loss);
 
-/// One line each for what becomes of the fields that the loss does not read as one might expect, and for those that
-/// nothing reads.
+/// One line each for what becomes of the fields that the loss does not read as one might expect.
 std::vector<std::string> notes_on_fields(preference_set const& data, any_loss const& loss);

@@ -16,7 +16,7 @@ constexpr std::size_t first_further = prefopt::pair_family::target,
 /// alone that is good or bad.
 struct preference {
   std::string prompt;
-  /// The record names its prompt; otherwise it is what its responses begin with.
+  /// The record names its prompt, or its messages have one; otherwise it is the text that its responses begin with.
   bool has_prompt = false;
   std::vector<std::string> responses;  ///< two or more; of a pair chosen and rejected; or a completion alone
   std::vector<double> rewards;         ///< one a response; of a pair 1 and 0; of a completion alone its label
@@ -36,9 +36,10 @@ struct preference_set {
 
   /// Which kinds of records there are, and which of the optional fields at least one record has.
   bool has_pairs = false, has_ranked = false, has_completions = false;
-  bool has_weight = false, has_margin = false, has_label = false, has_annotator = false, has_target = false;
+  bool has_weight = false, has_margin = false, has_label = false, has_annotator = false, has_target = false,
+       has_scores = false;
   std::array<bool, further_columns> has_further{};
-  std::vector<std::string> unknown_fields;
+  std::vector<std::string> notes;  ///< what was read, in one line, and what else there is to know of it
 
   std::uint32_t checksum = 0;  ///< CRC-32 of the text
 

@@ -1,158 +1,33 @@
 #include "preference_file.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <limits>
+#include <cstdint>
 #include <map>
-#include <nlohmann/json.hpp>
-#include <numeric>
+#include <new>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
-#include <vector>
 
 #include "checksum.hpp"
+#include "csv_cells.hpp"
 #include "input_error.hpp"
-#include "number_text.hpp"
-#include "text_file.hpp"
+#include "memory_limit.hpp"
+#include "preference_shape.hpp"
+#include "record_fields.hpp"
+#include "record_file.hpp"
+#include "unknown_fields.hpp"
 
 namespace {
 
-using nlohmann::json;
+/// The first that fits is taken.
+constexpr std::array shapes{&openai_shape,     &nectar_shape, &nemo_shape,          &alpaca_shape, &sharegpt_shape,
+                            &completion_shape, &ranked_shape, &ultrafeedback_shape, &pair_shape};
 
-constexpr std::string_view assistant_turn = "\n\nAssistant:";
-
-/// Where the completions begin in dialogues that share a prompt.
-std::size_t prompt_length(std::vector<std::string> const& dialogues) {
-  std::string_view shared = dialogues.front();
-  for (auto const& other : dialogues) {
-    auto const end = std::mismatch(shared.begin(), shared.end(), other.begin(), other.end()).first;
-    shared = shared.substr(0, static_cast<std::size_t>(end - shared.begin()));
-  }
-  if (auto const turn = shared.rfind(assistant_turn); turn != shared.npos) return turn + assistant_turn.size();
-  auto const space = shared.find_last_of(" \t\n");
-  return space == shared.npos ? 0 : space + 1;
-}
-
-std::string_view kind_of(json const& value) {
-  switch (value.type()) {
-    case json::value_t::null:
-      return "null";
-    case json::value_t::object:
-      return "an object";
-    case json::value_t::array:
-      return "an array";
-    case json::value_t::string:
-      return "a string";
-    case json::value_t::boolean:
-      return "a boolean";
-    default:
-      return "a number";
-  }
-}
-
-/// One line of the file: its fields by name, and where to point when one of them cannot be used.
-class record {
- public:
-  record(std::string const& path, std::size_t line, std::string_view text) : path_{path}, line_{line} {
-    try {
-      fields_ = json::parse(text);
-    } catch (json::parse_error const& error) {
-      std::string_view const what = error.what();
-      if (what.find("UTF-8") != what.npos) fail("", "byte " + std::to_string(error.byte) + " is not UTF-8");
-      if (error.byte > text.size()) fail("", "the JSON breaks off at the end of the line");
-      refuse_not_a_number(text, error.byte);
-      fail("", "byte " + std::to_string(error.byte) + " is not what JSON expects there");
-    } catch (json::exception const&) {
-      fail("", "a number is too large");
-    }
-    if (!fields_.is_object()) fail("", std::string{"got "}.append(kind_of(fields_)).append(", expected a JSON object"));
-  }
-
-  json const* find(char const* field) const {
-    auto const found = fields_.find(field);
-    return found == fields_.end() ? nullptr : &*found;
-  }
-
-  std::string const& text(char const* field) const {
-    json const* const value = find(field);
-    if (value == nullptr) fail(field, "is missing, expected a string");
-    if (!value->is_string()) fail(field, *value, "a string");
-    return value->get_ref<std::string const&>();
-  }
-
-  /// Reads the number if the field is there; true if it is.
-  bool number(char const* field, double low, double high, char const* expected, double& result) const {
-    json const* const value = find(field);
-    if (value == nullptr) return false;
-    if (!value->is_number()) fail(field, *value, expected);
-    result = value->get<double>();
-    if (!(result >= low && result <= high)) fail(field, "got " + value->dump() + ", expected " + expected);
-    return true;
-  }
-
-  std::vector<std::string> texts(char const* field) const {
-    std::vector<std::string> texts;
-    for (json const& value : array(field, "an array of strings")) {
-      if (!value.is_string()) fail_at(field, texts.size(), std::string{kind_of(value)}, "a string");
-      texts.push_back(value.get<std::string>());
-    }
-    return texts;
-  }
-
-  /// One for each response.
-  std::vector<double> numbers(char const* field, double low, double high, char const* expected,
-                              std::size_t responses) const {
-    std::vector<double> numbers;
-    for (json const& value : array(field, "an array of numbers")) {
-      if (!value.is_number()) fail_at(field, numbers.size(), std::string{kind_of(value)}, expected);
-      auto const number = value.get<double>();
-      if (!(number >= low && number <= high)) fail_at(field, numbers.size(), value.dump(), expected);
-      numbers.push_back(number);
-    }
-    if (numbers.size() != responses) {
-      fail(field, "got " + std::to_string(numbers.size()) + (numbers.size() == 1 ? " number" : " numbers") +
-                      ", expected " + std::to_string(responses) + ", one for each of the responses");
-    }
-    return numbers;
-  }
-
-  json const& fields() const { return fields_; }
-
-  [[noreturn]] void fail(std::string_view field, std::string_view message) const {
-    throw error_at(path_, line_, field, message);
-  }
-  [[noreturn]] void fail(std::string_view field, json const& got, std::string_view expected) const {
-    fail(field, std::string{"got "}.append(kind_of(got)).append(", expected ").append(expected));
-  }
-
- private:
-  json const& array(char const* field, char const* expected) const {
-    json const* const value = find(field);
-    if (value == nullptr) fail(field, std::string{"is missing, expected "} + expected);
-    if (!value->is_array()) fail(field, *value, expected);
-    return *value;
-  }
-
-  [[noreturn]] void fail_at(char const* field, std::size_t index, std::string const& got, char const* expected) const {
-    fail(field, "got " + got + " in place " + std::to_string(index + 1) + ", expected " + expected);
-  }
-
-  /// Other programs write NaN and Infinity, for which JSON has no word. `byte` counts from 1.
-  void refuse_not_a_number(std::string_view text, std::size_t byte) const {
-    for (std::string_view const word : {"NaN", "nan", "Infinity", "inf"}) {
-      if (!text.substr(byte - 1).starts_with(word)) continue;
-      // The name of the field is the last that stands before a colon.
-      std::size_t const colon = text.substr(0, byte).rfind("\":");
-      std::size_t const quote = colon == text.npos || colon == 0 ? text.npos : text.rfind('"', colon - 1);
-      if (quote == text.npos) return;
-      fail(text.substr(quote + 1, colon - quote - 1), "got " + std::string{word} + ", expected a finite number");
-    }
-  }
-
-  std::string const& path_;
-  std::size_t line_;
-  json fields_;
-};
+/// A CSV file has one of these.
+constexpr std::string_view columns[] = {"chosen",  "rejected", "completion",       "responses",
+                                        "answers", "kto_tag",  "preferred_output", "completions"};
 
 /// Gives each annotator a number in the order of appearance.
 class annotator_index {
@@ -167,160 +42,156 @@ class annotator_index {
   std::map<std::string, std::size_t> numbers_;
 };
 
-std::string annotator_name(record const& fields) {
-  json const* const value = fields.find("annotator");
+std::string annotator_name(record_fields const& record) {
+  auto const* const value = record.find("annotator");
   if (value == nullptr) return "(no name)";
   if (value->is_string()) return value->get<std::string>();
   if (value->is_number_integer()) return value->dump();
-  fields.fail("annotator", *value, "a string or a whole number");
-}
-
-constexpr double largest = std::numeric_limits<double>::max();
-
-void read_pair(record const& fields, preference_set& set, preference& pair) {
-  pair.is_pair = true;
-  pair.responses = {fields.text("chosen"), fields.text("rejected")};
-  pair.rewards = {1, 0};
-  set.has_pairs = true;
-  set.has_margin |= fields.number("margin", -largest, largest, "a number", pair.margin);
-  set.has_label |= fields.number("label", 0, 1, "a number from 0 to 1", pair.label);
-  for (std::size_t c = 0; c < further_columns; ++c) {
-    auto const& column = prefopt::pair_family::inputs<double>[first_further + c];
-    bool const is_any = column.range == prefopt::value_range::any;
-    set.has_further[c] |= fields.number(column.name, is_any ? -largest : 0, largest,
-                                        is_any ? "a number" : "a number >= 0", pair.further[c]);
-  }
-}
-
-void read_ranked(record const& fields, preference_set& set, preference& ranked) {
-  for (char const* const other : {"chosen", "rejected"}) {
-    if (fields.find(other) != nullptr) {
-      fields.fail(other, "stands beside responses, expected one or the other: a pair or ranked responses");
+  if (value->is_number_float()) {  // 3.0 is 3: so pandas writes a column that has gaps
+    constexpr double exact = 9007199254740992;
+    auto const number = value->get<double>();
+    if (std::trunc(number) == number && std::abs(number) <= exact) {
+      return std::to_string(static_cast<std::int64_t>(number));
     }
   }
-  ranked.responses = fields.texts("responses");
-  std::size_t const count = ranked.responses.size();
-  if (count < 2) fields.fail("responses", "got " + std::to_string(count) + ", expected 2 or more");
-  ranked.rewards = fields.numbers("rewards", -largest, largest, "a number", count);
-  set.has_ranked = true;
-  if (fields.find("target") == nullptr) return;
-  ranked.target = fields.numbers("target", 0, 1, "a number from 0 to 1", count);
-  set.has_target = true;
-  double const sum = std::accumulate(ranked.target.begin(), ranked.target.end(), 0.0);
-  double const rounding = 0.005 * static_cast<double>(count) + 1e-9;  // of probabilities with two decimals
-  if (!(std::abs(sum - 1) <= rounding)) {
-    fields.fail("target", "sums to " + number_text(sum) + ", expected probabilities, which sum to 1");
-  }
+  record.fail("annotator", *value, "a string or a whole number");
 }
 
-void read_completion(record const& fields, preference_set& set, preference& alone) {
-  for (char const* const other : {"chosen", "rejected", "responses", "rewards"}) {
-    if (fields.find(other) != nullptr) {
-      fields.fail(other,
-                  "stands beside completion, expected one or the other: a completion alone, a pair or ranked "
-                  "responses");
+preference_shape const& shape_of(record_fields const& record) {
+  auto const found = std::ranges::find_if(shapes, [&](auto const* shape) { return shape->fits(record); });
+  if (found == shapes.end()) {
+    record.fail(
+        "",
+        "has neither chosen and rejected nor responses and rewards nor completion and label, nor is it of another "
+        "known shape, see examples/train/README.md");
+  }
+  return **found;
+}
+
+bool is_tie(preference const& record, bool has_equal_scores) {
+  if (record.is_completion) return false;
+  if (record.is_pair) return has_equal_scores || record.label == 0.5;
+  std::vector<double> sorted = record.rewards;
+  std::ranges::sort(sorted);
+  return std::ranges::adjacent_find(sorted) != sorted.end();
+}
+
+/// What the record takes, with its place in a vector that grows by doubling.
+std::uint64_t bytes_of(preference const& record) {
+  constexpr std::uint64_t block = 32;  // of an allocation beside what it holds
+  std::uint64_t bytes = 2 * sizeof(preference) + record.prompt.capacity() + block;
+  for (auto const& response : record.responses) bytes += sizeof response + response.capacity() + block;
+  return bytes + 2 * block + sizeof(double) * (record.rewards.capacity() + record.target.capacity());
+}
+
+class preference_file {
+ public:
+  preference_file(std::string const& path, reading_options const& options)
+      : options_{options}, file_{path, columns, options.limits} {}
+
+  preference_set read() {
+    try {
+      data_record record;
+      while (file_.next(record)) {
+        if (file_.is_csv()) read_cells(record, file_.file());
+        add({file_.file(), record.line, record.fields});
+      }
+      if (set_.records.empty()) throw error_at(file_.file(), 0, "", "has no records, expected at least one");
+      finish();
+    } catch (std::bad_alloc const&) {
+      std::size_t const count = set_.records.size();
+      set_ = {};
+      throw out_of_memory(count, "memory ran out");
+    }
+    return std::move(set_);
+  }
+
+ private:
+  void add(record_fields const& record) {
+    preference next;
+    next.line = record.line();
+    reading_.has_scores = reading_.has_equal_scores = false;
+    preference_shape const& shape = shape_of(record);
+    count(shape.read(record, reading_, next));
+    set_.has_weight |= record.number("weight", 0, largest_number, "a number >= 0", next.weight);
+    set_.has_annotator |= record.has("annotator");
+    next.annotator = annotators_.of(annotator_name(record), set_.annotators);
+    unknown_.note(record, shape, next, reading_);
+    if (is_tie(next, reading_.has_equal_scores)) ++ties_;
+    bytes_ += bytes_of(next);
+    if (bytes_ > memory_) throw out_of_memory(set_.records.size(), "memory would run out");
+    set_.records.push_back(std::move(next));
+  }
+
+  void count(std::string_view name) {
+    auto const found = std::ranges::find(names_, name, &std::pair<std::string_view, std::size_t>::first);
+    if (found == names_.end()) {
+      names_.emplace_back(name, 1);
+    } else {
+      ++found->second;
     }
   }
-  alone.is_completion = true;
-  alone.responses = {fields.text("completion")};
-  double label = 1;
-  json const* const given = fields.find("label");
-  if (given == nullptr) fields.fail("label", "is missing, expected true or false, or a number from 0 to 1");
-  if (given->is_boolean()) {
-    label = given->get<bool>() ? 1 : 0;
-  } else {
-    fields.number("label", 0, 1, "true or false, or a number from 0 to 1", label);
+
+  void finish() {
+    if (options_.scores != score_use::none && !set_.has_scores) {
+      throw error_at(file_.file(), 0, "score_chosen", "is in no record, and --scores needs it and score_rejected");
+    }
+    set_.checksum = file_.checksum();
+    // What else decides what the texts and numbers are.
+    if (options_.format != chat_template::plain || options_.scores != score_use::none) {
+      std::string const text{static_cast<char>(options_.format), static_cast<char>(options_.scores)};
+      set_.checksum = checksum_of(std::to_string(set_.checksum) + text);
+    }
+    std::unordered_set<std::string_view> prompts;
+    for (auto const& record : set_.records) prompts.insert(record.prompt);
+
+    std::string what;
+    for (auto const& [name, number] : names_) {
+      what.append(what.empty() ? "" : " and ").append(std::to_string(number)).append(" ").append(name);
+    }
+    auto const counted = [](std::size_t number, std::string const& noun) {
+      return std::to_string(number) + " " + noun + (number == 1 ? "" : "s");
+    };
+    set_.notes.push_back("read " + counted(set_.records.size(), "record") + " from " + file_.file() + " (" +
+                         file_.form() + "): " + what + "; " + counted(prompts.size(), "prompt") + "; " +
+                         counted(ties_, "tie") + "; left out: " + out_.text());
+    if (file_.halves() != 0) {
+      set_.notes.push_back("note: " + counted(file_.halves(), "lone surrogate") +
+                           ", half an emoji each, became U+FFFD");
+    }
+    if (reading_.worse_scored != 0) {
+      set_.notes.push_back("note: the chosen response has the lower score in " +
+                           counted(reading_.worse_scored, "pair"));
+    }
+    if (set_.has_scores && options_.scores == score_use::none) {
+      set_.notes.push_back(
+          "note: the scores of chosen and rejected are left alone, --scores margin or --scores label takes them");
+    }
+    if (!unknown_.text().empty()) {
+      set_.notes.push_back("note: prefopt_train does not know these fields: " + unknown_.text());
+    }
   }
-  alone.rewards = {label};
-  set.has_completions = true;
-}
 
-enum class record_kind { pair, ranked, completion };
-
-record_kind kind_of_record(record const& fields) {
-  auto const has = [&](char const* field) { return fields.find(field) != nullptr; };
-  bool const has_pair = has("chosen") || has("rejected");
-  if (has("completion")) return record_kind::completion;
-  if (has("responses") || (has("rewards") && !has_pair)) return record_kind::ranked;
-  if (!has_pair) fields.fail("", "has neither chosen and rejected nor responses and rewards nor completion and label");
-  return record_kind::pair;
-}
-
-/// Whether the field belongs to this kind of record.
-bool is_known(std::string_view field, record_kind kind) {
-  static constexpr std::string_view of_all[] = {"prompt", "weight", "annotator"};
-  static constexpr std::string_view of_pairs[] = {"chosen", "rejected", "margin", "label"};
-  static constexpr std::string_view of_ranked[] = {"responses", "rewards", "target"};
-  static constexpr std::string_view of_completions[] = {"completion", "label"};
-  auto const is_in = [field](auto const& names) { return std::ranges::find(names, field) != std::end(names); };
-  if (kind == record_kind::completion) return is_in(of_all) || is_in(of_completions);
-  if (kind == record_kind::ranked) return is_in(of_all) || is_in(of_ranked);
-  for (std::size_t c = first_further; c < prefopt::pair_family::input_count; ++c) {
-    if (field == prefopt::pair_family::inputs<double>[c].name) return true;
+  input_error out_of_memory(std::size_t records, std::string const& what) const {
+    return error_at(
+        file_.file(), file_.line(), "",
+        what + " after " + std::to_string(records) + " records, expected a file that fits, such as its first part");
   }
-  return is_in(of_all) || is_in(of_pairs);
-}
 
-/// Notes every field that nothing reads, once; says of which kind of record it is no field where it is one of another.
-void note_unknown_fields(record const& fields, record_kind kind, std::vector<std::string>& unknown) {
-  static constexpr record_kind kinds[] = {record_kind::pair, record_kind::ranked, record_kind::completion};
-  for (auto const& [field, value] : fields.fields().items()) {
-    if (is_known(field, kind)) continue;
-    bool const is_of_another =
-        std::ranges::any_of(kinds, [&, name = field](record_kind other) { return is_known(name, other); });
-    std::string const note = !is_of_another                ? field
-                             : kind == record_kind::pair   ? field + " of a pair"
-                             : kind == record_kind::ranked ? field + " of ranked responses"
-                                                           : field + " of a completion";
-    if (std::ranges::find(unknown, note) == unknown.end()) unknown.push_back(note);
-  }
-}
+  reading_options const& options_;
+  record_file file_;
+  preference_set set_;
+  left_out out_;
+  preference_reading reading_{options_, set_, out_};
+  annotator_index annotators_;
+  unknown_fields unknown_;
+  std::vector<std::pair<std::string_view, std::size_t>> names_;
+  std::size_t ties_ = 0;
+  std::uint64_t bytes_ = 0, memory_ = memory_limit() / 4 * 3;  ///< the rest is for the policy
+};
 
 }  // namespace
 
-preference_set read_preferences(std::string const& path) {
-  std::string const text = read_text_file(path);
-
-  preference_set set;
-  annotator_index annotators;
-  std::size_t line = 0;
-  for (std::size_t begin = 0; begin < text.size();) {
-    std::size_t const end = std::min(text.find('\n', begin), text.size());
-    std::string_view const content = std::string_view{text}.substr(begin, end - begin);
-    begin = end + 1;
-    ++line;
-    if (content.find_first_not_of(" \t\r") == content.npos) continue;
-
-    record const fields{path, line, content};
-    preference next;
-    next.line = line;
-    record_kind const kind = kind_of_record(fields);
-    switch (kind) {
-      case record_kind::ranked:
-        read_ranked(fields, set, next);
-        break;
-      case record_kind::completion:
-        read_completion(fields, set, next);
-        break;
-      case record_kind::pair:
-        read_pair(fields, set, next);
-        break;
-    }
-    if (fields.find("prompt") != nullptr) {
-      next.prompt = fields.text("prompt");
-      next.has_prompt = true;
-    } else if (!next.is_completion) {
-      std::size_t const length = prompt_length(next.responses);
-      next.prompt = next.responses.front().substr(0, length);
-      for (auto& response : next.responses) response.erase(0, length);
-    }
-    set.has_weight |= fields.number("weight", 0, largest, "a number >= 0", next.weight);
-    set.has_annotator |= fields.find("annotator") != nullptr;
-    next.annotator = annotators.of(annotator_name(fields), set.annotators);
-    note_unknown_fields(fields, kind, set.unknown_fields);
-    set.records.push_back(std::move(next));
-  }
-  if (set.records.empty()) throw error_at(path, 0, "", "has only blank lines, expected one JSON object a line");
-  set.checksum = checksum_of(text);
-  return set;
+preference_set read_preferences(std::string const& path, reading_options const& options) {
+  return preference_file{path, options}.read();
 }

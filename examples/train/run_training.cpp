@@ -83,9 +83,18 @@ int run_training(int argc, char** argv, ranks const& all) {
   preference_set data;
   all.together([&] {
     command = parse_train_command(argc, argv);
-    if (command) data = read_preferences(command->data);
+    if (command && command->data == "-" && all.count > 1) {
+      throw input_error{"--data: got -, expected a file: only one rank would get standard input"};
+    }
+    if (command) data = read_preferences(command->data, command->reading);
   });
   if (!command) return 0;
+  if (command->check) {
+    std::string text;
+    for (auto const& note : data.notes) text += note + "\n";
+    if (all.is_first()) write_standard_output(text);
+    return 0;
+  }
   results_folder folder{command->out};
   training_result const result = train(*command, data, folder, all);
   if (!all.is_first()) return 0;

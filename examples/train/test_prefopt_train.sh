@@ -298,7 +298,7 @@ bad_data() {
   bad_record 'got an array, expected a JSON object' '["a", "b"]'
   bad_record 'chosen: is missing, expected a string' '{"rejected": "b"}'
   bad_record 'rejected: got null, expected a string' '{"chosen": "a", "rejected": null}'
-  bad_record 'prompt: got an array, expected a string' '{"prompt": [], "chosen": "a", "rejected": "b"}'
+  bad_record 'prompt: has no messages, expected one or more' '{"prompt": [], "chosen": "a", "rejected": "b"}'
   bad_record 'weight: got -1, expected a number >= 0' '{"chosen": "a", "rejected": "b", "weight": -1}'
   bad_record 'weight: got a string, expected a number >= 0' '{"chosen": "a", "rejected": "b", "weight": "1"}'
   bad_record 'margin: got a boolean, expected a number' '{"chosen": "a", "rejected": "b", "margin": true}'
@@ -650,6 +650,7 @@ help() {
   train --help
   ((status == 0)) || fail "exit status $status"
   for word in --data --loss --policy --resume --epsilon ngram linear annotator bradley_terry lcpo Examples responses rewards \
+    --check --chat-template chatml llama3 --scores --line-limit --text-limit preferred_output Nectar LLaMA-Factory zstd CSV \
     target --pairs best-worst adpo plackett_luce --break_ties "Losses of lists"; do
     grep -qF -- "$word" out || fail "the help does not tell about $word"
   done

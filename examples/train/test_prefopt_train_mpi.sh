@@ -125,6 +125,10 @@ failing() {
   (($(grep -c '^prefopt_train_mpi: ' err) == 1)) || fail "bad option: told by $(grep -c '^prefopt_train_mpi: ' err) ranks"
   grep -q '^prefopt_train_mpi: rank 0: dpo: beta is -1, expected' err || fail "bad option: $(cat err)"
 
+  train_over 2 --out run --data -
+  ((status == 2)) || fail "standard input: exit status $status"
+  grep -q '^prefopt_train_mpi: rank 0: --data: got -, expected a file' err || fail "standard input: $(cat err)"
+
   # expect_failure TEXT OPTIONS...: rank 1 alone has the options, and tells what is wrong with them.
   expect_failure() {
     two_ranks --out run --epochs 1 -- --out run --epochs 1 "${@:2}"

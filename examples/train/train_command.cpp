@@ -11,6 +11,7 @@
 #include "loss_options.hpp"
 #include "loss_table.hpp"
 #include "number_text.hpp"
+#include "reading_command.hpp"
 
 namespace {
 
@@ -56,7 +57,9 @@ constexpr char introduction[] =
     "it "
     "then ranks answers that it has not seen. A seeded part of the records is held out for that.";
 
-constexpr char manual[] = R"(Data: one JSON object a line, plain or gzip, of three kinds that may stand in one file.
+constexpr char manual[] =
+    R"(Data: JSON lines, one JSON array, or CSV; plain, gzip or zstd, which the content tells; - is standard input. Three kinds
+of records may stand in one file.
   {"prompt": "...", "chosen": "...", "rejected": "..."}
       a pair. Optional: "margin" (for bradley_terry), "label" (for labelled: probability that chosen is the better one),
       and the other columns of pairs, by their names, for losses that read them ("target", "scale", "chosen_kl", ...).
@@ -69,7 +72,12 @@ constexpr char manual[] = R"(Data: one JSON object a line, plain or gzip, of thr
       those above their mean reward are good. The rewards are the target of losses that read one.
   All: without "prompt", what all answers begin with is the prompt, up to the last "\n\nAssistant:" if there is one (the
   form of HH-RLHF). Optional: "weight" (a number >= 0 that multiplies the record's loss), "annotator" (for lcpo: a name or a
-  number). A field that the loss does not read is named and left alone.
+  number). A field that the loss does not read is named and left alone; one that is null is absent.
+  Known by themselves, too, examples/train/README.md shows each: TRL's conversational forms, UltraFeedback-binarized,
+  OpenAI's preferences (input, preferred_output, non_preferred_output), Nectar (answers with ranks), NeMo RL (completions
+  with ranks), LLaMA-Factory's alpaca and sharegpt forms, of pairs and for KTO. Lists of messages become text by
+  --chat-template: plain "\n\nHuman: ...\n\nAssistant: ...", chatml "<|im_start|>user\n...<|im_end|>\n", llama3
+  "<|start_header_id|>user<|end_header_id|>\n\n...<|eot_id|>". The first line on standard error tells what was read.
   A list loss takes a pair as two answers with rewards 1 and 0. A pair loss takes the pairs that --pairs makes of ranked
   answers: every answer and every worse one, those next to each other in rank (adjacent), the best and each other one
   (best-rest), the best and the worst (best-worst). Answers with equal rewards are no pair. Losses that read a target
@@ -117,6 +125,8 @@ Examples:
   prefopt_train --policy linear --data preferences.jsonl
   prefopt_train --loss adpo --tau 0.5 --data ranked.jsonl
   prefopt_train --loss kto --data completions.jsonl
+  prefopt_train --check preferences.jsonl.zst
+  prefopt_train --loss bradley_terry --scores margin --chat-template chatml --data ultrafeedback.jsonl
   prefopt_train --loss dpo --pairs best-rest --data ranked.jsonl)";
 
 /// A reward is not a log-probability, so not every loss makes sense of it.
@@ -175,9 +185,13 @@ std::optional<train_command> parse_train_command(int argc, char** argv) {
 
   auto const* const data =
       app.add_option("--data", command.data,
-                     "JSON lines, plain or .gz; by default a small set that comes with the project, for list losses a "
-                     "ranked one (it has equal rewards: --break_ties is 1 with it)")
+                     "what to learn from, see below; - is standard input; by default a small set that comes with the "
+                     "project, for list losses a ranked one (it has equal rewards: --break_ties is 1 with it)")
           ->type_name("FILE");
+  auto* const check = app.add_option("--check", command.data, "only reads the file, and tells what it holds")
+                          ->type_name("FILE")
+                          ->excludes("--data");
+  add_reading_options(app, command.reading);
   app.add_option("--policy", command.policy, "what is trained")
       ->type_name("ngram|linear")
       ->default_val("ngram")
@@ -219,10 +233,11 @@ std::optional<train_command> parse_train_command(int argc, char** argv) {
 
   if (!parse_command_line(app, argc, argv)) return {};
 
+  command.check = check->count() != 0;
   auto const& standard = *std::ranges::find(defaults, command.policy, &policy_defaults::policy);
   command.loss = loss.chosen(standard.loss);
   check_list_loss(command.loss, pairs->count() != 0);
-  if (data->count() == 0) use_bundled_data(app, command);
+  if (data->count() == 0 && !command.check) use_bundled_data(app, command);
   if (epochs->count() == 0) command.epochs = standard.epochs;
   if (sft_epochs->count() == 0) command.sft_epochs = has_sft_term(command.loss) ? 0 : standard.sft_epochs;
   if (batch->count() == 0) command.batch = standard.batch;

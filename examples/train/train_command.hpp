@@ -7,10 +7,13 @@
 #include <string>
 
 #include "loss_choice.hpp"
+#include "reading_options.hpp"
 
 /// What the user asks for.
 struct train_command {
   std::string data, policy;
+  reading_options reading;
+  bool check = false;  ///< reads the data, and that is all
   loss_choice loss;
   std::string pairs;  ///< which are made of ranked responses, for pair losses
   std::uint64_t epochs = 0, sft_epochs = 0;

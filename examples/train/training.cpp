@@ -131,6 +131,7 @@ class trainer {
     auto const counted = [](std::size_t training, std::size_t held_out, std::string const& noun) {
       return std::to_string(training) + " " + noun + " to train on, " + std::to_string(held_out) + " held out";
     };
+    for (auto const& note : data_.notes) progress_.line(note);
     progress_.line(description(command_.loss) + ": " +
                    counted(split_.training().size(), split_.held_out().size(), data_.noun()) + ", from " +
                    command_.data);

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstddef>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+/// Where a text stands: its first byte is the byte of that number (from 1) in that line.
+struct text_place {
+  std::string const& file;
+  std::size_t line, column = 1;
+};
+
+/// One JSON object. Of a surrogate that has no other half (half an emoji) as \uD83D, U+FFFD is made; their number is
+/// added to halves. Throws input_error for what is no object, and for a key that an object has twice.
+nlohmann::json json_object(text_place const& place, std::string& text, std::size_t& halves);
+
+/// "null", "an object", ...
+std::string_view kind_of(nlohmann::json const& value);
