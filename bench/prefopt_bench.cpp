@@ -60,16 +60,19 @@ struct filled_columns {
       auto const [low, high] = between(row, facts.rule);
       std::uniform_real_distribution<T> spread{low, high};
       columns[c].resize(n);
-      for (T& x : columns[c])
-        x = facts.rule.kind == row.kind && is_outcome(facts.rule) ? T(random() % 2) : spread(random);
+      for (T& x : columns[c]) x = is_outcome(row, facts.rule) ? T(random() % 2) : spread(random);
       batch.*row.values = columns[c];
       in.push_back(columns[c].data());
     }
   }
 
  private:
-  static bool is_outcome(prefopt::column_rule const& rule) {
-    return rule.values == prefopt::allowed_values::outcome || rule.values == prefopt::allowed_values::binary;
+  /// Single completions are good or bad.
+  template <class Row>
+  static bool is_outcome(Row const& row, prefopt::column_rule const& rule) {
+    bool const is_ruled = rule.kind == row.kind && (rule.values == prefopt::allowed_values::outcome ||
+                                                    rule.values == prefopt::allowed_values::binary);
+    return is_ruled || (std::same_as<Family, prefopt::unpaired_family> && row.kind == prefopt::columns::label);
   }
   /// Margins up to 8, as of rewards or of log-ratios in training.
   template <class Row>

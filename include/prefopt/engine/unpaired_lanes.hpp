@@ -81,10 +81,9 @@ struct lanes_of_family<unpaired_family, L, V> {
     template <class Counts, class Kept>
     PREFOPT_INLINE void count(lanes_of_family const& one, Counts const& counts, Kept const& kept) noexcept {
       V const zero(T(0)), half(T(0.5)), full(T(1)), label = one.row.label, other = full - label, s = one.score.value;
-      V const above =
-          xsimd::select(s >= zero, half, zero) + xsimd::select(s > zero, half, zero);  // NaN is on neither side
-      V const below = xsimd::select(s <= zero, half, zero) + xsimd::select(s < zero, half, zero);
-      right += xsimd::select(counts, label * above + other * below, zero);
+      // 1 above the middle, 1/2 on it; NaN is on neither side of it.
+      V const above = xsimd::select(s >= zero, half, zero) + xsimd::select(s > zero, half, zero);
+      right += xsimd::select(counts & (s == s), fused(above, label - other, other), zero);
       desirable += kept(label);
       // A label without doubt must not turn an infinite score of the other kind into 0 * inf.
       chosen += kept(V(xsimd::select(label == zero, zero, label * s)));
