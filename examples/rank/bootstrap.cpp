@@ -13,6 +13,7 @@
 namespace {
 
 constexpr double outside = 0.025;  // on each side
+constexpr double equal = 1e-9;     // worths nearer to each other differ by rounding
 
 /// As many rankings as there are, drawn with replacement: a multinomial count of each, from one binomial after the other.
 std::vector<double> drawn_counts(rankings const& data, std::uint64_t seed, std::size_t round) {
@@ -71,8 +72,12 @@ bootstrap_result bootstrap(rankings const& data, choices const& terms, prior con
 
   bootstrap_result result;
   result.rounds_without_maximum = std::erase_if(worths, [](auto const& of_round) { return of_round.empty(); });
-  if (worths.empty())
-    throw input_error{"--bootstrap: the likelihood has no maximum in any round; with --prior ghost it has one"};
+  // Of such a round some worths are infinite: where there are more of them than lie outside, no percentile is known.
+  if (static_cast<double>(result.rounds_without_maximum) > outside * static_cast<double>(settings.rounds)) {
+    throw input_error{"--bootstrap: in " + std::to_string(result.rounds_without_maximum) + " of " +
+                      std::to_string(settings.rounds) +
+                      " rounds the likelihood has no maximum, too many for intervals; with --prior ghost it has one"};
+  }
   std::size_t const items = data.items.size();
   std::vector<std::vector<double>> by_item(items, std::vector<double>(worths.size()));
   for (std::size_t round = 0; round < worths.size(); ++round) {
@@ -84,7 +89,7 @@ bootstrap_result bootstrap(rankings const& data, choices const& terms, prior con
     for (std::size_t other = 0; other < items; ++other) {
       std::size_t better = 0;
       for (std::size_t round = 0; round < worths.size(); ++round)
-        better += by_item[other][round] > by_item[item][round] ? 1 : 0;
+        better += by_item[other][round] > by_item[item][round] + equal ? 1 : 0;
       if (static_cast<double>(better) >= nearly_all) ++result.rank[item];
     }
   }

@@ -77,18 +77,10 @@ information::direction likelihood::derivatives(fit_position const& at, informati
     if (count == 0) continue;
     set_probabilities const expected{set, at.worths, tie_sizes_, at.ties};
     auto const sizes = static_cast<std::size_t>(expected.size.size());
-    for (auto const& outcome : set.outcomes) {
-      double const times = counts_[outcome.count];
-      for (std::size_t const place : outcome.chosen) {
-        gradient.worth[set.items[place]] += times / static_cast<double>(outcome.chosen.size());
-      }
-      auto const size = std::ranges::find(tie_sizes_, outcome.chosen.size());
-      if (times > 0 && size != tie_sizes_.end())
-        gradient.tie[static_cast<std::size_t>(size - tie_sizes_.begin())] += times;
-    }
+    auto const by = expected.gradient_of(set, counts_, tie_sizes_);
     for (std::size_t i = 0; i < set.items.size(); ++i) {
       auto const row = static_cast<Eigen::Index>(i);
-      gradient.worth[set.items[i]] -= count * expected.share[row];
+      gradient.worth[set.items[i]] += by.worth[row];
       for (std::size_t j = 0; j < i; ++j) {
         edge(set.items[i], set.items[j], count * expected.share_share(row, static_cast<Eigen::Index>(j)));
       }
@@ -98,7 +90,7 @@ information::direction likelihood::derivatives(fit_position const& at, informati
     }
     for (std::size_t k = 0; k < sizes; ++k) {
       double const chance = expected.size[static_cast<Eigen::Index>(k)];
-      gradient.tie[k] -= count * chance;
+      gradient.tie[k] += by.tie[static_cast<Eigen::Index>(k)];
       curvature.add_corner(k, k, count * chance);
       for (std::size_t l = 0; l < sizes; ++l) {
         curvature.add_corner(k, l, -count * chance * expected.size[static_cast<Eigen::Index>(l)]);

@@ -18,7 +18,7 @@ constexpr std::string_view alternative_name = "ALTERNATIVE NAME ";
 /// What stands above the orders.
 struct preflib_header {
   std::map<unsigned, std::size_t> items{};  ///< by the alternatives' numbers
-  bool is_complete = false;               ///< every order has all alternatives
+  bool is_complete = false;                 ///< every order has all alternatives
   struct {
     std::optional<double> number;
     text_line line;

@@ -14,10 +14,11 @@ namespace {
 
 constexpr std::size_t most_items = 200;  // that a picture has room for
 
-/// A text in gnuplot's single quotes.
+/// A text in gnuplot's single quotes, on one line and not endless.
 std::string gnuplot_text(std::string const& text) {
+  std::string const shown = in_quotes(text);
   std::string quoted{"'"};
-  for (char const c : in_quotes(text)) quoted.append(c == '\'' ? 2 : 1, c);
+  for (char const c : shown.substr(1, shown.size() - 2)) quoted.append(c == '\'' ? 2 : 1, c);
   return quoted + "'";
 }
 
@@ -40,17 +41,19 @@ std::string draw_ranking(fitted_category const& category, std::size_t number, ra
   std::size_t const all = items.size();
   if (all > most_items) items.resize(most_items);
   auto const& fit = category.fit;
-  std::string numbers = "place,item," + std::string{command.elo ? "rating" : "worth"} + ",lower,upper\n";
-  for (std::size_t place = 0; place < items.size(); ++place) {
-    std::size_t const item = items[place];
+  std::string numbers = "place," + std::string{command.elo ? "rating" : "worth"} + ",lower,upper,item\n", labels;
+  for (std::size_t place = 1; place <= items.size(); ++place) {
+    std::size_t const item = items[place - 1];
     double const half = fit.standard_error.empty() ? 0 : 1.96 * fit.standard_error[item];
     double const lower = category.drawn ? category.drawn->lower[item] : fit.worth[item] - half;
     double const upper = category.drawn ? category.drawn->upper[item] : fit.worth[item] + half;
-    numbers += std::to_string(place + 1) + ',';
+    numbers += std::to_string(place) + ',';
+    for (double const value : {fit.worth[item], lower, upper}) {
+      numbers += number_text(shown_worth(value, command.elo)) + ',';
+    }
     append_field(numbers, category.data.items[item]);
-    for (double const value : {fit.worth[item], lower, upper})
-      numbers += ',' + number_text(shown_worth(value, command.elo));
     numbers += '\n';
+    labels += (place == 1 ? "" : ", ") + gnuplot_text(category.data.items[item]) + ' ' + std::to_string(place);
   }
   std::string const data = name + ".csv";
   replace_file((std::filesystem::path{*command.picture} / data).string(), numbers);
@@ -58,16 +61,12 @@ std::string draw_ranking(fitted_category const& category, std::size_t number, ra
   std::string title =
       all > items.size() ? "the best " + std::to_string(items.size()) + " of " + std::to_string(all) : "";
   if (command.by) title = *command.by + " " + category.name + (title.empty() ? "" : ": " + title);
-  std::string const commands = "set datafile separator \",\"\n" +
-                               (title.empty() ? std::string{} : "set title " + gnuplot_text(title) + " noenhanced\n") +
-                               "set xlabel \"" + (command.elo ? "rating" : "worth") + " and 95 % interval\"\n" +
-                               R"(set key off
-set grid
-set ytics scale 0 noenhanced
-set yrange [)" + std::to_string(items.size()) +
-                               R"(.6:0.4]
-plot ")" + data + R"(" skip 1 using 3:1:4:5:ytic(2) with xerrorbars pointtype 7 linewidth 1.5
-)";
+  std::string commands = "set datafile separator \",\"\n";
+  if (!title.empty()) commands += "set title " + gnuplot_text(title) + " noenhanced\n";
+  commands += "set xlabel \"" + std::string{command.elo ? "rating" : "worth"} + " and 95 % interval\"\n" +
+              "set key off\nset grid\nset ytics scale 0 noenhanced (" + labels + ")\n" + "set yrange [" +
+              std::to_string(items.size()) + ".6:0.4]\n" + "plot \"" + data +
+              "\" skip 1 using 2:1:3:4 with xerrorbars pointtype 7 linewidth 1.5\n";
   return draw({.name = name,
                .about = "Draws the items' worths, best first",
                .width = 900,

@@ -46,8 +46,11 @@ rankings read_named(text_lines const& file, ranking_reading const& reading) {
 }  // namespace
 
 bool holds_rankings(text_lines const& file) {
+  if (is_preflib(file)) return true;
   auto const first = std::ranges::find_if_not(file.lines(), &text_line::is_comment);
-  return is_preflib(file) || (first != file.lines().end() && first->text.find('>') != std::string_view::npos);
+  if (first == file.lines().end()) return false;
+  auto const has = [&](char c) { return first->text.find(c) != std::string_view::npos; };
+  return has('>') || (has('=') && !has(','));
 }
 
 rankings read_rankings(text_lines const& file, ranking_reading const& reading) {

@@ -10,8 +10,8 @@ struct ranking_reading {
   unnamed others = unnamed::absent;
 };
 
-/// Whether this is a file of rankings: the first line that is not a comment has a '>', or is the number of alternatives of
-/// one of PrefLib's older files; or comments name alternatives.
+/// Whether this is a file of rankings: the first line that is not a comment has a '>', or a '=' and
+/// no comma, or is the number of alternatives of one of PrefLib's older files; or comments name alternatives.
 bool holds_rankings(text_lines const& file);
 
 /// Rankings, one a line in one of the notations of written_ranking.hpp. Blank lines are skipped, and those that begin with

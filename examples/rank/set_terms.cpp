@@ -76,3 +76,26 @@ double set_probabilities::log_probability(std::vector<std::size_t> const& chosen
   for (std::size_t const place : chosen) mean += relative_[place] / static_cast<double>(chosen.size());
   return parameter_of_size_[chosen.size()] + mean - log_sum_;
 }
+
+set_probabilities::gradient set_probabilities::gradient_of(choices::tied const& set, std::span<double const> counts,
+                                                           std::span<std::size_t const> tie_sizes) const {
+  gradient result{Eigen::VectorXd::Zero(share.size()), Eigen::VectorXd::Zero(size.size())};
+  double all = 0;
+  for (auto const& [chosen, number] : set.outcomes) {
+    double const count = counts[number];
+    all += count;
+    for (std::size_t const place : chosen) {
+      result.worth[static_cast<Eigen::Index>(place)] += count / static_cast<double>(chosen.size());
+    }
+    auto const of_size = std::ranges::find(tie_sizes, chosen.size());
+    if (of_size != tie_sizes.end()) result.tie[of_size - tie_sizes.begin()] += count;
+  }
+  result.worth -= all * share;
+  result.tie -= all * size;
+  // The sum over all items is 0: so the favourite's is taken from the others, whose digits it would not have.
+  Eigen::Index favourite = 0;
+  share.maxCoeff(&favourite);
+  result.worth[favourite] = 0;
+  result.worth[favourite] = -result.worth.sum();
+  return result;
+}

@@ -17,6 +17,13 @@ struct set_probabilities {
 
   double log_probability(std::vector<std::size_t> const& chosen) const;
 
+  /// The gradient of the set's log-likelihood, by the worths of its items and the parameters.
+  struct gradient {
+    Eigen::VectorXd worth, tie;
+  };
+  gradient gradient_of(choices::tied const& set, std::span<double const> counts,
+                       std::span<std::size_t const> tie_sizes) const;
+
   /// What the sums over the chosen items of 1 / (how many they are) are expected to be, and how often each size is.
   Eigen::VectorXd share, size;
   Eigen::MatrixXd share_share,

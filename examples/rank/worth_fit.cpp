@@ -31,9 +31,8 @@ fit_position beginning(choices const& terms, likelihood const& objective, fit_po
 /// Where the gain that is left is nothing, but the way is not: no worths are the best.
 [[noreturn]] void refuse_no_maximum() {
   throw input_error{
-      "the likelihood has no maximum: the parameter of ties grows without an end, and worths with it, as no item won "
-      "more "
-      "often than ties would explain; with --prior ghost it has one"};
+      "the likelihood has no maximum: the parameter of ties grows without end, as beside the ties too little was "
+      "decided; with --prior ghost it has one"};
 }
 
 /// The length of a step of Newton's method. Along a step of this range log(1 + range) / range always gains (Bach 2010,
