@@ -71,9 +71,9 @@ nlohmann::json json_table::parse(std::string_view text, int depth_of_keys) const
   std::set<std::string> keys;
   std::string repeated;
   auto const see = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-    using enum nlohmann::json::parse_event_t;
-    if (event == object_start && depth == depth_of_keys - 1) keys.clear();
-    if (event == key && depth == depth_of_keys && !keys.insert(parsed.get<std::string>()).second)
+    using events = nlohmann::json::parse_event_t;
+    if (event == events::object_start && depth == depth_of_keys - 1) keys.clear();
+    if (event == events::key && depth == depth_of_keys && !keys.insert(parsed.get<std::string>()).second)
       repeated = parsed.get<std::string>();
     return true;
   };

@@ -75,9 +75,9 @@ information::direction likelihood::derivatives(fit_position const& at, informati
   for (auto const& set : terms_.sets) {
     double const count = count_of(set, counts_);
     if (count == 0) continue;
-    set_probabilities const expected{set, at.worths, tie_sizes_, at.ties};
+    auto const expected = set_probabilities{set, at.worths, tie_sizes_, at.ties}.expectations();
     auto const sizes = static_cast<std::size_t>(expected.size.size());
-    auto const by = expected.gradient_of(set, counts_, tie_sizes_);
+    auto const by = gradient_of(set, counts_, expected, tie_sizes_);
     for (std::size_t i = 0; i < set.items.size(); ++i) {
       auto const row = static_cast<Eigen::Index>(i);
       gradient.worth[set.items[i]] += by.worth[row];
@@ -128,10 +128,10 @@ std::vector<double> likelihood::factors(fit_position const& at, bool with_prior)
   }
   for (auto const& set : terms_.sets) {
     if (count_of(set, counts_) == 0) continue;
-    set_probabilities const expected{set, at.worths, tie_sizes_, at.ties};
+    set_probabilities const probabilities{set, at.worths, tie_sizes_, at.ties};
     for (auto const& outcome : set.outcomes) {
       double const count = counts_[outcome.count];
-      if (count > 0) add(count, expected.log_probability(outcome.chosen));
+      if (count > 0) add(count, probabilities.log_probability(outcome.chosen));
     }
   }
   if (with_prior && before_.kind == prior::form::normal) {

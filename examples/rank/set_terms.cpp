@@ -7,79 +7,108 @@
 
 namespace {
 
-/// The elementary symmetric polynomial of that degree of all values but two (or one, or none: pass the size).
-double symmetric(std::span<double const> values, std::size_t degree, std::size_t without, std::size_t and_without) {
-  std::vector<double> sums(degree + 1);
-  sums[0] = 1;
-  if (degree == 0) return 1;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (i == without || i == and_without) continue;
-    for (std::size_t d = degree; d > 0; --d) sums[d] += values[i] * sums[d - 1];
+/// The coefficients of a product of factors 1 + value x, the elementary symmetric polynomials of the values, up to a degree.
+class symmetric_sums {
+ public:
+  explicit symmetric_sums(std::size_t degree) : sums_(degree + 1) { sums_[0] = 1; }
+
+  void include(double value) {
+    for (std::size_t d = sums_.size() - 1; d > 0; --d) sums_[d] += value * sums_[d - 1];
   }
-  return sums[degree];
+  double operator[](std::size_t degree) const { return sums_[degree]; }
+
+  /// Of the values of both.
+  friend double together(symmetric_sums const& a, symmetric_sums const& b, std::size_t degree) {
+    double sum = 0;
+    for (std::size_t d = 0; d <= degree; ++d) sum += a.sums_[d] * b.sums_[degree - d];
+    return sum;
+  }
+
+ private:
+  std::vector<double> sums_;
+};
+
+/// Of the values from each place on.
+std::vector<symmetric_sums> sums_from(std::span<double const> values, std::size_t degree) {
+  std::vector<symmetric_sums> sums(values.size() + 1, symmetric_sums{degree});
+  for (std::size_t i = values.size(); i-- > 0;) {
+    sums[i] = sums[i + 1];
+    sums[i].include(values[i]);
+  }
+  return sums;
 }
 
 }  // namespace
 
 set_probabilities::set_probabilities(choices::tied const& set, std::span<worth const> worths,
-                                     std::span<std::size_t const> tie_sizes, std::span<double const> parameters) {
+                                     std::span<std::size_t const> tie_sizes, std::span<double const> parameters)
+    : tie_sizes_{tie_sizes},
+      parameter_(set.items.size() + 1, -INFINITY),
+      log_weight_(set.items.size() + 1, -INFINITY),
+      log_sum_{-INFINITY} {
   std::size_t const items = set.items.size();
   auto const best = *std::ranges::max_element(set.items, {}, [&](std::size_t item) { return worths[item].value(); });
   for (std::size_t const item : set.items) relative_.push_back(worths[item] - worths[best]);
-  parameter_of_size_.assign(items + 1, -INFINITY);
-  parameter_of_size_[1] = 0;
+  parameter_[1] = 0;
   for (std::size_t i = 0; i < tie_sizes.size(); ++i) {
-    if (tie_sizes[i] <= items) parameter_of_size_[tie_sizes[i]] = parameters[i];
+    if (tie_sizes[i] <= items) parameter_[tie_sizes[i]] = parameters[i];
   }
-  std::vector<double> log_weight(items + 1, -INFINITY), powers(items);
-  std::vector<std::vector<double>> chances(items + 1);  // of each item, of being among so many chosen
-  log_sum_ = -INFINITY;
-  auto const rows = static_cast<Eigen::Index>(items);
-  share = Eigen::VectorXd::Zero(rows);
-  share_share = Eigen::MatrixXd::Zero(rows, rows);
-  size = Eigen::VectorXd::Zero(static_cast<Eigen::Index>(tie_sizes.size()));
-  share_size = Eigen::MatrixXd::Zero(rows, size.size());
+  for (std::size_t size = 1; size <= items; ++size) {
+    if (parameter_[size] == -INFINITY) continue;
+    log_weight_[size] = parameter_[size] + std::log(sums_from(powers_of(size), size).front()[size]);
+    log_sum_ = log_sum(log_sum_, log_weight_[size]);
+  }
+}
 
-  for (int const pass : {0, 1}) {  // the weights of the sizes, and with them the expectations
-    for (std::size_t k = 1; k <= items; ++k) {
-      if (parameter_of_size_[k] == -INFINITY) continue;
-      double const each = 1 / static_cast<double>(k);
-      for (std::size_t i = 0; i < items; ++i) powers[i] = std::exp(relative_[i] * each);
-      double const sum = symmetric(powers, k, items, items);
-      if (pass == 0) {
-        log_weight[k] = parameter_of_size_[k] + std::log(sum);
-        log_sum_ = log_sum(log_sum_, log_weight[k]);
-        continue;
-      }
-      double const chance = std::exp(log_weight[k] - log_sum_);
-      if (!(sum > 0)) continue;
-      auto const parameter = std::ranges::find(tie_sizes, k) - tie_sizes.begin();
-      if (k > 1) size[parameter] = chance;
-      for (std::size_t i = 0; i < items; ++i) {
-        double const of_item = chance * each * (powers[i] * symmetric(powers, k - 1, i, i) / sum);
-        share[static_cast<Eigen::Index>(i)] += of_item;
-        if (k == 1) continue;
-        share_size(static_cast<Eigen::Index>(i), parameter) += of_item;
-        for (std::size_t j = 0; j < i; ++j) {
-          share_share(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)) -=
-              chance * each * each * (powers[i] * powers[j] * symmetric(powers, k - 2, i, j) / sum);
+std::vector<double> set_probabilities::powers_of(std::size_t size) const {
+  std::vector<double> powers;
+  for (double const x : relative_) powers.push_back(std::exp(x / static_cast<double>(size)));
+  return powers;
+}
+
+set_expectations set_probabilities::expectations() const {
+  std::size_t const items = relative_.size();
+  auto const rows = static_cast<Eigen::Index>(items), sizes = static_cast<Eigen::Index>(tie_sizes_.size());
+  set_expectations result{Eigen::VectorXd::Zero(rows), Eigen::VectorXd::Zero(sizes), Eigen::MatrixXd::Zero(rows, rows),
+                          Eigen::MatrixXd::Zero(rows, sizes)};
+  for (std::size_t size = 1; size <= items; ++size) {
+    if (log_weight_[size] == -INFINITY) continue;
+    std::vector<double> const powers = powers_of(size);
+    auto const from = sums_from(powers, size);
+    double const share = 1 / static_cast<double>(size), scale = std::exp(log_weight_[size] - log_sum_) / from[0][size];
+    auto const parameter = std::ranges::find(tie_sizes_, size) - tie_sizes_.begin();
+    if (size > 1) result.size[parameter] = std::exp(log_weight_[size] - log_sum_);
+    symmetric_sums before{size};  // of the values before i
+    for (std::size_t i = 0; i < items; ++i) {
+      auto const column = static_cast<Eigen::Index>(i);
+      double const of_item = share * (powers[i] * together(before, from[i + 1], size - 1) * scale);
+      result.share[column] += of_item;
+      if (size > 1) {
+        result.share_size(column, parameter) = of_item;
+        symmetric_sums others = before;  // and of those between i and j
+        for (std::size_t j = i + 1; j < items; ++j) {
+          double const of_both = powers[i] * powers[j] * together(others, from[j + 1], size - 2) * scale;
+          result.share_share(static_cast<Eigen::Index>(j), column) -= share * share * of_both;
+          others.include(powers[j]);
         }
       }
+      before.include(powers[i]);
     }
   }
-  share_size -= share * size.transpose();
-  share_share += share * share.transpose();
+  result.share_size -= result.share * result.size.transpose();
+  result.share_share += result.share * result.share.transpose();
+  return result;
 }
 
 double set_probabilities::log_probability(std::vector<std::size_t> const& chosen) const {
   double mean = 0;
   for (std::size_t const place : chosen) mean += relative_[place] / static_cast<double>(chosen.size());
-  return parameter_of_size_[chosen.size()] + mean - log_sum_;
+  return parameter_[chosen.size()] + mean - log_sum_;
 }
 
-set_probabilities::gradient set_probabilities::gradient_of(choices::tied const& set, std::span<double const> counts,
-                                                           std::span<std::size_t const> tie_sizes) const {
-  gradient result{Eigen::VectorXd::Zero(share.size()), Eigen::VectorXd::Zero(size.size())};
+set_gradient gradient_of(choices::tied const& set, std::span<double const> counts, set_expectations const& expected,
+                         std::span<std::size_t const> tie_sizes) {
+  set_gradient result{Eigen::VectorXd::Zero(expected.share.size()), Eigen::VectorXd::Zero(expected.size.size())};
   double all = 0;
   for (auto const& [chosen, number] : set.outcomes) {
     double const count = counts[number];
@@ -90,11 +119,11 @@ set_probabilities::gradient set_probabilities::gradient_of(choices::tied const& 
     auto const of_size = std::ranges::find(tie_sizes, chosen.size());
     if (of_size != tie_sizes.end()) result.tie[of_size - tie_sizes.begin()] += count;
   }
-  result.worth -= all * share;
-  result.tie -= all * size;
+  result.worth -= all * expected.share;
+  result.tie -= all * expected.size;
   // The sum over all items is 0: so the favourite's is taken from the others, whose digits it would not have.
   Eigen::Index favourite = 0;
-  share.maxCoeff(&favourite);
+  expected.share.maxCoeff(&favourite);
   result.worth[favourite] = 0;
   result.worth[favourite] = -result.worth.sum();
   return result;
