@@ -57,9 +57,11 @@ near "$(field b 4)" 1e-9 "$(field b 5)"
 accepts '' 'winner,loser,k,count\na,b,x,30\nb,a,x,20\nc,d,y,20\nd,c,y,30\n' --by k --bootstrap 50 --best-first
 refuses_beginning '<stdin>: --bootstrap: in ' 'a>b\nb>a\n' --bootstrap 100
 refuses '<stdin>: --bootstrap draws whole rankings, and a count is 1.5' '1.5:a>b\n2:b>a\n' --bootstrap 10
-refuses '--bootstrap: got 1, expected at least 2 rounds' 'a>b\nb>a\n' --bootstrap 1
+for rounds in 1 1000001; do
+  refuses "--bootstrap: got $rounds, expected 2 to 1000000 rounds" 'a>b\nb>a\n' --bootstrap $rounds
+done
 refuses '--seed: only with --bootstrap' 'a>b\nb>a\n' --seed 1
-refuses '--threads: got 0, expected at least 1' 'a>b\nb>a\n' --bootstrap 10 --threads 0
+refuses '--threads: got 0, expected 1 to 1024' 'a>b\nb>a\n' --bootstrap 10 --threads 0
 
 # --- the picture -------------------------------------------------------------------------------------------------------
 accepts '' '10:a>b\n20:b>a\n10:"c ""quoted"", it'"'"'s">b\n10:b>"c ""quoted"", it'"'"'s"\n' --picture "$folder/new/pictures"

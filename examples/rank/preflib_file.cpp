@@ -13,7 +13,14 @@
 
 namespace {
 
-constexpr std::string_view alternative_name = "ALTERNATIVE NAME ";
+constexpr std::string_view alternative_name = "ALTERNATIVE NAME";
+
+/// Whether a comment's text is of a name, with or without what has to follow: no file is one of PrefLib's without names.
+bool names_alternative(std::string_view text) {
+  return text.starts_with(alternative_name) &&
+         (text.size() == alternative_name.size() ||
+          std::string_view{" \t:"}.find(text[alternative_name.size()]) != std::string_view::npos);
+}
 
 /// What stands above the orders.
 struct preflib_header {
@@ -52,10 +59,10 @@ preflib_header read_comments(text_lines const& file, ranking_collector& collecto
     std::size_t const colon = std::min(line.text.find(':'), line.text.size());
     auto const key = without_blanks_around(line.text.substr(1, std::max<std::size_t>(colon, 1) - 1));
     auto const value = without_blanks_around(line.text.substr(std::min(colon + 1, line.text.size())));
-    if (key.starts_with(alternative_name)) {
+    if (names_alternative(key)) {
       if (colon == line.text.size())
         throw line.error(in_quotes(key), "got no ':', expected one and the name of an item");
-      add_alternative(header, collector, line, key, key.substr(alternative_name.size()), value);
+      add_alternative(header, collector, line, key, without_blanks_around(key.substr(alternative_name.size())), value);
     } else if (key == "DATA TYPE") {
       if (value != "soc" && value != "soi" && value != "toc" && value != "toi") {
         throw line.error(key, "got " + in_quotes(value) + ", expected soc, soi, toc or toi");
@@ -108,7 +115,7 @@ preflib_header read_old_header(text_lines const& file, ranking_collector& collec
 
 bool is_named_in_comments(text_lines const& file) {
   return std::ranges::any_of(file.lines(), [](text_line const& line) {
-    return line.is_comment() && without_blanks_around(line.text.substr(1)).starts_with(alternative_name);
+    return line.is_comment() && names_alternative(without_blanks_around(line.text.substr(1)));
   });
 }
 

@@ -142,13 +142,18 @@ std::optional<rank_command> parse_rank_command(int argc, char** argv) {
       if (app.count(option) != 0) throw input_error{std::string{option} + ": only with --scale elo"};
     }
   }
-  if (app.count("--bootstrap") != 0 && command.bootstrap_rounds < 2) {
-    throw input_error{"--bootstrap: got " + std::to_string(command.bootstrap_rounds) + ", expected at least 2 rounds"};
+  constexpr std::size_t most_rounds = 1000000, most_threads = 1024;
+  if (app.count("--bootstrap") != 0 && (command.bootstrap_rounds < 2 || command.bootstrap_rounds > most_rounds)) {
+    throw input_error{"--bootstrap: got " + std::to_string(command.bootstrap_rounds) + ", expected 2 to " +
+                      std::to_string(most_rounds) + " rounds"};
   }
   for (auto const* option : {"--seed", "--threads"}) {
     if (app.count(option) != 0 && command.bootstrap_rounds == 0)
       throw input_error{std::string{option} + ": only with --bootstrap"};
   }
-  if (command.threads == 0) throw input_error{"--threads: got 0, expected at least 1"};
+  if (command.threads == 0 || command.threads > most_threads) {
+    throw input_error{"--threads: got " + std::to_string(command.threads) + ", expected 1 to " +
+                      std::to_string(most_threads)};
+  }
   return command;
 }
