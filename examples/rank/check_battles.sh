@@ -24,6 +24,9 @@ same '{"model_a":"m1","model_b":"m2","winner":"model_a","turn":1}\n\n{"turn":2,"
 same ' [{"winner":"m1","loser":"m2","count":2.5},\n{"winner":"m2","loser":"m1","count":1.5},{"winner":"m2","loser":"m3","count":1},{"winner":"m3","loser":"m1","count":1}]\n'
 same '{"model_a":"m1","model_b":"m2","winner_model_a":1,"winner_model_b":0,"winner_tie":0,"count":2}\n{"model_a":"m1","model_b":"m2","winner_model_a":0,"winner_model_b":false,"winner_tie":true,"count":1}\n{"model_a":"m2","model_b":"m1","winner_model_a":1,"winner_model_b":0,"winner_tie":0,"count":1}\n{"model_a":"m2","model_b":"m3","winner_model_a":1,"winner_model_b":0,"winner_tie":0,"count":1}\n{"model_a":"m1","model_b":"m3","winner_model_a":0,"winner_model_b":1,"winner_tie":0,"count":1}\n' \
   --ties half
+# Counts may be missing, also in the first; and a ranking may begin as an array does.
+same '{"winner":"m1","loser":"m2"}\n{"winner":"m1","loser":"m2","count":1.5}\n{"winner":"m2","loser":"m1","count":1.5}\n{"winner":"m2","loser":"m3","count":null}\n{"winner":"m3","loser":"m1"}\n'
+accepts '' '[a] > b\nb > [a]\n'
 # Numbers are names, too.
 accepts '' '{"winner":1,"loser":2}\n{"winner":2,"loser":1}\n'
 near 0 0 "$(worth 2)"
@@ -70,6 +73,7 @@ refuses '<stdin>: record 2: loser: got empty, expected the name of an item' '[{"
 refuses '<stdin>:2: loser: got object, expected text or a number' '{"winner":"a","loser":"b"}\n{"winner":"a","loser":{}}\n'
 refuses '<stdin>: no records, expected JSON objects' '[]'
 refuses "<stdin>:2: count: got '-1', expected a finite number >= 0" '{"winner":"a","loser":"b","count":1}\n{"winner":"b","loser":"a","count":-1}\n'
+refuses '<stdin>:2: wins: unknown column, expected winner, loser and, if wanted, count' '{"winner":"b","loser":"a"}\n{"winner":"a","loser":"b","wins":1}\n'
 refuses '<stdin>:1: wins: unknown column, expected winner, loser and, if wanted, count' '{"winner":"a","loser":"b","wins":1}\n'
 
 finish

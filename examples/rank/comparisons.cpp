@@ -51,6 +51,9 @@ comparison_columns find_columns(Table const& file, comparison_reading const& rea
 
 template <class Table>
 double read_count(Table& file, std::size_t column) {
+  if constexpr (requires { file.is_absent(column); }) {
+    if (file.is_absent(column)) return 1;
+  }
   auto const text = file.text(column);
   auto const [count, problem] = parse_number<double>(text);
   if (!problem.empty()) throw file.error(column, "got " + problem);
@@ -107,7 +110,7 @@ std::vector<std::string> notes_of(Table const& file, comparison_columns const& c
 
 template <class Table>
 comparison_categories read_comparisons(Table& file, comparison_reading const& reading) {
-  comparison_columns const columns = find_columns(file, reading);
+  comparison_columns columns = find_columns(file, reading);
   if (!columns.battles) notes_of(file, columns);
 
   std::vector<std::string> names;
@@ -129,7 +132,13 @@ comparison_categories read_comparisons(Table& file, comparison_reading const& re
   };
   std::size_t const first_column = columns.battles ? columns.battles->first : columns.winner;
   std::size_t const second_column = columns.battles ? columns.battles->second : columns.loser;
+  std::size_t known = file.header().size();
   while (file.next_row()) {
+    if (file.header().size() != known) {  // as JSON's may grow
+      known = file.header().size();
+      columns.count = file.find("count");
+      if (!columns.battles) notes_of(file, columns);
+    }
     std::string const first = name_of(first_column), second = name_of(second_column);
     ranking_collector& collector = collector_of_row();
     std::size_t const first_item = collector.item(first), second_item = collector.item(second);

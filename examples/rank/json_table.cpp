@@ -23,7 +23,12 @@ std::string problem_of(nlohmann::json::exception const& error) {
 
 bool holds_json(std::string_view content) {
   std::size_t const begin = begin_of(content);
-  return begin < content.size() && (content[begin] == '{' || content[begin] == '[');
+  if (begin >= content.size()) return false;
+  char const first = content[begin];
+  std::size_t const second = content.find_first_not_of(blanks, begin + 1);
+  char const next = second == std::string_view::npos ? '\0' : content[second];
+  // Not every text that begins with a bracket: "[a] > b" is a ranking.
+  return (first == '{' && (next == '"' || next == '}')) || (first == '[' && (next == '{' || next == ']'));
 }
 
 json_table::json_table(input_text input) : file_{std::move(input.file)}, content_{std::move(input.content)} {
@@ -105,6 +110,11 @@ std::string_view json_table::text(std::size_t column) {
   if (found->is_structured())
     throw error(column, std::string{"got "} + found->type_name() + ", expected text or a number");
   return shown_[column] = found->dump();
+}
+
+bool json_table::is_absent(std::size_t column) const {
+  auto const found = row_.find(header_[column]);
+  return found == row_.end() || found->is_null();
 }
 
 input_error json_table::error_in_row(std::string_view where, std::string_view message) const {

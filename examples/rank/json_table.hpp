@@ -30,6 +30,7 @@ class json_table {
   std::size_t line() const { return line_; }
   /// Empty where the row has none or null. A number, true or false is its text.
   std::string_view text(std::size_t column);
+  bool is_absent(std::size_t column) const;
 
   input_error error(std::size_t column, std::string_view message) const {
     return error_in_row(header_[column], message);
