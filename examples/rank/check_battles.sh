@@ -51,6 +51,7 @@ refuses '<stdin>: --unnamed: comparisons name both items, expected rankings' 'wi
 # --- bad input -----------------------------------------------------------------------------------------------------------
 a_winner='expected model_a, model_b, tie, or the name of one of the two'
 three='winner_model_a, winner_model_b and winner_tie (0 or 1)'
+refuses '<stdin>:1: wi?ns: unknown column, expected winner, loser and, if wanted, count' 'winner,loser,"wi\nns"\na,b,1\n'
 head='model_a,model_b,winner\n'
 refuses '<stdin>:3: winner: got a tie, expected none without --ties half, davidson or rao-kupper' "$head"'a,b,model_a\na,b,tie\n'
 refuses "<stdin>:2: winner: got 'c', $a_winner" "$head"'a,b,c\n'

@@ -98,7 +98,9 @@ std::vector<std::string> notes_of(Table const& file, comparison_columns const& c
     if (columns.has(column)) continue;
     std::string const& name = file.header()[column];
     if (!columns.battles) {
-      throw error_at(file.file(), file.line(), name, "unknown column, expected winner, loser and, if wanted, count");
+      std::string const shown = in_quotes(name);  // on one line
+      throw error_at(file.file(), file.line(), shown.substr(1, shown.size() - 2),
+                     "unknown column, expected winner, loser and, if wanted, count");
     }
     names.append(names.empty() ? "" : ", ").append(in_quotes(name));
   }

@@ -1,5 +1,6 @@
 #include "json_table.hpp"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 

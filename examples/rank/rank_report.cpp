@@ -73,7 +73,7 @@ std::string rank_table(std::vector<fitted_category> const& categories, rank_comm
 
 void print_summary(fitted_category const& category, rank_command const& command) {
   auto const& [name, data, terms, counts, zero_item, fit, drawn] = category;
-  if (command.by) print(command.by->c_str(), in_quotes(name));
+  if (command.by) print("category", in_quotes(*command.by) + " " + in_quotes(name));
   print("items", std::to_string(data.items.size()));
   if (are_comparisons(data)) {
     auto const deviance = deviance_of(terms, counts, fit.log_likelihood, data.items.size() - 1 + fit.ties.size());
