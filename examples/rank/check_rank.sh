@@ -77,6 +77,31 @@ near -1.0986122886681098 1e-12 "$(worth b)"
 # A chain of 300 items, each with odds of 2 over the next, by the iterative solver.
 run "$(awk 'BEGIN { print "winner,loser,count"; for (i = 0; i < 299; ++i) print i "," i + 1 ",2\n" i + 1 "," i ",1" }')" --stderr-limit 100
 near -207.25100698742365 1e-10 "$(worth 299)"
+# Longer ones, with odds of 9, which no step of a bounded length reaches; a variance is 1/9 + 1 for each step. And odds of
+# 10^12 and of 10^600, of which the last counts are beyond what a sum with the first ones could tell.
+chain() { awk -v n="$1" -v up="$2" -v down="$3" 'BEGIN { print "winner,loser,count"; for (i = 0; i < n - 1; ++i) print i "," i + 1 "," up "\n" i + 1 "," i "," down }'; }
+run "$(chain 700 9 1)"
+near -1535.8599795580176 1e-12 "$(worth 699)" # -699 log 9
+near 27.8687399547717 5e-11 "$(error_of 699)" # sqrt(699 * 10 / 9)
+run "$(chain 700 1e12 1)"
+near -19314.083760034056 1e-11 "$(worth 699)" # -699 log 1e12
+run "$(chain 20 1e300 1e-300)"
+near -26249.47006013212 1e-11 "$(worth 19)" # -19 * 600 log 10
+run "$(chain 20000 9 1)" # by the iterative solver
+near -43942.29432214706 1e-9 "$(worth 19999)" # -19999 log 9
+# A cycle of 300: each beats the next 10^12 times, and the last the first once. What comes around is less than 1 by 10^-12,
+# so each is worth log(10^12 - 1) more than the next, but for less than rounding.
+run "$(awk 'BEGIN { print "winner,loser,count"; for (i = 0; i < 299; ++i) print i "," i + 1 ",1e12"; print "299,0,1" }')"
+near -8261.675313662636 1e-9 "$(worth 299)"
+# Two that are known to be equal within 10^-6 beside one that is known within 1: the standard errors of both have all digits,
+# whichever is the zero. sqrt(2e-12), sqrt(1/9 + 1), sqrt(1/9 + 1 + 2e-12).
+clusters='winner,loser,count\na,b,1e12\nb,a,1e12\nb,c,9\nc,b,1\n'
+run "$clusters"
+near 1.4142135623731e-06 5e-18 "$(error_of b)"
+near 1.05409255339041 5e-12 "$(error_of c)"
+run "$clusters" --zero c
+near 1.05409255338946 5e-12 "$(error_of b)"
+near 1.05409255339041 5e-12 "$(error_of a)"
 # Names with commas, quotes, blanks, a leading # and line breaks come out as they went in.
 run 'loser,winner\r\n"a, ""b""", "# c"\r\n"# c","a, ""b"""\r\n"line\nbreak","a, ""b"""\r\n"a, ""b""","line\nbreak"\r\n'
 names=$(sed '1d; $d; s/,-\{0,1\}[0-9.e-]*,[0-9.e-]*$//' "$folder/out")
@@ -88,16 +113,17 @@ break"'
 
 # --- no maximum ------------------------------------------------------------------------------------------------------
 none='<stdin>: the likelihood has no maximum:'
-refuses "$none 'a' never loses" 'winner,loser\na,b\nb,c\nc,b\na,c\n'
-refuses "$none 'c' never wins" 'winner,loser\na,b\nb,a\na,c\nb,c\n'
-refuses "$none 'a' never loses; 'c' never wins" 'winner,loser\na,b\nb,c\n'
-refuses "$none 'b', 'c' never win against the others; 'a', 'd' never lose" 'winner,loser\na,b\nb,c\nc,b\nd,c\n'
-refuses "$none 'c', 'd' never win against the others; 'a', 'b' never lose to the others" \
+but='; with --prior ghost it has one'
+refuses "$none 'a' never loses$but" 'winner,loser\na,b\nb,c\nc,b\na,c\n'
+refuses "$none 'c' never wins$but" 'winner,loser\na,b\nb,a\na,c\nb,c\n'
+refuses "$none 'a' never loses; 'c' never wins$but" 'winner,loser\na,b\nb,c\n'
+refuses "$none 'b', 'c' never win against the others; 'a', 'd' never lose$but" 'winner,loser\na,b\nb,c\nc,b\nd,c\n'
+refuses "$none 'c', 'd' never win against the others; 'a', 'b' never lose to the others$but" \
   'winner,loser\nc,d\nd,c\na,b\nb,a\na,c\nb,d\n'
-refuses "$none 'a', 'b' never lose to the others" 'winner,loser\nc,d\nd,e\ne,c\na,b\nb,a\na,c\n'
-refuses "$none the comparisons fall into 2 unconnected parts: 'a', 'b' | 'c', 'd'" 'winner,loser\na,b\nb,a\nc,d\nd,c\n'
-refuses "$none the comparisons fall into 2 unconnected parts: 'a', 'b' | 'c'" 'winner,loser,count\na,b,1\nb,a,1\na,c,0\n'
-refuses "$none 'i1', 'i2', 'i3', 'i4', 'i5' and 4 more never lose; 'z' never wins" \
+refuses "$none 'a', 'b' never lose to the others$but" 'winner,loser\nc,d\nd,e\ne,c\na,b\nb,a\na,c\n'
+refuses "$none the comparisons fall into 2 unconnected parts: 'a', 'b' | 'c', 'd'$but" 'winner,loser\na,b\nb,a\nc,d\nd,c\n'
+refuses "$none the comparisons fall into 2 unconnected parts: 'a', 'b' | 'c'$but" 'winner,loser,count\na,b,1\nb,a,1\na,c,0\n'
+refuses "$none 'i1', 'i2', 'i3', 'i4', 'i5' and 4 more never lose; 'z' never wins$but" \
   'winner,loser\ni1,z\ni2,z\ni3,z\ni4,z\ni5,z\ni6,z\ni7,z\ni8,z\ni9,z\n'
 
 # --- bad input -------------------------------------------------------------------------------------------------------

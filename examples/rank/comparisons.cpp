@@ -1,55 +1,178 @@
 #include "comparisons.hpp"
 
 #include <cmath>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
+
+#include "battle_columns.hpp"
+#include "number_text.hpp"
 
 namespace {
 
-std::size_t required_column(csv_table const& file, std::string_view name) {
-  if (auto const column = file.find(name)) return *column;
-  bool const has_neither = !file.find("winner") && !file.find("loser");
-  throw error_at(file.file(), file.line(), name,
-                 std::string{"missing column, expected winner, loser and, if wanted, count"} +
-                     (has_neither ? "; a file of rankings needs --rankings" : ""));
+/// Where a table has what.
+struct comparison_columns {
+  std::size_t winner = 0, loser = 0;
+  std::optional<battle_columns> battles{};  ///< instead
+  std::optional<std::size_t> count{}, by{};
+
+  bool has(std::size_t column) const {
+    return (battles ? battles->has(column) : column == winner || column == loser) || column == count || column == by;
+  }
+};
+
+template <class Table>
+comparison_columns find_columns(Table const& file, comparison_reading const& reading) {
+  auto const find = [&](std::string_view name) { return file.find(name); };
+  auto const error = [&](std::string_view where, std::string_view message) {
+    return error_at(file.file(), file.line(), where, message);
+  };
+  comparison_columns columns{.count = find("count")};
+  if (reading.by && !(columns.by = find(*reading.by))) {
+    std::string known;
+    for (std::string const& name : file.header()) known.append(known.empty() ? "" : ", ").append(in_quotes(name));
+    throw error({}, "--by: no column " + in_quotes(*reading.by) + ", expected one of " + known);
+  }
+  auto const winner = find("winner"), loser = find("loser");
+  if (!winner || !loser) columns.battles = find_battle_columns(find);
+  if (columns.battles) {
+    if (columns.battles->winner || columns.battles->won) return columns;
+    throw error("winner", "missing column, " + columns.battles->expected_columns());
+  }
+  for (auto const& [column, name] : {std::pair{winner, "winner"}, {loser, "loser"}}) {
+    if (column) continue;
+    throw error(name, std::string{"missing column, expected winner, loser and, if wanted, count"} +
+                          (winner || loser ? "" : "; a file of rankings needs --rankings"));
+  }
+  columns.winner = *winner;
+  columns.loser = *loser;
+  return columns;
 }
 
-double read_count(csv_table const& file, std::size_t column) {
-  double const count = file.number<double>(column);
+template <class Table>
+double read_count(Table& file, std::size_t column) {
+  if constexpr (requires { file.is_absent(column); }) {
+    if (file.is_absent(column)) return 1;
+  }
+  auto const text = file.text(column);
+  auto const [count, problem] = parse_number<double>(text);
+  if (!problem.empty()) throw file.error(column, "got " + problem);
   if (!std::isfinite(count) || count < 0) {
-    throw file.error(column, "got " + in_quotes(file.text(column)) + ", expected a finite number >= 0");
+    throw file.error(column, "got " + in_quotes(text) + ", expected a finite number >= 0");
   }
   return count;
 }
 
+template <class Table>
+battle_outcome read_outcome(Table& file, battle_columns const& columns, bool has_ties, std::string_view first,
+                            std::string_view second) {
+  std::size_t const column = columns.winner ? *columns.winner : columns.won->tie;
+  std::optional<battle_outcome> outcome;
+  if (columns.winner) {
+    auto const winner = file.text(column);
+    outcome = outcome_of(columns, winner, first, second);
+    if (!outcome) {
+      throw file.error(
+          column, "got " + (winner.empty() ? "empty" : in_quotes(winner)) + ", expected " + columns.expected_winner());
+    }
+  } else {
+    auto const& [of_first, of_second, of_tie] = *columns.won;
+    std::string const a{file.text(of_first)}, b{file.text(of_second)}, tie{file.text(of_tie)};
+    outcome = outcome_of_three(a, b, tie);
+    if (!outcome) {
+      throw file.error(of_first, "got " + in_quotes(a + "," + b + "," + tie) +
+                                     " in the three columns of the winner, expected a 1 and two 0");
+    }
+  }
+  if (*outcome == battle_outcome::tie && !has_ties) {
+    throw file.error(column, "got a tie, expected none without --ties half, davidson or rao-kupper");
+  }
+  return *outcome;
+}
+
+/// The columns that are not read, of battles. Among wins and losses they may be misspelt counts, and are refused.
+template <class Table>
+std::vector<std::string> notes_of(Table const& file, comparison_columns const& columns) {
+  std::string names;
+  for (std::size_t column = 0; column < file.header().size(); ++column) {
+    if (columns.has(column)) continue;
+    std::string const& name = file.header()[column];
+    if (!columns.battles) {
+      std::string const shown = in_quotes(name);  // on one line
+      throw error_at(file.file(), file.line(), shown.substr(1, shown.size() - 2),
+                     "unknown column, expected winner, loser and, if wanted, count");
+    }
+    names.append(names.empty() ? "" : ", ").append(in_quotes(name));
+  }
+  if (names.empty()) return {};
+  return {"note: columns that are not read: " + names};
+}
+
 }  // namespace
 
-rankings read_comparisons(csv_table& file) {
-  std::size_t const winner_column = required_column(file, "winner");
-  std::size_t const loser_column = required_column(file, "loser");
-  auto const count_column = file.find("count");
-  for (std::string const& name : file.header()) {
-    if (name == "winner" || name == "loser" || name == "count") continue;
-    throw error_at(file.file(), file.line(), name, "unknown column, expected winner, loser and, if wanted, count");
-  }
+template <class Table>
+comparison_categories read_comparisons(Table& file, comparison_reading const& reading) {
+  comparison_columns columns = find_columns(file, reading);
+  if (!columns.battles) notes_of(file, columns);
 
-  ranking_collector collector;
-  auto const item = [&](std::size_t column) {
-    if (file.text(column).empty()) throw file.error(column, "got empty, expected the name of an item");
-    return collector.item(file.text(column));
-  };
-  bool has_rows = false;
-  while (file.next_row()) {
-    has_rows = true;
-    std::size_t const winner = item(winner_column);
-    std::size_t const loser = item(loser_column);
-    double const count = count_column ? read_count(file, *count_column) : 1;
-    if (count != 0 && winner == loser) {
-      throw file.error(loser_column, in_quotes(file.text(loser_column)) + " is compared with itself");
+  std::vector<std::string> names;
+  std::unordered_map<std::string, std::size_t> numbers;
+  std::vector<ranking_collector> collectors;
+  auto const collector_of_row = [&]() -> ranking_collector& {
+    std::string name{columns.by ? file.text(*columns.by) : std::string_view{}};
+    auto const [found, is_new] = numbers.try_emplace(std::move(name), names.size());
+    if (is_new) {
+      names.push_back(found->first);
+      collectors.emplace_back();
     }
-    collector.add({{winner, loser}, 1, count});
+    return collectors[found->second];
+  };
+  auto const name_of = [&](std::size_t column) {
+    std::string name{file.text(column)};
+    if (name.empty()) throw file.error(column, "got empty, expected the name of an item");
+    return name;
+  };
+  std::size_t const first_column = columns.battles ? columns.battles->first : columns.winner;
+  std::size_t const second_column = columns.battles ? columns.battles->second : columns.loser;
+  std::size_t known = file.header().size();
+  while (file.next_row()) {
+    if (file.header().size() != known) {  // as JSON's may grow
+      known = file.header().size();
+      columns.count = file.find("count");
+      if (!columns.battles) notes_of(file, columns);
+    }
+    std::string const first = name_of(first_column), second = name_of(second_column);
+    ranking_collector& collector = collector_of_row();
+    std::size_t const first_item = collector.item(first), second_item = collector.item(second);
+    double const count = columns.count ? read_count(file, *columns.count) : 1;
+    if (count != 0 && first == second) throw file.error(second_column, in_quotes(second) + " is compared with itself");
+    auto const outcome =
+        columns.battles ? read_outcome(file, *columns.battles, reading.has_ties, first, second) : battle_outcome::first;
+    switch (outcome) {
+      case battle_outcome::first:
+        collector.add({{first_item, second_item}, {1}, count});
+        break;
+      case battle_outcome::second:
+        collector.add({{second_item, first_item}, {1}, count});
+        break;
+      case battle_outcome::tie:
+        collector.add({{first_item, second_item}, {2}, count});
+        break;
+    }
   }
-  if (!has_rows) throw error_at(file.file(), 0, {}, "only a header, expected at least one row");
-  rankings comparisons = std::move(collector).collected();
-  if (comparisons.ranked.empty()) throw error_at(file.file(), 0, "count", "0 in all rows, expected a comparison");
-  return comparisons;
+  if (names.empty()) throw error_at(file.file(), 0, {}, "only a header, expected at least one row");
+  comparison_categories result;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    result.categories.push_back({std::move(names[i]), std::move(collectors[i]).collected()});
+    if (result.categories.back().comparisons.ranked.empty()) {
+      std::string const where =
+          columns.by ? *reading.by + " " + in_quotes(result.categories.back().name) + ": count" : "count";
+      throw error_at(file.file(), 0, where, "0 in all rows, expected a comparison");
+    }
+  }
+  if (columns.battles) result.notes = notes_of(file, columns);
+  return result;
 }
+
+template comparison_categories read_comparisons(csv_table& file, comparison_reading const& reading);
+template comparison_categories read_comparisons(json_table& file, comparison_reading const& reading);

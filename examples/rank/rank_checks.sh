@@ -15,3 +15,6 @@ centred() {
     $1 == item { worth = $2 }
     END { printf "%.17g", worth - sum / items }'
 }
+# Of a parameter of ties.
+parameter() { sed -n "s/^# $1: \(.*\), stderr .*/\1/p" "$folder/out"; }
+parameter_error() { sed -n "s/^# $1: .*, stderr //p" "$folder/out"; }

@@ -20,6 +20,8 @@ struct text_line {
   std::size_t number;
   std::string_view text;
 
+  bool is_comment() const { return text.starts_with('#'); }
+
   /// An error somewhere in this line: FILE:LINE: WHERE: MESSAGE.
   input_error error(std::string_view where, std::string_view message) const {
     return error_at(file, number, where, message);

@@ -72,33 +72,34 @@ std::vector<std::vector<std::size_t>> components(std::size_t vertices, std::vect
 }
 
 /// "'a', 'b' and 7 more"
-std::string names(rankings const& data, std::span<std::size_t const> items) {
+std::string listed(std::span<std::string const> names, std::span<std::size_t const> items) {
   constexpr std::size_t most = 5;
   std::string text;
   for (std::size_t const item : items.first(std::min(most, items.size()))) {
-    text.append(text.empty() ? "" : ", ").append(in_quotes(data.items[item]));
+    text.append(text.empty() ? "" : ", ").append(in_quotes(names[item]));
   }
   if (items.size() > most) text += " and " + std::to_string(items.size() - most) + " more";
   return text;
 }
 
 /// What the items of each strongly connected group do to those of others.
-std::string blame(rankings const& data, std::span<std::vector<std::size_t> const> groups) {
-  std::vector<std::size_t> group_of(data.items.size());
+std::string blame(std::span<std::string const> names, std::span<edge const> won,
+                  std::span<std::vector<std::size_t> const> groups) {
+  std::vector<std::size_t> group_of(names.size());
   for (std::size_t g = 0; g < groups.size(); ++g) {
     for (std::size_t const item : groups[g]) group_of[item] = g;
   }
   std::vector<char> wins(groups.size()), loses(groups.size());
-  for_each_preference(data, [&](std::size_t winner, std::size_t loser) {
-    if (group_of[winner] == group_of[loser]) return;
+  for (auto const& [winner, loser] : won) {
+    if (group_of[winner] == group_of[loser]) continue;
     wins[group_of[winner]] = 1;
     loses[group_of[loser]] = 1;
-  });
+  }
   std::vector<std::size_t> unbeaten, winless;
   std::string text;
   auto const add = [&](std::span<std::size_t const> items, char const* one, char const* several) {
     if (items.empty()) return;
-    text.append(text.empty() ? "" : "; ").append(names(data, items)).append(items.size() == 1 ? one : several);
+    text.append(text.empty() ? "" : "; ").append(listed(names, items)).append(items.size() == 1 ? one : several);
   };
   for (std::size_t g = 0; g < groups.size(); ++g) {
     // Of two groups the larger one would be blamed for the same games.
@@ -116,27 +117,56 @@ std::string blame(rankings const& data, std::span<std::vector<std::size_t> const
   return text;
 }
 
+/// So many of the wins that all others follow: each item over the next.
+std::vector<edge> wins_of(choices const& terms, std::span<double const> counts) {
+  std::vector<edge> won;
+  auto const chosen_from = [&](auto const& items, std::size_t last_chosen) {
+    for (std::size_t place = 1; place <= last_chosen; ++place) won.emplace_back(items[place - 1], items[place]);
+    for (std::size_t left = last_chosen + 1; left < items.size(); ++left)
+      won.emplace_back(items[last_chosen], items[left]);
+  };
+  for (auto const& [first, second, count] : terms.pairs) {
+    if (counts[count] + counts[count + 2] > 0) won.emplace_back(first, second);
+    if (counts[count + 1] + counts[count + 2] > 0) won.emplace_back(second, first);
+  }
+  for (auto const& order : terms.orders) {
+    if (counts[order.count] > 0) chosen_from(order.items, order.chosen - 1);
+  }
+  for (auto const& set : terms.sets) {
+    for (auto const& outcome : set.outcomes) {
+      if (counts[outcome.count] == 0) continue;
+      // The first of the chosen ones wins against all others, and the other chosen ones win against it.
+      std::size_t const first = set.items[outcome.chosen.front()];
+      for (std::size_t place = 0; place < set.items.size(); ++place) {
+        if (set.items[place] != first) won.emplace_back(first, set.items[place]);
+        if (std::ranges::binary_search(outcome.chosen, place) && set.items[place] != first)
+          won.emplace_back(set.items[place], first);
+      }
+    }
+  }
+  return won;
+}
+
 }  // namespace
 
-std::optional<std::string> why_no_maximum(rankings const& data) {
-  std::vector<edge> won, compared;
-  for_each_preference(data, [&](std::size_t winner, std::size_t loser) {
-    won.emplace_back(winner, loser);
-    compared.emplace_back(winner, loser);
-    compared.emplace_back(loser, winner);
-  });
-  std::string const no_maximum = "the likelihood has no maximum: ";
-  auto const parts = components(data.items.size(), std::move(compared));
+std::optional<std::string> why_no_maximum(choices const& terms, std::span<double const> counts,
+                                          std::span<std::string const> names) {
+  std::vector<edge> const won = wins_of(terms, counts);
+  auto const groups = components(names.size(), won);
+  if (groups.size() == 1) return {};
+  std::vector<edge> compared = won;
+  for (auto const& [winner, loser] : won) compared.emplace_back(loser, winner);
+  auto const parts = components(names.size(), std::move(compared));
+  std::string text;
   if (parts.size() > 1) {
     constexpr std::size_t most = 3;
-    std::string text;
     for (auto const& part : std::span{parts}.first(std::min(most, parts.size()))) {
-      text.append(text.empty() ? "" : " | ").append(names(data, part));
+      text.append(text.empty() ? "" : " | ").append(listed(names, part));
     }
-    return no_maximum + "the comparisons fall into " + std::to_string(parts.size()) + " unconnected parts: " + text +
+    text = "the comparisons fall into " + std::to_string(parts.size()) + " unconnected parts: " + text +
            (parts.size() > most ? " | ..." : "");
+  } else {
+    text = blame(names, won, groups);
   }
-  auto const groups = components(data.items.size(), std::move(won));
-  if (groups.size() == 1) return {};
-  return no_maximum + blame(data, groups);
+  return "the likelihood has no maximum: " + text + "; with --prior ghost it has one";
 }

@@ -99,14 +99,16 @@ written_ranking parse_ranking(text_line const& line) {
   return ranking;
 }
 
-written_ranking parse_preflib_order(text_line const& line) {
+written_ranking parse_preflib_order(text_line const& line, order_notation notation) {
   written_ranking ranking;
-  std::size_t const colon = line.text.find(':');
-  if (colon == std::string_view::npos) {
-    throw line.error({}, "got " + in_quotes(line.text) + ", expected a count and alternatives, as 12: 3,1,{2,4}");
+  bool const has_colon = notation == order_notation::count_colon;
+  std::size_t const separator = line.text.find(has_colon ? ':' : ',');
+  if (separator == std::string_view::npos) {
+    throw line.error({}, "got " + in_quotes(line.text) + ", expected a count and alternatives, as " +
+                             (has_colon ? "12: 3,1,{2,4}" : "12,3,1,{2,4}"));
   }
-  ranking.count = parse_count(line, without_blanks_around(line.text.substr(0, colon)));
-  scanner rest{line, line.text.substr(colon + 1)};
+  ranking.count = parse_count(line, without_blanks_around(line.text.substr(0, separator)));
+  scanner rest{line, line.text.substr(separator + 1)};
   do {
     auto& place = ranking.places.emplace_back();
     if (rest.take('{')) {

@@ -16,5 +16,8 @@ struct written_ranking {
 /// a quote inside it. Throws an input_error.
 written_ranking parse_ranking(text_line const& line);
 
-/// `12: 3,1,{2,4}`, the notation of PrefLib. Throws an input_error.
-written_ranking parse_preflib_order(text_line const& line);
+/// What stands between the count and the alternatives.
+enum class order_notation { count_colon, count_comma };
+
+/// `12: 3,1,{2,4}`, the notation of PrefLib, or `12,3,1,{2,4}`, its older one. Throws an input_error.
+written_ranking parse_preflib_order(text_line const& line, order_notation notation);

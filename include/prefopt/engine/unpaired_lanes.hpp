@@ -86,8 +86,8 @@ struct lanes_of_family<unpaired_family, L, V> {
       right += xsimd::select(counts & (s == s), fused(above, label - other, other), zero);
       desirable += kept(label);
       // A label without doubt must not turn an infinite score of the other kind into 0 * inf.
-      chosen += kept(V(xsimd::select(label == zero, zero, label * s)));
-      rejected += kept(V(xsimd::select(other == zero, zero, other * s)));
+      chosen += xsimd::select(counts & !(label == zero), label * s, zero);
+      rejected += xsimd::select(counts & !(other == zero), other * s, zero);
     }
 
     PREFOPT_INLINE void add_to(sums& all) const noexcept {

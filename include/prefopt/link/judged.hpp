@@ -21,8 +21,8 @@ struct judged {
     auto const is_bad = label == zero;
     if (math::all(is_bad | (label == one))) {
       value_slope<V> const at = base(V(math::select(is_bad, V(-z), z)));
-      V const share = math::select(is_bad, bad, good);
-      return {V(share * at.value), V(math::select(is_bad, V(-share), share) * at.slope)};
+      V const share = math::select(is_bad, V(-bad), good);
+      return {V(math::abs(share) * at.value), V(share * at.slope)};
     }
     return mixed{base, V(good * label), V(bad * (one - label))}(z);
   }
