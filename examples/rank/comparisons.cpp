@@ -175,4 +175,4 @@ comparison_categories read_comparisons(Table& file, comparison_reading const& re
 }
 
 template comparison_categories read_comparisons(csv_table& file, comparison_reading const& reading);
-template comparison_categories read_comparisons(json_table& file, comparison_reading const& reading);
+template comparison_categories read_comparisons(object_table& file, comparison_reading const& reading);

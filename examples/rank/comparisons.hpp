@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "csv_table.hpp"
-#include "json_table.hpp"
+#include "object_table.hpp"
 #include "rankings.hpp"
 
 struct comparison_reading {
@@ -30,4 +30,4 @@ template <class Table>
 comparison_categories read_comparisons(Table& file, comparison_reading const& reading);
 
 extern template comparison_categories read_comparisons(csv_table& file, comparison_reading const& reading);
-extern template comparison_categories read_comparisons(json_table& file, comparison_reading const& reading);
+extern template comparison_categories read_comparisons(object_table& file, comparison_reading const& reading);

@@ -12,7 +12,7 @@
 #include "fitted_category.hpp"
 #include "input_error.hpp"
 #include "input_text.hpp"
-#include "json_table.hpp"
+#include "object_table.hpp"
 #include "plackett_luce_likelihood.hpp"
 #include "progress.hpp"
 #include "rank_command.hpp"
@@ -31,7 +31,7 @@ comparison_categories read(rank_command const& command) {
   bool const has_ties = command.ties != tie_model::none;
   comparison_reading const reading{has_ties, command.by};
   if (!command.has_rankings && holds_json(text.content)) {
-    json_table file{std::move(text)};
+    object_table file{std::move(text)};
     return read_comparisons(file, reading);
   }
   if (text_lines const lines{text}; command.has_rankings || holds_rankings(lines)) {

@@ -1,4 +1,4 @@
-#include "json_table.hpp"
+#include "object_table.hpp"
 
 #include <algorithm>
 #include <set>
@@ -32,7 +32,7 @@ bool holds_json(std::string_view content) {
   return (first == '{' && (next == '"' || next == '}')) || (first == '[' && (next == '{' || next == ']'));
 }
 
-json_table::json_table(input_text input) : file_{std::move(input.file)}, content_{std::move(input.content)} {
+object_table::object_table(input_text input) : file_{std::move(input.file)}, content_{std::move(input.content)} {
   position_ = begin_of(content_);
   for (char const c : std::string_view{content_}.substr(0, position_)) line_ += c == '\n' ? 1 : 0;
   if (position_ < content_.size() && content_[position_] == '[') {
@@ -43,18 +43,18 @@ json_table::json_table(input_text input) : file_{std::move(input.file)}, content
   first_is_read_ = true;
 }
 
-std::optional<std::size_t> json_table::find(std::string_view name) const {
+std::optional<std::size_t> object_table::find(std::string_view name) const {
   auto const found = columns_.find(name);
   if (found == columns_.end()) return {};
   return found->second;
 }
 
-bool json_table::next_row() {
+bool object_table::next_row() {
   if (std::exchange(first_is_read_, false)) return true;
   return read_row();
 }
 
-bool json_table::read_row() {
+bool object_table::read_row() {
   if (array_.is_array()) {
     if (record_ == array_.size()) return false;
     auto& row = array_[record_++];
@@ -73,7 +73,7 @@ bool json_table::read_row() {
   return false;
 }
 
-nlohmann::json json_table::parse(std::string_view text, int depth_of_keys) const {
+nlohmann::json object_table::parse(std::string_view text, int depth_of_keys) const {
   std::set<std::string> keys;
   std::string repeated;
   auto const see = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
@@ -93,7 +93,7 @@ nlohmann::json json_table::parse(std::string_view text, int depth_of_keys) const
   return parsed;
 }
 
-void json_table::take_row(nlohmann::json row) {
+void object_table::take_row(nlohmann::json row) {
   if (!row.is_object()) throw error_in_row({}, std::string{"got "} + row.type_name() + ", expected an object");
   row_ = std::move(row);
   for (auto const& [key, value] : row_.items()) {
@@ -104,7 +104,7 @@ void json_table::take_row(nlohmann::json row) {
   }
 }
 
-std::string_view json_table::text(std::size_t column) {
+std::string_view object_table::text(std::size_t column) {
   auto const found = row_.find(header_[column]);
   if (found == row_.end() || found->is_null()) return {};
   if (found->is_string()) return found->get_ref<std::string const&>();
@@ -113,12 +113,12 @@ std::string_view json_table::text(std::size_t column) {
   return shown_[column] = found->dump();
 }
 
-bool json_table::is_absent(std::size_t column) const {
+bool object_table::is_absent(std::size_t column) const {
   auto const found = row_.find(header_[column]);
   return found == row_.end() || found->is_null();
 }
 
-input_error json_table::error_in_row(std::string_view where, std::string_view message) const {
+input_error object_table::error_in_row(std::string_view where, std::string_view message) const {
   if (!array_.is_array()) return error_at(file_, line_, where, message);
   std::string const record = record_ == 0 ? std::string{} : "record " + std::to_string(record_);
   return error_at(file_, 0,

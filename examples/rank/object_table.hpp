@@ -14,9 +14,9 @@
 
 /// JSON objects, one a line or all in one array, read as the rows of a table as csv_table reads them: the columns are the
 /// keys, those of the first object first. Whatever is wrong throws an input_error that names the place.
-class json_table {
+class object_table {
  public:
-  explicit json_table(input_text input);
+  explicit object_table(input_text input);
 
   std::string const& file() const { return file_; }
 
