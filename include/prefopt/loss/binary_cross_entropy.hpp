@@ -1,8 +1,8 @@
 #pragma once
 
 #include <prefopt/contract/unpaired_loss.hpp>
-#include <prefopt/link/judged.hpp>
 #include <prefopt/link/logistic.hpp>
+#include <prefopt/link/mixed.hpp>
 #include <prefopt/score/sum.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {
@@ -17,7 +17,7 @@ struct binary_cross_entropy {
 
   template <lane V>
   PREFOPT_INLINE value_slope<V> operator()(unpaired_row<V> const& row, V const& s) const noexcept {
-    return judged{logistic{}, row.label}(s);
+    return mixed{logistic{}, row.label, V(math::constant<V>(1) - row.label)}(s);
   }
 
   static constexpr loss_card card{"binary_cross_entropy", "label softplus(-s) + (1 - label) softplus(s)",

@@ -4,7 +4,7 @@
 #include <array>
 #include <prefopt/contract/unpaired_loss.hpp>
 #include <prefopt/link/bounded.hpp>
-#include <prefopt/link/judged.hpp>
+#include <prefopt/link/mixed.hpp>
 #include <prefopt/score/anchored.hpp>
 #include <prefopt/score/sum.hpp>
 
@@ -32,9 +32,9 @@ struct kto {
 
   template <lane V>
   PREFOPT_INLINE value_slope<V> operator()(unpaired_row<V> const& row, V const& a) const noexcept {
-    V const scale = math::constant<V>(beta);
-    auto const at =
-        judged{bounded{}, row.label, desirable_weight, undesirable_weight}(V(scale * (a - math::constant<V>(kl))));
+    V const scale = math::constant<V>(beta), other = math::constant<V>(1) - row.label;
+    auto const at = mixed{bounded{}, V(math::constant<V>(desirable_weight) * row.label),
+                          V(math::constant<V>(undesirable_weight) * other)}(V(scale * (a - math::constant<V>(kl))));
     return {at.value, V(scale * at.slope)};
   }
 

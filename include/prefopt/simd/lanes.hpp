@@ -145,18 +145,6 @@ inline constexpr struct {
   }
 } select{};
 
-/// Whether a condition holds in all lanes.
-inline constexpr struct {
-  template <class Condition>
-  PREFOPT_INLINE bool operator()(Condition const& condition) const noexcept {
-    if constexpr (requires { xsimd::all(condition); }) {
-      return xsimd::all(condition);
-    } else {
-      return static_cast<bool>(condition);
-    }
-  }
-} all{};
-
 /// |x|; NaN stays NaN.
 inline constexpr struct {
   template <lane V>
