@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "input_error.hpp"
 #include "number_text.hpp"
@@ -33,6 +34,15 @@ holdout_split::holdout_split(preference_set const& data, std::vector<std::size_t
     if (prompt == records_of.size()) records_of.emplace_back();
     records_of[prompt].push_back(record);
     prompt_of_[record] = prompt;
+  }
+  has_one_prompt_ = records_of.size() == 1 && records.size() > 1;
+  if (has_one_prompt_) {
+    std::vector<std::size_t> const all = std::move(records_of[0]);
+    records_of.clear();
+    for (std::size_t const record : all) {
+      prompt_of_[record] = records_of.size();
+      records_of.push_back({record});
+    }
   }
   prompts_ = records_of.size();
   for (auto const& own : records_of) sharing_ += own.size() > 1 ? own.size() : 0;

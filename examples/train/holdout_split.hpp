@@ -8,7 +8,8 @@
 #include "preference.hpp"
 
 /// Which records are trained on and which are held out. Those that have the same prompt go together: what was trained on
-/// one of them would tell of the others. A record without a prompt of its own goes alone.
+/// one of them would tell of the others. A record without a prompt of its own goes alone, and so does each where all have
+/// the one prompt.
 class holdout_split {
  public:
   /// Of these records of the data. Throws input_error if there are none for one of the two.
@@ -22,6 +23,8 @@ class holdout_split {
   /// as one.
   std::size_t sharing() const { return sharing_; }
   std::size_t prompts() const { return prompts_; }
+  /// All records have it: there is no other to hold out.
+  bool has_one_prompt() const { return has_one_prompt_; }
 
   /// How many prompts these records are of.
   std::size_t prompts_of(std::span<std::size_t const> records) const;
@@ -36,4 +39,5 @@ class holdout_split {
   std::vector<std::size_t> training_, held_out_;
   std::vector<std::size_t> prompt_of_;  ///< of each record of the data
   std::size_t sharing_ = 0, prompts_ = 0;
+  bool has_one_prompt_ = false;
 };

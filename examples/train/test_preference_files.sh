@@ -99,9 +99,9 @@ pairs() {
   expect_check 'left out: image in messages (10)' parts.jsonl
   same_training parts.jsonl pairs.jsonl
 
-  # Dialogues that are the same: the last message is the response.
-  lines "{\"chosen\": [$user, $good], \"rejected\": [$user, $good]}" >same.jsonl
-  lines '{"prompt": "\n\nHuman: Which \"@\"?\n\nAssistant:", "chosen": " It is green, @.", "rejected": " It is green, @."}' >same_text.jsonl
+  # Dialogues that are the same, beside others: the last message is the response, and an order among them is none.
+  { cat pairs.jsonl; lines "{\"chosen\": [$user, $good], \"rejected\": [$user, $good]}"; } >same.jsonl
+  { cat pairs.jsonl; lines '{"prompt": "\n\nHuman: Which \"@\"?\n\nAssistant:", "chosen": " It is green, @.", "rejected": " It is green, @."}'; } >same_text.jsonl
   same_training same.jsonl same_text.jsonl
 
   # Several turns, with a call of a tool in the response.
@@ -403,9 +403,9 @@ keys() {
   printf '{"chosen": "a", "rejected": "b", "x": {"y": 1, "z": {"y": 2}, "w": [{"y": 3}, {"y": 4}]}, "v": {"y": 1}}\n' >once.jsonl
   expect_check '1 pairs' once.jsonl
   printf '{"chosen": "a", "rejected": "b", "a\\nb\\u001b": 1}\n' >escaped.jsonl
-  expect_check "does not know these fields: 'a?b?'" escaped.jsonl
+  expect_check 'does not know these fields: a\nb\x1b' escaped.jsonl
   printf '{"chosen": "a", "rejected": "b", "a\\nb": 1, "a\\nb": 1}\n' >escaped.jsonl
-  expect_error "escaped.jsonl:1: 'a?b': stands twice" --check escaped.jsonl
+  expect_error 'escaped.jsonl:1: a\nb: stands twice' --check escaped.jsonl
   { printf '{"chosen": "a", "rejected": "b", "deep": '; printf '[%.0s' {1..5000}; printf '\n'; } >deep.jsonl
   expect_error 'deep.jsonl:1: arrays and objects lie more than 100 deep' --check deep.jsonl
 }

@@ -491,11 +491,12 @@ by_prompt() {
   grep -q ', 12 pairs)$' out || fail "alone: $(tail -n 1 out)"
   grep -q 'share their prompt' err && fail "alone: $(cat err)"
 
-  # All of one prompt: there is nothing to hold out.
+  # All of one prompt: it cannot be held out, its records are, and that is said.
   sed 's/"prompt": "[^"]*"/"prompt": "the one"/' pairs.jsonl >one.jsonl
-  rm -rf run
-  expect_error '--holdout: 0.2 of 240 pairs of 1 prompt leaves 240 for training and 0 held out, expected at least one each; those of one prompt go together' --data one.jsonl
-  [[ -e run ]] && fail "a folder was made for a run that could not begin"
+  train --data one.jsonl --policy linear --out run --epochs 0
+  grep -q '^note: all 240 pairs have one prompt, so that some of its own are held out: what the accuracy says is of that prompt alone$' err ||
+    fail "one prompt: $(cat err)"
+  [[ $(tail -n 1 out) == *', 48 pairs)' ]] || fail "one prompt: $(tail -n 1 out)"
 
   local leak=${PREFOPT_SHARED_DIR:-$source/../shared}/cases/22_leak/pairs.jsonl
   [[ -e $leak ]] || { echo "SKIPPED in part: there is no $leak"; return; }
@@ -538,7 +539,7 @@ languages() {
   grep -q '^note: 20 of 40 pairs are left out: their responses differ in nothing that --policy linear reads$' err ||
     fail "case: $(cat err)"
   train --data case.jsonl --policy ngram --epochs 0 --sft-epochs 0 --out case
-  grep -q 'left out' err && fail "case, ngram: $(cat err)"
+  grep -q 'are left out' err && fail "case, ngram: $(cat err)"
   # An emoji says something.
   for i in {1..40}; do printf '{"prompt": "%d", "chosen": "%d 👍", "rejected": "%d 👎"}\n' $i $i $i; done >emoji.jsonl
   train --data emoji.jsonl --policy linear --out emoji
@@ -572,7 +573,7 @@ identical() {
     # shellcheck disable=SC2086
     train --data clean.jsonl $options --out clean
     cmp all/metrics.csv clean/metrics.csv || fail "$options: other numbers than without them"
-    grep -q 'left out' err && fail "$options: $(cat err)"
+    grep -q 'are left out' err && fail "$options: $(cat err)"
   done
   train --data all.jsonl --epochs 1 --out all
   train --data clean_text.jsonl --epochs 1 --out clean

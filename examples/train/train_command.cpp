@@ -91,8 +91,8 @@ Policies:
            no length: simpo, ipo_mean, ln_dpo, pro and rrhf need ngram.
 
 Records with the same "prompt" are all held out or all trained on, so --holdout is a part of the prompts; a record without
-one is a prompt by itself. A record that says that some answer is better although all of its answers are the same, to the
-policy at least, is left out with a note.
+one is a prompt by itself, and so is each where all have the same. A record that says that some answer is better although
+all of its answers are the same, to the policy at least, is left out with a note.
 
 Accuracy is the share of held-out pairs that are ranked right: of ranked answers every two with different rewards, or the
 pairs of --pairs. Its interval is Wilson's, and counts prompts and not pairs, since the pairs of one prompt may go together:
