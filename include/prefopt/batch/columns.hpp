@@ -127,6 +127,8 @@ struct output_row {
   int gradient_of = -1;     ///< the input whose gradient it is; options.gradient acts on it
   bool is_of_some = false;  ///< written by those losses that have it
   entries per = entries::of_items;
+  bool is_reward = false;  ///< a score times the scale of rewards
+  int if_left_out = -1;    ///< the input that stands here of an example that does not count; none: 0
 };
 
 }  // namespace detail

@@ -147,9 +147,10 @@ struct pair_family {
       {{"loss", &O::loss},
        {"d_chosen", &O::d_chosen, chosen},
        {"d_rejected", &O::d_rejected, rejected},
-       {"chosen_reward", &O::chosen_reward},
-       {"rejected_reward", &O::rejected_reward},
-       {"posterior", &O::posterior, -1, true},
+       {.name = "chosen_reward", .values = &O::chosen_reward, .is_reward = true},
+       {.name = "rejected_reward", .values = &O::rejected_reward, .is_reward = true},
+       // Without evidence the posterior is the prior, so that a pair left out leaves the M-step where it is.
+       {.name = "posterior", .values = &O::posterior, .is_of_some = true, .if_left_out = reliability},
 #define PREFOPT_GRADIENT_ROW(name, type) {"d_" #name, &O::d_##name, name, true},
        PREFOPT_PAIR_GRADIENTS(PREFOPT_GRADIENT_ROW, )
 #undef PREFOPT_GRADIENT_ROW

@@ -58,7 +58,7 @@ struct unpaired_family {
 
   template <class T, class O = unpaired_outputs<T>>
   static constexpr std::array<detail::output_row<O, prefopt::output<T>>, output_count> results{
-      {{"loss", &O::loss}, {"d_logp", &O::d_logp, logp}, {"reward", &O::reward}}};
+      {{"loss", &O::loss}, {"d_logp", &O::d_logp, logp}, {.name = "reward", .values = &O::reward, .is_reward = true}}};
 };
 
 }  // namespace prefopt::inline PREFOPT_ABI

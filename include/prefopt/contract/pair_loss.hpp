@@ -41,6 +41,9 @@ namespace prefopt::inline PREFOPT_ABI {
 template <lane V>
 struct pair_value {
   V value, d_chosen, d_rejected;
+
+  PREFOPT_INLINE constexpr pair_value(V const& of_value, V const& of_d_chosen, V const& of_d_rejected) noexcept
+      : value(math::copy(of_value)), d_chosen(math::copy(of_d_chosen)), d_rejected(math::copy(of_d_rejected)) {}
 };
 
 /// The same, with the probability that the label is right.
@@ -310,22 +313,23 @@ PREFOPT_INLINE V scale_in(Scale const& scale) noexcept {
 
 /// The link of a loss at the margin u, not its rest: its value, and its slopes by u and by the logit.
 template <lane V>
-struct link_at : value_slope<V> {
-  V slope_of_logit;
+struct link_at {
+  V value, slope, slope_of_logit;
 };
 
 template <has_link L, lane V>
 PREFOPT_INLINE link_at<V> linked(L const& loss, pair_row<V> const& row, V const& u) noexcept {
   auto const logit = logit_of(loss, row);
   auto const at = link_of(loss, row)(logit(shifted<L>(u, row)));
-  return {{at.value, V(scale_in<V>(logit.scale) * at.slope)}, at.slope};
+  return {math::copy(at.value), V(scale_in<V>(logit.scale) * at.slope), math::copy(at.slope)};
 }
 
 /// A margin loss at the margin u.
 template <class L, lane V>
 PREFOPT_INLINE auto apply(L const& loss, pair_row<V> const& row, V const& u) noexcept {
   if constexpr (has_link<L>) {
-    return value_slope<V>(linked(loss, row, u));
+    auto const at = linked(loss, row, u);
+    return value_slope<V>{at.value, at.slope};
   } else {
     return call(loss, row, u);
   }
@@ -346,17 +350,17 @@ struct margin_gradient {
   V d_margin;
 };
 
-/// The derivatives by further columns of a loss with a link.
-template <class L, lane V, class Value>
+/// A value of a pair, made of its numbers, and the derivatives by further columns of a loss with a link.
+template <class Value, class L, lane V, class... Numbers>
 PREFOPT_INLINE auto with_columns(L const& loss, pair_row<V> const& row, V const& u, link_at<V> const& part,
-                                 Value const& value) noexcept {
+                                 Numbers const&... numbers) noexcept {
   if constexpr (has_gradients_of_row<L, V>) {
-    auto const gradients = loss.gradients(row, u, part.slope_of_logit);
-    return with_gradients<Value, std::remove_const_t<decltype(gradients)>>{value, gradients};
+    using gradients = decltype(loss.gradients(row, u, part.slope_of_logit));
+    return with_gradients<Value, gradients>{{numbers...}, loss.gradients(row, u, part.slope_of_logit)};
   } else if constexpr (reads_margin<L> && !has_logit_of_row<L, V>) {
-    return with_gradients<Value, margin_gradient<V>>{value, {V(-part.slope)}};
+    return with_gradients<Value, margin_gradient<V>>{{numbers...}, {V(-part.slope)}};
   } else {
-    return value;
+    return Value{numbers...};
   }
 }
 
@@ -370,11 +374,11 @@ PREFOPT_INLINE auto apply(L const& loss, pair_row<V> const& row, V const& a, V c
     both.value = V(part.value + both.value);
     both.d_chosen = V(both.d_chosen + part.slope);
     both.d_rejected = V(both.d_rejected - part.slope);
-    return with_columns(loss, row, u, part, both);
+    return with_columns<decltype(both)>(loss, row, u, part, both);
   } else if constexpr (has_link<L>) {
     V const u = a - b;
     auto const part = linked(loss, row, u);
-    return with_columns(loss, row, u, part, of_scores(value_slope<V>(part)));
+    return with_columns<pair_value<V>>(loss, row, u, part, part.value, part.slope, V(-part.slope));
   } else if constexpr (calls_on_margin<L, V>) {
     return of_scores(apply(loss, row, V(a - b)));
   } else {
@@ -450,7 +454,7 @@ PREFOPT_INLINE value_slope<V> swap_gap(L const& loss, pair_row<V> const& row, V 
     auto const at = gap(link_of(loss, row), logit(u));
     return {at.value, V(math::constant<V>(logit.scale) * at.slope)};
   } else if constexpr (has_link<L>) {
-    value_slope<V> const given = linked(loss, row, u), other = linked(loss, sides_swapped(row), V(-u));
+    auto const given = linked(loss, row, u), other = linked(loss, sides_swapped(row), V(-u));
     return {V(other.value - given.value), V(-other.slope - given.slope)};
   } else {
     auto const both = in_both_orders(loss, row, u);

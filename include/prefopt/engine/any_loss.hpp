@@ -63,10 +63,13 @@ class any_loss {
     made->double_loss = &mixture->template parts<double>();
     made->float_observed = &detail::mixture_with_observed<float>;
     made->double_observed = &detail::mixture_with_observed<double>;
-    auto const inspect = mixture->template parts<float>()[0].kernels.inspect;
-    made->of_float = {&detail::run_mixture<Family, float>, &detail::observe_mixture<Family, float>, inspect};
-    made->of_double = {&detail::run_mixture<Family, double>, &detail::observe_mixture<Family, double>,
-                       mixture->template parts<double>()[0].kernels.inspect};
+    // What has nothing to do with the loss is any part's.
+    made->of_float = mixture->template parts<float>()[0].kernels;
+    made->of_float.run = &detail::run_mixture<Family, float>;
+    made->of_float.observe = &detail::observe_mixture<Family, float>;
+    made->of_double = mixture->template parts<double>()[0].kernels;
+    made->of_double.run = &detail::run_mixture<Family, double>;
+    made->of_double.observe = &detail::observe_mixture<Family, double>;
     held_ = made;
   }
 

@@ -35,22 +35,23 @@ PREFOPT_INLINE void store_ahead(V const& x, T* to) noexcept {
 
 /// Calls step(in, out, offset, live) for every batch of lanes of a block: the one loop over examples. The last, short
 /// batch is padded with copies of its last example and goes through the same code, so that an example's result does not
-/// depend on where it stands. `live` marks the lanes that hold examples.
+/// depend on where it stands; at_tail() is called before it. `live` marks the lanes that hold examples.
 /// Takes the block over: its pointers end at the padding. They are read where the caller wrote them, one by one.
-template <class V, std::size_t Inputs, std::size_t Outputs, class T, class Step>
-PREFOPT_INLINE void for_each_lanes(block<T>& block, Step const& step) noexcept {
+template <class V, std::size_t Inputs, std::size_t Outputs, class T, class Step, class AtTail>
+PREFOPT_INLINE void for_each_lanes(block<T>& block, Step const& step, AtTail const& at_tail) noexcept {
   constexpr std::size_t lanes = V::size;
   alignas(64) T tail_in[Inputs][lanes];
   alignas(64) T tail_out[Outputs + 1][lanes];
   std::array<T*, Outputs> tail_target;
   auto live = V(T(0)) == V(T(0));
-  std::size_t const whole = block.count - block.count % lanes, rest = block.count - whole;
-  for (std::size_t i = 0; i < block.count; i += lanes) {
-    std::size_t offset = i;
-    if (i == whole) {
+  std::size_t const rest = block.count % lanes, whole = block.count - rest;
+  std::size_t end = whole;
+  for (bool is_tail = whole == 0;; is_tail = true) {
+    if (is_tail) {
+      if (rest == 0) return;
       for (std::size_t c = 0; c < Inputs; ++c) {
         if (block.in[c] == nullptr) continue;
-        for (std::size_t j = 0; j < lanes; ++j) tail_in[c][j] = block.in[c][i + std::min(j, rest - 1)];
+        for (std::size_t j = 0; j < lanes; ++j) tail_in[c][j] = block.in[c][whole + std::min(j, rest - 1)];
         block.in[c] = tail_in[c];
       }
       for (std::size_t c = 0; c < Outputs; ++c) {
@@ -60,16 +61,24 @@ PREFOPT_INLINE void for_each_lanes(block<T>& block, Step const& step) noexcept {
         std::fill(std::copy_n(tail_target[c], rest, tail_out[c]), tail_out[c] + lanes, T(0));
         block.out[c] = tail_out[c];
       }
-      offset = 0;
       live = lane_numbers<T, typename V::arch_type>() < V(static_cast<T>(rest));
+      end = lanes;
+      at_tail();
     }
-    step(block.in, block.out, offset, live);
+    // Of its own, so that a result written does not make the compiler read the pointers again.
+    auto const in = block.in;
+    auto const out = block.out;
+    for (std::size_t offset = 0; offset < end; offset += lanes) step(in, out, offset, live);
+    if (is_tail) break;
   }
-  if (rest != 0) {
-    for (std::size_t c = 0; c < Outputs; ++c) {
-      if (tail_target[c] != nullptr) std::copy_n(tail_out[c], rest, tail_target[c]);
-    }
+  for (std::size_t c = 0; c < Outputs; ++c) {
+    if (tail_target[c] != nullptr) std::copy_n(tail_out[c], rest, tail_target[c]);
   }
+}
+
+template <class V, std::size_t Inputs, std::size_t Outputs, class T, class Step>
+PREFOPT_INLINE void for_each_lanes(block<T>& block, Step const& step) noexcept {
+  for_each_lanes<V, Inputs, Outputs>(block, step, [] {});
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI::detail

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstring>
 #include <prefopt/core/parts.hpp>
@@ -22,11 +23,11 @@ struct block_work {
 };
 
 /// Runs the work over all blocks of a batch whose examples are independent, and adds up in an order that depends on the
-/// size alone. `total` begins as what a part begins with.
+/// size alone. Of the batch the columns are read whose bits are set; `total` begins as what a part begins with.
 template <class Family, class T>
-void run_blocks(typename Family::template batch<T> const& batch, typename Family::template outputs<T> const& outputs,
-                std::size_t examples, bool fetch_gradients, executor const& run, block_work<T> const& work,
-                void* total) {
+void run_blocks(typename Family::template batch<T> const& batch, unsigned columns_read,
+                typename Family::template outputs<T> const& outputs, std::size_t examples, bool fetch_gradients,
+                executor const& run, block_work<T> const& work, void* total) {
   constexpr std::size_t inputs = Family::input_count, results = Family::output_count;
   auto const& input_rows = Family::template inputs<T>;
   auto const& output_rows = Family::template results<T>;
@@ -34,8 +35,8 @@ void run_blocks(typename Family::template batch<T> const& batch, typename Family
   std::array<unsigned char, inputs> read;
   std::array<unsigned char, results> written;
   std::size_t read_count = 0, written_count = 0;
-  for (std::size_t c = 0; c < inputs; ++c) {
-    if (!(batch.*input_rows[c].values).empty()) read[read_count++] = static_cast<unsigned char>(c);
+  for (unsigned left = columns_read; left != 0; left &= left - 1) {
+    read[read_count++] = static_cast<unsigned char>(std::countr_zero(left));
   }
   for (std::size_t c = 0; c < results; ++c) {
     if (!(outputs.*output_rows[c].values).empty()) written[written_count++] = static_cast<unsigned char>(c);
@@ -49,8 +50,8 @@ void run_blocks(typename Family::template batch<T> const& batch, typename Family
     T in_buffer[inputs][block_examples];
     T out_buffer[results][block_examples];
     std::size_t const end = split.end(index);
+    block<T> block{};
     for (std::size_t begin = split.begin(index); begin < end; begin += block_examples) {
-      block<T> block{};
       block.count = std::min(block_examples, end - begin);
       for (std::size_t i = 0; i < read_count; ++i) {
         std::size_t const c = read[i];
@@ -74,12 +75,12 @@ void run_blocks(typename Family::template batch<T> const& batch, typename Family
 
 /// Runs body(block, first example, sums) over all blocks; the sums of all parts by `add`, from `zero` on.
 template <class Family, class T, class Sums, class Body>
-Sums for_each_block(typename Family::template batch<T> const& batch,
+Sums for_each_block(typename Family::template batch<T> const& batch, unsigned columns_read,
                     typename Family::template outputs<T> const& outputs, std::size_t examples, bool fetch_gradients,
                     executor const& run, Sums const& zero, void (*add)(void*, void const*) noexcept, Body const& body) {
   static_assert(std::is_trivially_copyable_v<Sums> && sizeof(Sums) <= block_work<T>::most_bytes);
   Sums total = zero;
-  run_blocks<Family, T>(batch, outputs, examples, fetch_gradients, run,
+  run_blocks<Family, T>(batch, columns_read, outputs, examples, fetch_gradients, run,
                         {&body,
                          [](void const* function, block<T>& block, std::size_t begin, void* sums) noexcept {
                            (*static_cast<Body const*>(function))(block, begin, *static_cast<Sums*>(sums));
@@ -106,30 +107,29 @@ class block_engine {
  public:
   block_engine(loss_ref<f, T> const& loss, batch_type const& batch, outputs_type const& outputs, options const& options,
                bool lengths_mark_empty)
-      : loss_{loss}, batch_{batch}, options_{options} {
-    check_columns<f, T>(loss.facts, batch, outputs, examples(), examples(), lengths_mark_empty);
-  }
+      : loss_{loss},
+        batch_{batch},
+        options_{options},
+        given_{check_columns<f, T>(loss.facts, batch, outputs, examples(), examples(), lengths_mark_empty)} {}
 
   [[nodiscard]] std::size_t examples() const noexcept { return (batch_.*f::template inputs<T>[0].values).size(); }
 
   /// Fails for what the options call an error; the sum of the counted weights.
-  [[nodiscard]] double inspect() const {
-    auto looked_for = inspection_settings_for<f, T>(loss_.facts, options_);
-    looked_for.has_empty = has_empty();
+  [[nodiscard]] double inspect() {
     // Only the columns that decide anything are read twice.
-    batch_type judged{};
-    bool any = false;
-    for (auto const& row : f::template inputs<T>) {
-      auto const& column = batch_.*row.values;
-      bool const is_ruled = (looked_for.ruled >> (&row - f::template inputs<T>.data()) & 1U) != 0;
-      if (column.empty() || (!looked_for.needs_finite && !is_ruled && row.range == value_range::any)) continue;
-      judged.*row.values = column;
-      any = true;
+    bool const needs_finite = options_.non_finite != on_invalid::propagate;
+    unsigned judged = 0;
+    for (unsigned left = given_; left != 0; left &= left - 1) {
+      auto const c = static_cast<std::size_t>(std::countr_zero(left));
+      bool const has_range = f::template inputs<T>[c].range != value_range::any;
+      if (needs_finite || has_range || is_ruled<f, T>(loss_.facts, c)) judged |= 1U << c;
     }
-    if (!any) return static_cast<double>(examples());
+    if (judged == 0) return static_cast<double>(examples());
+    auto looked_for = inspection_settings_for<f, T>(loss_.facts, options_, judged);
+    looked_for.has_empty = (judged & looked_for.lengths) != 0;
     auto const inspect_block = loss_.kernels.inspect;
     auto const seen = for_each_block<f, T>(
-        judged, {}, examples(), false, options_.executor, nothing_seen,
+        batch_, judged, {}, examples(), false, options_.executor, nothing_seen,
         [](void* total, void const* part) noexcept {
           add_to(*static_cast<inspection*>(total), *static_cast<inspection const*>(part));
         },
@@ -149,6 +149,8 @@ class block_engine {
                      refuses_empty ? "of which there is no " : "which options.empty calls an error",
                      refuses_empty ? loss_.facts.name : std::string_view{}});
     }
+    has_non_finite_ = seen.non_finite != no_example;
+    has_empty_ = seen.empty != no_example;
     return seen.weight;
   }
 
@@ -156,7 +158,7 @@ class block_engine {
   using observations = std::array<double, most_observed + 1>;
   [[nodiscard]] observations observe() const {
     auto const settings = settings_for(1);
-    return for_each_block<f, T>(batch_, {}, examples(), false, options_.executor, observations{},
+    return for_each_block<f, T>(batch_, given_, {}, examples(), false, options_.executor, observations{},
                                 &add_numbers<observations>,
                                 [&](block<T>& block, std::size_t, observations& part) noexcept {
                                   loss_.kernels.observe(loss_.loss, settings, block, part.data());
@@ -166,9 +168,12 @@ class block_engine {
   [[nodiscard]] sums run(void const* loss, outputs_type const& outputs, double gradient_scale) const {
     auto const settings = settings_for(gradient_scale);
     auto const kernel = loss_.kernels.run;
-    return for_each_block<f, T>(
-        batch_, outputs, examples(), settings.accumulate, options_.executor, sums{}, &add_numbers<sums>,
-        [&](block<T>& block, std::size_t, sums& part) noexcept { kernel(loss, settings, block, part); });
+    auto const finish = is_plain(settings) ? nullptr : loss_.kernels.finish;
+    return for_each_block<f, T>(batch_, given_, outputs, examples(), settings.accumulate, options_.executor, sums{},
+                                &add_numbers<sums>, [&](block<T>& block, std::size_t, sums& part) noexcept {
+                                  if (finish == nullptr) return kernel(loss, settings, block, part);
+                                  finish(kernel, loss, settings, block, part);
+                                });
   }
 
   /// Whether the batch has columns of that kind; of none it has.
@@ -183,25 +188,21 @@ class block_engine {
   static void complete(sums& all, double) noexcept { complete_sums<f>(all); }
 
  private:
-  [[nodiscard]] bool has_empty() const noexcept {
-    for (auto const& row : f::template inputs<T>) {
-      if (row.kind == columns::length && !(batch_.*row.values).empty()) return true;
-    }
-    return false;
-  }
-
+  // What the inspection did not find needs no looking out for.
   [[nodiscard]] settings<T> settings_for(double gradient_scale) const noexcept {
     return {.gradient_scale = static_cast<T>(gradient_scale),
             .reward_scale = static_cast<T>(loss_.facts.reward_scale),
             .accumulate = options_.gradient == gradient_write::accumulate,
-            .skip_non_finite = options_.non_finite == on_invalid::skip,
-            .skip_empty = options_.empty == on_invalid::skip,
-            .has_empty = has_empty()};
+            .skip_non_finite = has_non_finite_ && options_.non_finite == on_invalid::skip,
+            .skip_empty = has_empty_ && options_.empty == on_invalid::skip,
+            .has_empty = has_empty_};
   }
 
   loss_ref<f, T> const& loss_;
   batch_type const& batch_;
   options const& options_;
+  unsigned given_;  ///< columns with values, a bit each
+  bool has_non_finite_ = false, has_empty_ = false;
 };
 
 }  // namespace prefopt::inline PREFOPT_ABI::detail

@@ -13,6 +13,10 @@ namespace prefopt::inline PREFOPT_ABI::detail {
 template <class Family, class L, class V>
 struct lanes_of_family;
 
+/// What a report says of the scores of a family: as many sums in lanes, and which they are.
+template <class Family, class V>
+struct tally_of_family;
+
 /// Makes of the sums of all ranks what a report reads, where a family has summed up something else.
 template <class Family>
 void complete_sums(sums& all) noexcept;
@@ -22,91 +26,148 @@ PREFOPT_INLINE void add_lanes(sums& all, sum_index which, V const& x) noexcept {
   all[which] += static_cast<double>(sum_of_lanes(x));
 }
 
-/// Writes lanes to those outputs that are asked for; 0 for what does not count.
+/// Lanes with a NaN or an infinity in any column that is given.
+template <batch V>
+PREFOPT_INLINE auto bad_lanes(std::array<typename V::value_type const*, most_inputs> const& in, std::size_t inputs,
+                              std::size_t offset) noexcept {
+  V const zero(typename V::value_type(0));
+  V probe = zero;
+  for (std::size_t c = 0; c < inputs; ++c) {
+    if (in[c] != nullptr) probe = fused(V::load_unaligned(in[c] + offset), zero, probe);
+  }
+  // Not probe != 0: xsimd 8.1 orders that comparison on AVX, and NaN would pass.
+  return !(probe == zero);
+}
+
+/// Lanes with a completion of length 0.
+template <class Family, batch V>
+PREFOPT_INLINE auto empty_lanes(std::array<typename V::value_type const*, most_inputs> const& in,
+                                std::size_t offset) noexcept {
+  using T = typename V::value_type;
+  V const zero(T(0));
+  auto empty = zero > zero;
+  for (std::size_t c = 0; c < Family::input_count; ++c) {
+    if (in[c] == nullptr || Family::template inputs<T>[c].kind != columns::length) continue;
+    empty = empty | (V::load_unaligned(in[c] + offset) == zero);
+  }
+  return empty;
+}
+
+/// Lanes that are not to be left out.
+template <class Family, batch V>
+PREFOPT_INLINE auto counting_lanes(settings<typename V::value_type> const& settings,
+                                   std::array<typename V::value_type const*, most_inputs> const& in,
+                                   std::size_t offset) noexcept {
+  V const zero(typename V::value_type(0));
+  auto counts = zero == zero;
+  if (settings.skip_non_finite) counts = counts & !bad_lanes<V>(in, Family::input_count, offset);
+  if (settings.skip_empty && settings.has_empty) counts = counts & !empty_lanes<Family, V>(in, offset);
+  return counts;
+}
+
+template <class V, class Live>
+PREFOPT_COLD double count_bad_lanes(std::array<typename V::value_type const*, most_inputs> const& in,
+                                    std::size_t inputs, std::size_t offset, Live const& live) noexcept {
+  using T = typename V::value_type;
+  auto const bad = live & bad_lanes<V>(in, inputs, offset);
+  return static_cast<double>(sum_of_lanes(V(xsimd::select(bad, V(T(1)), V(T(0))))));
+}
+
+/// Which lanes a sum is over: all.
+template <class V>
+struct every_lane {
+  [[nodiscard]] PREFOPT_INLINE V const& operator()(V const& x) const noexcept { return x; }
+  template <class Condition>
+  [[nodiscard]] PREFOPT_INLINE V where(Condition const& condition, V const& x) const noexcept {
+    return xsimd::select(condition, x, V(typename V::value_type(0)));
+  }
+};
+
+/// Those that count.
 template <class V, class Counts>
+struct counted_lanes {
+  Counts const& counts;
+
+  [[nodiscard]] PREFOPT_INLINE V operator()(V const& x) const noexcept {
+    return xsimd::select(counts, x, V(typename V::value_type(0)));
+  }
+  template <class Condition>
+  [[nodiscard]] PREFOPT_INLINE V where(Condition const& condition, V const& x) const noexcept {
+    return xsimd::select(counts & condition, x, V(typename V::value_type(0)));
+  }
+};
+
+/// Writes lanes to those outputs that are asked for.
+template <class V>
 struct lane_writer {
   using T = typename V::value_type;
 
   std::array<T*, most_outputs> const& out;
   std::size_t offset;
-  Counts const& counts;
-  bool accumulate;
 
-  [[nodiscard]] PREFOPT_INLINE V kept(V const& x) const noexcept { return xsimd::select(counts, x, V(T(0))); }
-
-  PREFOPT_INLINE void put_as_is(std::size_t output, V const& x) const noexcept {
+  PREFOPT_INLINE void put(std::size_t output, V const& x) const noexcept {
     if (out[output] != nullptr) store_ahead(x, out[output] + offset);
-  }
-  PREFOPT_INLINE void put(std::size_t output, V const& x) const noexcept { put_as_is(output, kept(x)); }
-
-  /// A gradient, which may be added to what is there.
-  PREFOPT_INLINE void add(std::size_t output, V const& x) const noexcept {
-    if (out[output] == nullptr) return;
-    T* const target = out[output] + offset;
-    V const value = kept(x);
-    store_ahead(accumulate ? V::load_unaligned(target) + value : value, target);
   }
 };
 
+/// The plain case, which the others are made of (finish_block): every example counts. Writes the losses and the gradients
+/// times the scale of gradients, both times the weight, and the rewards times their scale; all else is without effect.
 template <class Family, class L, class T, class Arch>
 PREFOPT_NOINLINE void run_block_kernel(void const* loss_address, settings<T> const& settings, block<T>& block,
                                        sums& sums) noexcept {
   using V = xsimd::batch<T, Arch>;
   using lanes = lanes_of_family<Family, L, V>;
+  using tally = tally_of_family<Family, V>;
   L const loss = *static_cast<L const*>(loss_address);
-  V const zero(T(0)), one(T(1));
-  V const gradient_scale(settings.gradient_scale), reward_scale(settings.reward_scale);
-  bool const accumulate = settings.accumulate, skip_non_finite = settings.skip_non_finite,
-             skip_empty = settings.skip_empty, has_empty = settings.has_empty;
-  V losses = zero, weights = zero, counted = zero, non_finite = zero, empty = zero;
-  typename lanes::tally tally;
-
+  V const zero(T(0)), gradient_scale(settings.gradient_scale), reward_scale(settings.reward_scale);
+  std::size_t const rest = block.count % V::size;
+  sums[counted_sum] += static_cast<double>(block.count);
   bool const weighted = block.in[Family::weight] != nullptr;
+  V losses = zero, weights = zero;
+  tally scores;
+  alignas(64) T before_tail[tally::count + 2][V::size];
+
   for_each_lanes<V, Family::input_count, Family::output_count>(
-      block, [&](auto const& in, auto const& out, std::size_t offset, auto const& live) PREFOPT_INLINE_LAMBDA {
+      block,
+      [&](auto const& in, auto const& out, std::size_t offset, auto const& live) PREFOPT_INLINE_LAMBDA {
         lanes const example{in, offset};
+        if (xsimd::any(example.seems_bad())) [[unlikely]] {
+          sums[non_finite_sum] += count_bad_lanes<V>(block.in, Family::input_count, offset, live);
+        }
         auto const result = example.apply_to(loss);
         V value = result.value, chain = gradient_scale;
         if (in[Family::weight] != nullptr) {
-          value = value * example.weight;
-          chain = chain * example.weight;
+          V const weight = load_ahead<V>(in[Family::weight] + offset);
+          value = value * weight;
+          chain = chain * weight;
+          weights += weight;
         }
-
-        auto counts = live;
-        auto const bad = live & example.is_bad();
-        non_finite += xsimd::select(bad, one, zero);
-        if (skip_non_finite) counts = counts & !bad;
-        if (has_empty) {
-          auto const nothing = lanes::is_empty(in, offset);
-          empty += xsimd::select(live & nothing, one, zero);
-          if (skip_empty) counts = counts & !nothing;
-        }
-        lane_writer<V, decltype(counts)> const writer{out, offset, counts, accumulate};
-        auto const kept = [&](V const& x) PREFOPT_INLINE_LAMBDA { return writer.kept(x); };
+        lane_writer<V> const writer{out, offset};
         writer.put(Family::loss, value);
-        example.write(result, counts, chain, reward_scale, writer);
-
-        losses += kept(value);
-        tally.count(example, counts, kept);
-        counted += kept(one);
-        weights += kept(example.weight);
+        example.write(result, chain, reward_scale, writer);
+        losses += value;
+        example.count_in(scores, every_lane<V>{});
+      },
+      [&]() PREFOPT_INLINE_LAMBDA {
+        losses.store_aligned(before_tail[tally::count]);
+        weights.store_aligned(before_tail[tally::count + 1]);
+        scores.for_each_sum([&](sum_index, std::size_t i, V& sum)
+                                PREFOPT_INLINE_LAMBDA { sum.store_aligned(before_tail[i]); });
       });
 
+  if (rest != 0) {
+    // The lanes of the tail without an example have added copies of one: they get back what they had.
+    auto const live = lane_numbers<T, Arch>() < V(static_cast<T>(rest));
+    auto const restore = [&](sum_index, std::size_t i, V& sum)
+                             PREFOPT_INLINE_LAMBDA { sum = xsimd::select(live, sum, V::load_aligned(before_tail[i])); };
+    restore(loss_sum, tally::count, losses);
+    restore(weight_sum, tally::count + 1, weights);
+    scores.for_each_sum(restore);
+  }
   add_lanes(sums, loss_sum, losses);
-  tally.add_to(sums);
   // What is known without adding up lanes costs a call on few examples nothing.
-  if (skip_non_finite || skip_empty) {
-    add_lanes(sums, counted_sum, counted);
-  } else {
-    sums[counted_sum] += static_cast<double>(block.count);
-  }
-  if (weighted || skip_non_finite || skip_empty) {
-    add_lanes(sums, weight_sum, weights);
-  } else {
-    sums[weight_sum] += static_cast<double>(block.count);
-  }
-  if (xsimd::any(non_finite > zero)) add_lanes(sums, non_finite_sum, non_finite);
-  if (has_empty) add_lanes(sums, empty_sum, empty);
+  sums[weight_sum] += weighted ? static_cast<double>(sum_of_lanes(weights)) : static_cast<double>(block.count);
+  scores.for_each_sum([&](sum_index which, std::size_t, V& sum) PREFOPT_INLINE_LAMBDA { add_lanes(sums, which, sum); });
 }
 
 /// For a loss with statistics: what it asks for, summed over the counted examples, and the number of these.
@@ -123,9 +184,7 @@ PREFOPT_NOINLINE void observe_block(void const* loss_address, settings<T> const&
   for_each_lanes<V, Family::input_count, Family::output_count>(
       block, [&](auto const& in, auto const&, std::size_t offset, auto const& live) PREFOPT_INLINE_LAMBDA {
         lanes const example{in, offset};
-        auto counts = live;
-        if (settings.skip_non_finite) counts = counts & !example.is_bad();
-        if (settings.skip_empty && settings.has_empty) counts = counts & !lanes::is_empty(in, offset);
+        auto const counts = live & counting_lanes<Family, V>(settings, block.in, offset);
         auto const seen = example.seen_by(loss);
         for (std::size_t i = 0; i < count; ++i) totals[i] += xsimd::select(counts, V(seen[i]), zero);
         totals[count] += xsimd::select(counts, V(T(1)), zero);

@@ -62,19 +62,22 @@ inline void check_assigned(std::string_view where, options const& options,
 }
 
 /// The columns and outputs of a batch of `examples` with `items`, against what the loss reads. `lengths_mark_empty`:
-/// lengths are given to find empty completions although the loss does not read them.
+/// lengths are given to find empty completions although the loss does not read them. Returns the columns that have values,
+/// a bit each.
 template <class Family, class T>
-void check_columns(loss_facts const& facts, typename Family::template batch<T> const& batch,
-                   typename Family::template outputs<T> const& outputs, std::size_t examples, std::size_t items,
-                   bool lengths_mark_empty) {
+unsigned check_columns(loss_facts const& facts, typename Family::template batch<T> const& batch,
+                       typename Family::template outputs<T> const& outputs, std::size_t examples, std::size_t items,
+                       bool lengths_mark_empty) {
   auto const& inputs = Family::template inputs<T>;
   std::string_view const loss = facts.name;
   columns const reads = facts.needs | facts.takes | (lengths_mark_empty ? columns::length : columns::none);
-  unsigned given_of_one = 0;
+  unsigned given_of_one = 0, with_values = 0, bit = 1;
   columns given = columns::none, missing = columns::none;
   for (auto const& row : inputs) {
     auto const& column = batch.*row.values;
     std::size_t const size = column.size();
+    if (size != 0) with_values |= bit;
+    bit <<= 1;
     bool const is_read = row.when != presence::as_read || contains(reads, row.kind);
     bool const is_needed =
         row.when == presence::always || (row.when == presence::as_read && contains(facts.needs, row.kind));
@@ -112,6 +115,7 @@ void check_columns(loss_facts const& facts, typename Family::template batch<T> c
     }
   }
   if (columns const halved = given & missing; halved != columns::none) fail_for_half<Family, T>(batch, halved);
+  return with_values;
 }
 
 /// Says which value of the items [begin, end) is out of its range.

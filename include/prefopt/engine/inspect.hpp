@@ -123,9 +123,18 @@ constexpr T highest_of(columns kind, value_range range, loss_facts const& facts)
                                            : std::numeric_limits<T>::infinity();
 }
 
-/// What is looked for in a family's batches.
+/// Whether the loss has a rule for what is in the column.
 template <class Family, class T>
-inspection_settings<T> inspection_settings_for(loss_facts const& facts, options const& options) noexcept {
+constexpr bool is_ruled(loss_facts const& facts, std::size_t column) noexcept {
+  auto const& row = Family::template inputs<T>[column];
+  bool const is_meant = facts.rule.kind == columns::none ? row.when == presence::always : row.kind == facts.rule.kind;
+  return is_meant && facts.rule.values != allowed_values::all;
+}
+
+/// What is looked for in a family's batches, in the columns whose bits are set.
+template <class Family, class T>
+inspection_settings<T> inspection_settings_for(loss_facts const& facts, options const& options,
+                                               unsigned judged = ~0U) noexcept {
   inspection_settings<T> settings{};
   settings.inputs = Family::input_count;
   settings.weight = most_inputs;
@@ -136,13 +145,16 @@ inspection_settings<T> inspection_settings_for(loss_facts const& facts, options 
   for (std::size_t c = 0; c < Family::input_count; ++c) {
     auto const& row = Family::template inputs<T>[c];
     unsigned const bit = 1U << c;
+    if ((judged & bit) == 0) {
+      settings.highest[c] = std::numeric_limits<T>::infinity();
+      continue;
+    }
     if (row.range != value_range::any) settings.non_negative |= bit;
     settings.highest[c] = highest_of<T>(row.kind, row.range, facts);
     if (settings.highest[c] < std::numeric_limits<T>::infinity()) settings.bounded |= bit;
     if (row.kind == columns::length) settings.lengths |= bit;
     if (row.range == value_range::weight) settings.weight = c;
-    bool const is_ruled = facts.rule.kind == columns::none ? row.when == presence::always : row.kind == facts.rule.kind;
-    if (is_ruled && facts.rule.values != allowed_values::all) settings.ruled |= bit;
+    if (is_ruled<Family, T>(facts, c)) settings.ruled |= bit;
   }
   return settings;
 }

@@ -10,6 +10,7 @@
 #include <prefopt/contract/list_loss.hpp>
 #include <prefopt/contract/observation.hpp>
 #include <prefopt/contract/unpaired_loss.hpp>
+#include <prefopt/engine/finish_block.hpp>
 #include <prefopt/engine/inspect.hpp>
 #include <prefopt/engine/list_kernel.hpp>
 #include <prefopt/engine/list_runner.hpp>
@@ -98,7 +99,7 @@ struct kernels_for {
     if constexpr (std::same_as<family, list_family>) {
       return {&run_list_kernel<R, T, Arch>, &run_groups<T, Arch>, &inspect<T, Arch>};
     } else {
-      block_kernels<T> kernels{nullptr, nullptr, &inspect<T, Arch>};
+      block_kernels<T> kernels{nullptr, &finish_block<family, T, Arch>, nullptr, &inspect<T, Arch>};
       if constexpr (goes_apart<R>()) {
         kernels.run = &run_apart<R, T, Arch>;
       } else {

@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <memory>
 #include <prefopt/core/errors.hpp>
 #include <prefopt/engine/any_loss.hpp>
@@ -36,56 +35,11 @@ struct mixture_part {
 template <class T>
 using mixture_parts = std::vector<mixture_part<T>>;
 
-/// A block for one part: the columns that it reads, and its results apart from everybody's.
-template <class Family, class T>
-class part_block {
- public:
-  part_block(block<T> const& all, bool has_empty) noexcept : all_{all}, has_empty_{has_empty} {
-    for (std::size_t c = 0; c < Family::input_count && !is_poisoned_; ++c) {
-      for (std::size_t i = 0; all.in[c] != nullptr && i < all.count; ++i) {
-        is_poisoned_ = is_poisoned_ || !std::isfinite(all.in[c][i]);
-      }
-    }
-    // What one part cannot be computed of, none can: where one reads a number that is none, all read one.
-    if (!is_poisoned_) return;
-    for (std::size_t i = 0; i < all.count; ++i) {
-      bool bad = false;
-      for (std::size_t c = 0; c < Family::input_count; ++c) bad = bad || (all.in[c] && !std::isfinite(all.in[c][i]));
-      non_finite_ += bad ? 1 : 0;
-      first_[i] = bad ? std::numeric_limits<T>::quiet_NaN() : all.in[0][i];
-    }
-  }
-
-  [[nodiscard]] double non_finite() const noexcept { return non_finite_; }
-
-  /// `poisoned`: for examples that are to be skipped.
-  [[nodiscard]] block<T> of(loss_facts const& facts, bool poisoned, std::array<T*, most_outputs> const& out) noexcept {
-    block<T> own{};
-    own.count = all_.count;
-    own.out = out;
-    auto const& rows = Family::template inputs<T>;
-    for (std::size_t c = 0; c < Family::input_count; ++c) {
-      bool const is_read = rows[c].when != presence::as_read || facts.reads(rows[c].kind) ||
-                           (has_empty_ && rows[c].kind == columns::length);
-      if (is_read) own.in[c] = all_.in[c];
-    }
-    if (poisoned && is_poisoned_) own.in[0] = first_;
-    return own;
-  }
-
- private:
-  block<T> const& all_;
-  bool has_empty_, is_poisoned_ = false;
-  double non_finite_ = 0;
-  T first_[block_examples];
-};
-
 /// One after the other; the sums beside the loss are the first part's.
 template <class Family, class T>
 void run_mixture(void const* address, settings<T> const& given, block<T>& all, sums& totals) noexcept {
   auto const& parts = *static_cast<mixture_parts<T> const*>(address);
   auto const& rows = Family::template results<T>;
-  part_block<Family, T> blocks{all, given.has_empty};
   T own[most_outputs][block_examples], sum[most_outputs][block_examples];
   unsigned written = 0;
   double loss = 0;
@@ -93,14 +47,15 @@ void run_mixture(void const* address, settings<T> const& given, block<T>& all, s
     auto const& part = parts[p];
     auto settings = given;
     settings.gradient_scale = given.gradient_scale * part.weight;
-    settings.accumulate = false;
-    std::array<T*, most_outputs> out{};
+    // What one part does not read, another does.
+    block<T> block = all;
     for (std::size_t c = 0; c < Family::output_count; ++c) {
       bool const has = !rows[c].is_of_some || (part.facts.writes >> c & 1U) != 0;
       bool const is_sum = c == Family::loss || rows[c].gradient_of >= 0;
-      if (all.out[c] != nullptr && has && (is_sum || (written >> c & 1U) == 0)) out[c] = own[c];
+      bool const is_wanted = all.out[c] != nullptr && has && (is_sum || (written >> c & 1U) == 0);
+      block.out[c] = is_wanted ? own[c] : nullptr;
     }
-    auto block = blocks.of(part.facts, given.skip_non_finite, out);
+    auto const out = block.out;
     sums seen{};
     part.kernels.run(part.loss, settings, block, seen);
     loss += static_cast<double>(part.weight) * seen[loss_sum];
@@ -113,15 +68,17 @@ void run_mixture(void const* address, settings<T> const& given, block<T>& all, s
       written |= 1U << c;
     }
     if (p != 0) continue;
-    seen[loss_sum] = 0;
-    seen[non_finite_sum] = blocks.non_finite();
+    seen[loss_sum] = seen[non_finite_sum] = 0;
     for (std::size_t s = 0; s < sum_count; ++s) totals[s] += seen[s];
   }
   totals[loss_sum] += loss;
+  for (std::size_t i = 0; i < all.count; ++i) {
+    bool bad = false;
+    for (std::size_t c = 0; c < Family::input_count; ++c) bad = bad || (all.in[c] && !std::isfinite(all.in[c][i]));
+    totals[non_finite_sum] += bad ? 1 : 0;
+  }
   for (std::size_t c = 0; c < Family::output_count; ++c) {
-    if (all.out[c] == nullptr) continue;
-    bool const add = given.accumulate && rows[c].gradient_of >= 0;
-    for (std::size_t i = 0; i < all.count; ++i) all.out[c][i] = add ? all.out[c][i] + sum[c][i] : sum[c][i];
+    if (all.out[c] != nullptr) std::copy_n(sum[c], all.count, all.out[c]);
   }
 }
 
@@ -129,11 +86,10 @@ void run_mixture(void const* address, settings<T> const& given, block<T>& all, s
 template <class Family, class T>
 void observe_mixture(void const* address, settings<T> const& given, block<T>& all, double* observed) noexcept {
   auto const& parts = *static_cast<mixture_parts<T> const*>(address);
-  part_block<Family, T> blocks{all, given.has_empty};
   double count = 0;
   for (auto const& part : parts) {
     if (part.facts.observed == 0) continue;
-    auto block = blocks.of(part.facts, given.skip_non_finite, {});
+    block<T> block = all;
     std::array<double, most_observed + 1> seen{};
     part.kernels.observe(part.loss, given, block, seen.data());
     for (std::size_t i = 0; i < part.facts.observed; ++i) *observed++ += seen[i];

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <prefopt/batch/pairs.hpp>
 #include <prefopt/contract/pair_loss.hpp>
 #include <prefopt/engine/block.hpp>
@@ -85,7 +84,6 @@ template <class T>
 struct modified {
   block_kernel<T> base_kernel;
   void const* base;
-  columns base_reads;
   void (*modifier_kernel)(void const* modifier, block<T>& numbers) noexcept;
   void const* modifier;
   columns reads;  ///< of both together
@@ -99,50 +97,22 @@ void run_modified(modified<T> const& loss, settings<T> const& given, block<T>& a
   auto const& inputs = f::inputs<T>;
   auto const& results = f::results<T>;
   std::size_t const n = all.count;
-  // Pairs that are left out; all that is read says so, and not only what the loss reads without its modifier.
-  std::array<bool, block_examples> is_out;
-  T poisoned[block_examples];
+  // All that is read says so, and not only what the loss reads without its modifier.
   double non_finite = 0;
-  auto const reads = [&](columns which, std::size_t c) {
-    return all.in[c] != nullptr && (inputs[c].when != presence::as_read || contains(which, inputs[c].kind));
-  };
   for (std::size_t i = 0; i < n; ++i) {
     bool bad = false;
     for (std::size_t c = 0; c < f::input_count; ++c)
-      bad = bad || (reads(loss.reads, c) && !std::isfinite(all.in[c][i]));
-    bool const empty =
-        given.has_empty && (all.in[f::chosen_length][i] == T(0) || all.in[f::rejected_length][i] == T(0));
+      bad = bad || (all.in[c] != nullptr && !std::isfinite(all.in[c][i]));
     non_finite += bad ? 1 : 0;
-    is_out[i] = (given.skip_non_finite && bad) || (given.skip_empty && empty);
-    poisoned[i] = bad && given.skip_non_finite ? std::numeric_limits<T>::quiet_NaN() : all.in[f::chosen][i];
   }
 
   T own[f::output_count][block_examples], other[3][block_examples], computed_results[result_count][block_examples];
-  auto const columns_of_base = [&](bool swapped) {
-    block<T> block{};
-    block.count = n;
-    constexpr std::pair<f::input, f::input> sides[]{{f::chosen, f::rejected},
-                                                    {f::ref_chosen, f::ref_rejected},
-                                                    {f::chosen_length, f::rejected_length},
-                                                    {f::chosen_kl, f::rejected_kl},
-                                                    {f::chosen_deviation, f::rejected_deviation},
-                                                    {f::chosen_sign, f::rejected_sign}};
-    for (std::size_t c = 0; c < f::input_count; ++c) {
-      if (c != f::weight && (reads(loss.base_reads, c) || (given.has_empty && inputs[c].kind == columns::length))) {
-        block.in[c] = all.in[c];
-      }
-    }
-    block.in[f::chosen] = poisoned;
-    if (swapped) {
-      for (auto const& [a, b] : sides) std::swap(block.in[a], block.in[b]);
-    }
-    return block;
-  };
-
   settings<T> plain = given;
   plain.gradient_scale = T(1);
-  plain.accumulate = false;
-  auto as_given = columns_of_base(false);
+  block<T> as_given{};
+  as_given.count = n;
+  as_given.in = all.in;
+  as_given.in[f::weight] = nullptr;
   as_given.out[f::loss] = own[f::loss];
   as_given.out[f::d_chosen] = own[f::d_chosen];
   as_given.out[f::d_rejected] = own[f::d_rejected];
@@ -150,10 +120,21 @@ void run_modified(modified<T> const& loss, settings<T> const& given, block<T>& a
     bool const is_modifiers = c == f::posterior && loss.has_posterior;
     if (all.out[c] != nullptr && !is_modifiers) as_given.out[c] = own[c];
   }
+  // The kernel takes a block over.
+  block<T> taken = as_given;
   sums seen{};
-  loss.base_kernel(loss.base, plain, as_given, seen);
+  loss.base_kernel(loss.base, plain, taken, seen);
   if (loss.reads_swapped) {
-    auto swapped = columns_of_base(true);
+    constexpr std::pair<f::input, f::input> sides[]{{f::chosen, f::rejected},
+                                                    {f::ref_chosen, f::ref_rejected},
+                                                    {f::chosen_length, f::rejected_length},
+                                                    {f::chosen_kl, f::rejected_kl},
+                                                    {f::chosen_deviation, f::rejected_deviation},
+                                                    {f::chosen_sign, f::rejected_sign}};
+    block<T> swapped{};
+    swapped.count = n;
+    swapped.in = as_given.in;
+    for (auto const& [a, b] : sides) std::swap(swapped.in[a], swapped.in[b]);
     swapped.out[f::loss] = other[0];
     swapped.out[f::d_chosen] = other[1];
     swapped.out[f::d_rejected] = other[2];
@@ -167,7 +148,9 @@ void run_modified(modified<T> const& loss, settings<T> const& given, block<T>& a
   numbers.count = n;
   numbers.in = {own[f::loss], own[f::d_chosen], own[f::d_rejected]};
   for (std::size_t c = 0; c < 3; ++c) numbers.in[swapped_value + c] = loss.reads_swapped ? other[c] : own[c];
-  auto const or_ones = [&](f::input c) { return reads(loss.reads, c) ? all.in[c] : ones; };
+  auto const or_ones = [&](f::input c) {
+    return all.in[c] != nullptr && contains(loss.reads, inputs[c].kind) ? all.in[c] : ones;
+  };
   numbers.in[label_number] = or_ones(f::label);
   numbers.in[reliability_number] = or_ones(f::reliability);
   numbers.in[chosen_number] = all.in[f::chosen];
@@ -175,37 +158,32 @@ void run_modified(modified<T> const& loss, settings<T> const& given, block<T>& a
   for (std::size_t c = 0; c < result_count; ++c) numbers.out[c] = computed_results[c];
   loss.modifier_kernel(loss.modifier, numbers);
 
-  double total = 0, weights = 0;
   T const* const weight = all.in[f::weight];
   T chain[block_examples];
+  seen[loss_sum] = 0;
+  seen[non_finite_sum] = non_finite;
+  if (weight != nullptr) seen[weight_sum] = 0;
   for (std::size_t i = 0; i < n; ++i) {
-    T const w = weight == nullptr ? T(1) : weight[i];
-    T const value = is_out[i]           ? T(0)
-                    : weight == nullptr ? computed_results[value_result][i]
-                                        : computed_results[value_result][i] * w;
-    chain[i] = weight == nullptr ? given.gradient_scale : given.gradient_scale * w;
-    own[f::loss][i] = value;
-    total += static_cast<double>(value);
-    weights += is_out[i] ? 0 : static_cast<double>(w);
+    T& value = computed_results[value_result][i];
+    chain[i] = given.gradient_scale;
+    if (weight != nullptr) {
+      value *= weight[i];
+      chain[i] *= weight[i];
+      seen[weight_sum] += static_cast<double>(weight[i]);
+    }
+    seen[loss_sum] += static_cast<double>(value);
   }
+  for (std::size_t s = 0; s < sum_count; ++s) totals[s] += seen[s];
   for (std::size_t c = 0; c < f::output_count; ++c) {
     T* const to = all.out[c];
     if (to == nullptr) continue;
-    bool const is_gradient = results[c].gradient_of >= 0;
     T const* from = own[c];
+    if (c == f::loss) from = computed_results[value_result];
     if (c == f::d_chosen) from = computed_results[d_chosen_result];
     if (c == f::d_rejected) from = computed_results[d_rejected_result];
     if (c == f::posterior && loss.has_posterior) from = computed_results[posterior_result];
-    for (std::size_t i = 0; i < n; ++i) {
-      T x = is_gradient ? from[i] * chain[i] : from[i];
-      if (is_out[i]) x = c == f::posterior ? or_ones(f::reliability)[i] : T(0);
-      to[i] = is_gradient && given.accumulate ? to[i] + x : x;
-    }
+    for (std::size_t i = 0; i < n; ++i) to[i] = results[c].gradient_of >= 0 ? from[i] * chain[i] : from[i];
   }
-  seen[loss_sum] = total;
-  seen[weight_sum] = weights;
-  seen[non_finite_sum] = non_finite;
-  for (std::size_t s = 0; s < sum_count; ++s) totals[s] += seen[s];
 }
 
 /// A modifier of one loss, with its parts.
@@ -266,7 +244,7 @@ void run_apart(void const* address, settings<T> const& settings, block<T>& block
   L const& loss = *static_cast<L const*>(address);
   base const base_loss = resolve(loss.base);
   over const modifier = with_same_parameters<L, over>(loss);
-  run_modified<T>({&run_block_kernel<pair_family, base, T, Arch>, &base_loss, needs_of<base>() | takes_of<base>(),
+  run_modified<T>({&run_block_kernel<pair_family, base, T, Arch>, &base_loss,
                    &run_modifier<over, T, Arch>, &modifier, needs_of<L>() | takes_of<L>(), L::reads_swapped,
                    requires { apply(modifier, std::declval<pair_row<float> const&>(), 0.0F, 0.0F).posterior;
 }

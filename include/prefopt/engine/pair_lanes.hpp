@@ -9,6 +9,43 @@
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
+/// What a report says of pairs.
+template <class V>
+struct tally_of_family<pair_family, V> {
+  using T = typename V::value_type;
+  static constexpr std::size_t count = 4;
+
+  V right, margins, chosen, rejected;
+
+  PREFOPT_INLINE tally_of_family() noexcept : right(T(0)), margins(T(0)), chosen(T(0)), rejected(T(0)) {}
+
+  /// Calls f(which sum it is, its number, it).
+  template <class F>
+  PREFOPT_INLINE void for_each_sum(F const& f) noexcept {
+    f(right_sum, std::size_t{0}, right);
+    f(margin_sum, std::size_t{1}, margins);
+    f(chosen_sum, std::size_t{2}, chosen);
+    f(rejected_sum, std::size_t{3}, rejected);
+  }
+
+  template <class Kept>
+  PREFOPT_INLINE void add(V const& better, V const& worse, Kept const& kept) noexcept {
+    V const zero(T(0)), half(T(0.5)), difference = better - worse;
+    right += kept.where(difference >= zero, half) + kept.where(difference > zero, half);
+    margins += kept(difference);
+    chosen += kept(better);
+    rejected += kept(worse);
+  }
+
+  /// Of scores that lie where rewards do.
+  template <class Numbers, class Kept>
+  PREFOPT_INLINE void count_computed(std::array<T const*, most_inputs> const&, std::size_t, Numbers const& computed,
+                                     std::size_t at, Kept const& kept) noexcept {
+    add(V::load_aligned(computed[pair_family::chosen_reward].values + at),
+        V::load_aligned(computed[pair_family::rejected_reward].values + at), kept);
+  }
+};
+
 /// The pairs in the lanes.
 template <class L, class V>
 struct lanes_of_family<pair_family, L, V> {
@@ -17,24 +54,24 @@ struct lanes_of_family<pair_family, L, V> {
 
   scored<V> better, worse;
   pair_row<V> row;
-  V weight;
-  /// Whatever is read goes in here: a NaN or an infinity anywhere leaves a NaN.
+  /// A NaN or an infinity wherever one is read; perhaps also where a sum of finite numbers is none.
   V probe;
 
-  PREFOPT_INLINE lanes_of_family(std::array<T const*, most_inputs> const& in, std::size_t offset) noexcept
-      : weight(T(1)), probe(T(0)) {
+  PREFOPT_INLINE lanes_of_family(std::array<T const*, most_inputs> const& in, std::size_t offset) noexcept {
     constexpr columns reads = needs_of<L>() | takes_of<L>();
     V const zero(T(0)), one(T(1));
-    auto const load = [&](f::input column) PREFOPT_INLINE_LAMBDA {
+    probe = zero;
+    auto const load = [&](f::input column, columns kind) PREFOPT_INLINE_LAMBDA {
       V const x = load_ahead<V>(in[column] + offset);
-      probe = fused(x, zero, probe);
+      if (!keeps_non_finite<typename L::score>(kind)) probe = probe + x;
       return x;
     };
     auto const load_given = [&](columns kind, f::input column, V& into) PREFOPT_INLINE_LAMBDA {
       // Only a column that a loss merely takes can be absent; its neutral value then stands.
-      if (contains(needs_of<L>(), kind) || in[column] != nullptr) into = load(column);
+      if (contains(needs_of<L>(), kind) || in[column] != nullptr) into = load(column, kind);
     };
-    completion<V> chosen{load(f::chosen), zero, one}, rejected{load(f::rejected), zero, one};
+    completion<V> chosen{load(f::chosen, columns::none), zero, one},
+        rejected{load(f::rejected, columns::none), zero, one};
     if constexpr (contains(reads, columns::reference)) {
       load_given(columns::reference, f::ref_chosen, chosen.reference);
       load_given(columns::reference, f::ref_rejected, rejected.reference);
@@ -52,18 +89,16 @@ struct lanes_of_family<pair_family, L, V> {
     worse = typename L::score{}(rejected);
     row.chosen = chosen;
     row.rejected = rejected;
-    if (in[f::weight] != nullptr) weight = load(f::weight);
+    // Nothing is added to a difference that says it all.
+    if constexpr (keeps_non_finite<typename L::score>(columns::none)) {
+      V const difference = better.value - worse.value;
+      probe =
+          reads == L::score::needs && !contains(reads, columns::length) ? math::copy(difference) : difference + probe;
+    }
   }
 
-  /// Lanes with a NaN or an infinity. Not probe != 0: xsimd 8.1 orders that comparison on AVX, and NaN would pass.
-  [[nodiscard]] PREFOPT_INLINE auto is_bad() const noexcept { return !(probe == V(T(0))); }
-
-  /// Lanes with an empty completion.
-  PREFOPT_INLINE static auto is_empty(std::array<T const*, most_inputs> const& in, std::size_t offset) noexcept {
-    V const zero(T(0));
-    return (V::load_unaligned(in[f::chosen_length] + offset) == zero) |
-           (V::load_unaligned(in[f::rejected_length] + offset) == zero);
-  }
+  /// Lanes that may have read a NaN or an infinity.
+  [[nodiscard]] PREFOPT_INLINE auto seems_bad() const noexcept { return is_not_finite(probe); }
 
   [[nodiscard]] PREFOPT_INLINE auto apply_to(L const& loss) const noexcept {
     return apply(loss, row, better.value, worse.value);
@@ -72,51 +107,29 @@ struct lanes_of_family<pair_family, L, V> {
     return observe(loss, row, better.value, worse.value);
   }
 
-  /// What there is beside the loss, each number times `chain` or the scale of rewards, where it is asked for.
-  template <class Result, class Counts, class Writer>
-  PREFOPT_INLINE void write(Result const& result, Counts const& counts, V const& chain, V const& reward_scale,
-                            Writer const& writer) const noexcept {
+  /// What there is beside the loss, times `chain` or the scale of rewards, where it is asked for.
+  template <class Result>
+  PREFOPT_INLINE void write(Result const& result, V const& chain, V const& reward_scale,
+                            lane_writer<V> const& writer) const noexcept {
     if constexpr (requires { result.d_chosen_log_prob; }) {
-      writer.add(f::d_chosen, V((result.d_chosen * better.slope + result.d_chosen_log_prob) * chain));
+      writer.put(f::d_chosen, V((result.d_chosen * better.slope + result.d_chosen_log_prob) * chain));
     } else {
-      writer.add(f::d_chosen, V(result.d_chosen * better.slope * chain));
+      writer.put(f::d_chosen, V(result.d_chosen * better.slope * chain));
     }
-    writer.add(f::d_rejected, V(result.d_rejected * worse.slope * chain));
+    writer.put(f::d_rejected, V(result.d_rejected * worse.slope * chain));
     writer.put(f::chosen_reward, V(reward_scale * better.value));
     writer.put(f::rejected_reward, V(reward_scale * worse.value));
 #define PREFOPT_WRITE_GRADIENT(name, type) \
-  if constexpr (requires { result.d_##name; }) writer.add(f::d_##name, V(result.d_##name* chain));
+  if constexpr (requires { result.d_##name; }) writer.put(f::d_##name, V(result.d_##name* chain));
     PREFOPT_PAIR_GRADIENTS(PREFOPT_WRITE_GRADIENT, )
 #undef PREFOPT_WRITE_GRADIENT
-    // Without evidence the posterior is the prior, so that a skipped pair leaves the M-step where it is.
-    if constexpr (requires { result.posterior; }) {
-      writer.put_as_is(f::posterior, xsimd::select(counts, result.posterior, row.reliability));
-    }
+    if constexpr (requires { result.posterior; }) writer.put(f::posterior, result.posterior);
   }
 
-  /// What a report says of the scores.
-  struct tally {
-    V wins, margins, chosen, rejected;
-
-    PREFOPT_INLINE tally() noexcept : wins(T(0)), margins(T(0)), chosen(T(0)), rejected(T(0)) {}
-
-    template <class Counts, class Kept>
-    PREFOPT_INLINE void count(lanes_of_family const& pair, Counts const& counts, Kept const& kept) noexcept {
-      V const zero(T(0)), half(T(0.5)), difference = pair.better.value - pair.worse.value;
-      margins += kept(difference);
-      chosen += kept(pair.better.value);
-      rejected += kept(pair.worse.value);
-      wins += xsimd::select(counts & (difference >= zero), half, zero) +
-              xsimd::select(counts & (difference > zero), half, zero);
-    }
-
-    PREFOPT_INLINE void add_to(sums& all) const noexcept {
-      add_lanes(all, right_sum, wins);
-      add_lanes(all, margin_sum, margins);
-      add_lanes(all, chosen_sum, chosen);
-      add_lanes(all, rejected_sum, rejected);
-    }
-  };
+  template <class Kept>
+  PREFOPT_INLINE void count_in(tally_of_family<f, V>& tally, Kept const& kept) const noexcept {
+    tally.add(better.value, worse.value, kept);
+  }
 };
 
 /// What a report reads of the sums of all ranks, and pairs have otherwise.

@@ -9,6 +9,47 @@
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
+/// What a report says of completions: of desirable ones and of the others, each as far as its label says so.
+template <class V>
+struct tally_of_family<unpaired_family, V> {
+  using T = typename V::value_type;
+  static constexpr std::size_t count = 4;
+
+  V right, desirable, chosen, rejected;
+
+  PREFOPT_INLINE tally_of_family() noexcept : right(T(0)), desirable(T(0)), chosen(T(0)), rejected(T(0)) {}
+
+  /// Calls f(which sum it is, its number, it).
+  template <class F>
+  PREFOPT_INLINE void for_each_sum(F const& f) noexcept {
+    f(right_sum, std::size_t{0}, right);
+    f(probability_sum, std::size_t{1}, desirable);
+    f(chosen_sum, std::size_t{2}, chosen);
+    f(rejected_sum, std::size_t{3}, rejected);
+  }
+
+  template <class Kept>
+  PREFOPT_INLINE void add(V const& score, V const& label, Kept const& kept) noexcept {
+    V const zero(T(0)), half(T(0.5)), full(T(1)), other = full - label;
+    // 1 above the middle, 1/2 on it; NaN is on neither side of it.
+    V const above = xsimd::select(score >= zero, half, zero) + xsimd::select(score > zero, half, zero);
+    right += kept.where(score == score, fused(above, label - other, other));
+    desirable += kept(label);
+    // A label without doubt must not turn an infinite score of the other kind into 0 * inf.
+    chosen += kept.where(!(label == zero), label * score);
+    rejected += kept.where(!(other == zero), other * score);
+  }
+
+  /// Of scores that lie where rewards do.
+  template <class Numbers, class Kept>
+  PREFOPT_INLINE void count_computed(std::array<T const*, most_inputs> const& in, std::size_t offset,
+                                     Numbers const& computed, std::size_t at, Kept const& kept) noexcept {
+    T const* const label = in[unpaired_family::label];
+    add(V::load_aligned(computed[unpaired_family::reward].values + at),
+        label == nullptr ? V(T(1)) : V::load_unaligned(label + offset), kept);
+  }
+};
+
 /// The completions in the lanes.
 template <class L, class V>
 struct lanes_of_family<unpaired_family, L, V> {
@@ -18,22 +59,21 @@ struct lanes_of_family<unpaired_family, L, V> {
 
   scored<V> score;
   unpaired_row<V> row;
-  V weight;
-  /// Whatever is read goes in here: a NaN or an infinity anywhere leaves a NaN.
+  /// A NaN or an infinity wherever one is read; perhaps also where a sum of finite numbers is none.
   V probe;
 
-  PREFOPT_INLINE lanes_of_family(std::array<T const*, most_inputs> const& in, std::size_t offset) noexcept
-      : weight(T(1)), probe(T(0)) {
+  PREFOPT_INLINE lanes_of_family(std::array<T const*, most_inputs> const& in, std::size_t offset) noexcept {
     V const zero(T(0)), one(T(1));
-    auto const load = [&](f::input column) PREFOPT_INLINE_LAMBDA {
+    probe = zero;
+    auto const load = [&](f::input column, columns kind) PREFOPT_INLINE_LAMBDA {
       V const x = load_ahead<V>(in[column] + offset);
-      probe = fused(x, zero, probe);
+      if (!keeps_non_finite<typename L::score>(kind)) probe = probe + x;
       return x;
     };
     auto const load_given = [&](columns kind, f::input column, V& into) PREFOPT_INLINE_LAMBDA {
-      if (contains(needs_of<L>(), kind) || in[column] != nullptr) into = load(column);
+      if (contains(needs_of<L>(), kind) || in[column] != nullptr) into = load(column, kind);
     };
-    row.completion = {load(f::logp), zero, one};
+    row.completion = {load(f::logp, columns::none), zero, one};
     row.label = one;
     row.target = zero;
     row.kl = zero;
@@ -50,53 +90,27 @@ struct lanes_of_family<unpaired_family, L, V> {
       row.kl = under - reference;
     }
     score = typename L::score{}(row.completion);
-    if (in[f::weight] != nullptr) weight = load(f::weight);
+    if constexpr (keeps_non_finite<typename L::score>(columns::none)) probe = probe + score.value;
   }
 
-  // Not probe != 0: xsimd 8.1 orders that comparison on AVX, and NaN would pass.
-  [[nodiscard]] PREFOPT_INLINE auto is_bad() const noexcept { return !(probe == V(T(0))); }
-
-  PREFOPT_INLINE static auto is_empty(std::array<T const*, most_inputs> const& in, std::size_t offset) noexcept {
-    return V::load_unaligned(in[f::length] + offset) == V(T(0));
-  }
+  /// Lanes that may have read a NaN or an infinity.
+  [[nodiscard]] PREFOPT_INLINE auto seems_bad() const noexcept { return is_not_finite(probe); }
 
   [[nodiscard]] PREFOPT_INLINE value_slope<V> apply_to(L const& loss) const noexcept {
     return apply(loss, row, score.value);
   }
   [[nodiscard]] PREFOPT_INLINE auto seen_by(L const& loss) const noexcept { return observe(loss, row, score.value); }
 
-  template <class Counts, class Writer>
-  PREFOPT_INLINE void write(value_slope<V> const& result, Counts const&, V const& chain, V const& reward_scale,
-                            Writer const& writer) const noexcept {
-    writer.add(f::d_logp, V(result.slope * score.slope * chain));
+  PREFOPT_INLINE void write(value_slope<V> const& result, V const& chain, V const& reward_scale,
+                            lane_writer<V> const& writer) const noexcept {
+    writer.put(f::d_logp, V(result.slope * score.slope * chain));
     writer.put(f::reward, V(reward_scale * score.value));
   }
 
-  /// What a report says of the scores: of desirable ones and of the others, each as far as its label says so.
-  struct tally {
-    V right, desirable, chosen, rejected;
-
-    PREFOPT_INLINE tally() noexcept : right(T(0)), desirable(T(0)), chosen(T(0)), rejected(T(0)) {}
-
-    template <class Counts, class Kept>
-    PREFOPT_INLINE void count(lanes_of_family const& one, Counts const& counts, Kept const& kept) noexcept {
-      V const zero(T(0)), half(T(0.5)), full(T(1)), label = one.row.label, other = full - label, s = one.score.value;
-      // 1 above the middle, 1/2 on it; NaN is on neither side of it.
-      V const above = xsimd::select(s >= zero, half, zero) + xsimd::select(s > zero, half, zero);
-      right += xsimd::select(counts & (s == s), fused(above, label - other, other), zero);
-      desirable += kept(label);
-      // A label without doubt must not turn an infinite score of the other kind into 0 * inf.
-      chosen += xsimd::select(counts & !(label == zero), label * s, zero);
-      rejected += xsimd::select(counts & !(other == zero), other * s, zero);
-    }
-
-    PREFOPT_INLINE void add_to(sums& all) const noexcept {
-      add_lanes(all, right_sum, right);
-      add_lanes(all, probability_sum, desirable);
-      add_lanes(all, chosen_sum, chosen);
-      add_lanes(all, rejected_sum, rejected);
-    }
-  };
+  template <class Kept>
+  PREFOPT_INLINE void count_in(tally_of_family<f, V>& tally, Kept const& kept) const noexcept {
+    tally.add(score.value, row.label, kept);
+  }
 };
 
 /// The means of the two kinds, which a report divides by the number of all.

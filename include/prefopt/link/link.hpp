@@ -9,6 +9,9 @@ namespace prefopt::inline PREFOPT_ABI {
 template <lane V>
 struct value_slope {
   V value, slope;
+
+  PREFOPT_INLINE constexpr value_slope(V const& at_value, V const& at_slope) noexcept
+      : value(math::copy(at_value)), slope(math::copy(at_slope)) {}
 };
 
 /// A link at z and at -z, each with its own derivative.

@@ -9,6 +9,7 @@ namespace prefopt::inline PREFOPT_ABI {
 template <score S>
 struct anchored {
   static constexpr columns needs = S::needs | columns::reference;
+  static constexpr bool keeps_non_finite = detail::keeps_non_finite<S>(columns::none);
 
   template <lane V>
   PREFOPT_INLINE scored<V> operator()(completion<V> const& c) const noexcept {

@@ -7,6 +7,7 @@ namespace prefopt::inline PREFOPT_ABI {
 /// The completion's log-prob: the sum over its tokens. An empty completion has score 0.
 struct sum {
   static constexpr columns needs = columns::none;
+  static constexpr bool keeps_non_finite = true;
 
   template <lane V>
   PREFOPT_INLINE scored<V> operator()(completion<V> const& c) const noexcept {

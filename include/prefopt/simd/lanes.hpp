@@ -157,10 +157,26 @@ inline constexpr struct {
   }
 } abs{};
 
+/// -|x|; NaN stays NaN.
+inline constexpr struct {
+  template <lane V>
+  PREFOPT_INLINE constexpr V operator()(V const& x) const noexcept {
+    if constexpr (detail::batch<V>) {
+      return x | V(typename V::value_type(-0.0));
+    } else {
+      return x < V(0) ? x : V(-x);
+    }
+  }
+} negated_abs{};
+
 /// max(x, 0); 0 for NaN, so add it to something that keeps the NaN.
 inline constexpr struct {
   template <lane V>
   PREFOPT_INLINE constexpr V operator()(V const& x) const noexcept {
+#if defined(__SSE2__)
+    // The second of the two where either is NaN, which is not so on other processors.
+    if constexpr (detail::batch<V>) return xsimd::max(x, constant<V>(0));
+#endif
     return math::select(x > constant<V>(0), x, constant<V>(0));
   }
 } positive_part{};
@@ -177,6 +193,18 @@ inline constexpr struct {
     }
   }
 } sqrt{};
+
+/// x, copied as a register: of a member of a class g++ would make a detour through memory.
+inline constexpr struct {
+  template <lane V>
+  PREFOPT_INLINE constexpr V operator()(V const& x) const noexcept {
+    if constexpr (detail::batch<V>) {
+      return V(static_cast<typename V::register_type>(x));
+    } else {
+      return x;
+    }
+  }
+} copy{};
 
 /// a / b, rounded once; the lanes' own operator is not everywhere.
 inline constexpr struct {
@@ -222,6 +250,24 @@ PREFOPT_INLINE T sum_of_lanes(xsimd::batch<T, Arch> const& x) noexcept {
 #else
   return xsimd::hadd(x);
 #endif
+}
+
+/// Lanes with a NaN or an infinity.
+template <class T, class Arch>
+PREFOPT_INLINE auto is_not_finite(xsimd::batch<T, Arch> const& x) noexcept {
+#if defined(__AVX512DQ__)
+  if constexpr (std::is_base_of_v<xsimd::avx512dq, Arch>) {
+    constexpr int nan_or_infinity = 0x99;
+    if constexpr (std::same_as<T, float>) {
+      return xsimd::batch_bool<T, Arch>(_mm512_fpclass_ps_mask(x, nan_or_infinity));
+    } else {
+      return xsimd::batch_bool<T, Arch>(_mm512_fpclass_pd_mask(x, nan_or_infinity));
+    }
+  }
+#endif
+  xsimd::batch<T, Arch> const zero(T(0));
+  // Not !=: xsimd 8.1 orders that comparison on AVX, and NaN would pass.
+  return !(x * zero == zero);
 }
 
 /// 0, 1, 2, … in the lanes.

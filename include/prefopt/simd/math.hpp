@@ -99,6 +99,25 @@ PREFOPT_INLINE binary_parts<xsimd::batch<T, Arch>> split_binary(xsimd::batch<T, 
           bits_as<T>((bits & words(mask)) | words(one))};
 }
 
+/// exp(x) = mantissa * 2^n for x <= 0. Far below the range nothing of it is of use.
+template <batch V>
+struct reduced_exp {
+  V shifted, n, mantissa;
+
+  PREFOPT_INLINE explicit reduced_exp(V const& x) noexcept {
+    using T = typename V::value_type;
+    using constants = math_constants<T>;
+    // Adding and subtracting 1.5 * 2^mantissa_bits rounds to an integer n. With the bias added to it, too, the low bits
+    // of the sum are the exponent of 2^n.
+    constexpr T shift = constants::round_shift + static_cast<T>(constants::exponent_bias);
+    V const one(T(1));
+    shifted = fused(x, V(static_cast<T>(1.4426950408889634)), V(shift));
+    n = shifted - V(shift);
+    V const r = fused_negated(n, V(constants::ln2_low), fused_negated(n, V(constants::ln2_high), x));
+    mantissa = fused(fused(polynomial(r, constants::exp_tail), r, one), r, one);
+  }
+};
+
 /// exp(x) as mantissa * power, a power of two, for x <= 0; both are 0 for x < lowest, which is
 /// math_constants::exp_lowest or higher.
 template <batch V>
@@ -108,19 +127,32 @@ struct exp_parts {
   PREFOPT_INLINE exp_parts(V const& x, V const& lowest) noexcept {
     using T = typename V::value_type;
     using constants = math_constants<T>;
-    // Adding and subtracting 1.5 * 2^mantissa_bits rounds to an integer n. With the bias added to it, too, the low bits
-    // of the sum are the exponent of 2^n.
-    constexpr T shift = constants::round_shift + static_cast<T>(constants::exponent_bias);
-    V const one(T(1)), shifted = fused(x, V(static_cast<T>(1.4426950408889634)), V(shift));
-    V const n = shifted - V(shift);
-    V const r = fused_negated(n, V(constants::ln2_low), fused_negated(n, V(constants::ln2_high), x));
-    V const scale = bits_as<T>(bits_as<typename constants::bits>(shifted) << constants::mantissa_bits);
+    reduced_exp<V> const reduced{x};
+    V const scale = bits_as<T>(bits_as<typename constants::bits>(reduced.shifted) << constants::mantissa_bits);
     // Far below the range either of the two is meaningless, and may be no number. NaN compares false: it stays.
     auto const below = x < lowest;
-    mantissa = xsimd::select(below, V(T(0)), fused(fused(polynomial(r, constants::exp_tail), r, one), r, one));
+    mantissa = xsimd::select(below, V(T(0)), reduced.mantissa);
     power = xsimd::select(below, V(T(0)), scale);
   }
 };
+
+template <batch V>
+PREFOPT_INLINE V exp_of_negative(V const& x) noexcept {
+  V const lowest(math_constants<typename V::value_type>::exp_lowest);
+#if defined(__AVX512F__)
+  if constexpr (std::is_base_of_v<xsimd::avx512f, typename V::arch_type>) {
+    // The same product, by one instruction.
+    reduced_exp<V> const reduced{x};
+    if constexpr (sizeof(typename V::value_type) == 4) {
+      return V(_mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(x, lowest, _CMP_NLT_UQ), reduced.mantissa, reduced.n));
+    } else {
+      return V(_mm512_maskz_scalef_pd(_mm512_cmp_pd_mask(x, lowest, _CMP_NLT_UQ), reduced.mantissa, reduced.n));
+    }
+  }
+#endif
+  exp_parts<V> const parts{x, lowest};
+  return parts.mantissa * parts.power;
+}
 
 }  // namespace detail
 
@@ -134,8 +166,7 @@ inline constexpr struct {
   template <lane V>
   PREFOPT_INLINE V operator()(V const& x) const noexcept {
     if constexpr (detail::batch<V>) {
-      detail::exp_parts<V> const parts{x, V(detail::math_constants<typename V::value_type>::exp_lowest)};
-      return parts.mantissa * parts.power;
+      return detail::exp_of_negative(x);
     } else {
       using std::exp;
       return exp(x);
@@ -247,7 +278,7 @@ inline constexpr struct {
   template <lane V>
   PREFOPT_INLINE logistic_parts<V> operator()(V const& x) const noexcept {
     V const zero = constant<V>(0), one = constant<V>(1);
-    V const e = math::exp(V(-math::abs(x)));
+    V const e = math::exp(math::negated_abs(x));
     V const l = math::log1p(e);
     V const near = math::divide(one, V(one + e));
     V const far = e * near;

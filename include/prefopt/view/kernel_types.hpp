@@ -48,12 +48,17 @@ struct settings {
   bool accumulate;
   bool skip_non_finite;
   bool skip_empty;
-  bool has_empty;  ///< lengths are given, read by the score or only to find empty completions
+  bool has_empty;  ///< there is a completion of length 0
 };
 
-/// One block of examples: writes the outputs, adds to the sums. Reads each input and writes each output once.
+/// One block of examples that all count: writes the outputs, adds to the sums. Reads each input and writes
+/// each output once. Of the settings only the scales are meant.
 template <class T>
 using block_kernel = void (*)(void const* loss, settings<T> const&, block<T>&, sums&) noexcept;
+
+/// The same for a block with examples that are left out or added to gradients that are there.
+template <class T>
+using finishing_kernel = void (*)(block_kernel<T>, void const* loss, settings<T> const&, block<T>&, sums&) noexcept;
 
 /// Adds what a loss asks for over the counted examples of a block.
 template <class T>
@@ -84,6 +89,7 @@ using inspecting_kernel = void (*)(inspection_settings<T> const&, block<T>&, std
 template <class T>
 struct block_kernels {
   block_kernel<T> run;
+  finishing_kernel<T> finish;
   observing_kernel<T> observe;
   inspecting_kernel<T> inspect;
 };
