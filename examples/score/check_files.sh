@@ -81,14 +81,25 @@ accepts '' 'group,logp\na,1\na,-2\n' --list --loss info_nce
 notes 'note: in 1 of 2 rows a log-prob is above 0, and those of tokens add up to 0 at most: is a sign turned?'
 accepts '' 'logp,ref_logp,label\n1,-1,1\n' --unpaired --loss kto
 notes 'note: in 1 of 1 row a log-prob is above 0, and those of tokens add up to 0 at most: is a sign turned?'
+# of_case FILE COLUMN EXPECTED ARGUMENT...: a column of the results, to 12 digits, and what the file is told apart by.
+of_case() {
+  file=$1 column=$2 expected=$3
+  shift 3
+  checks=$((checks + 1))
+  "$program" "$@" "$cases/$file" >"$folder/out" 2>"$folder/err" || fail "$file: $(cat "$folder/err")"
+  seen=$(awk -F, -v c="$column" 'NR > 1 { printf "%s%.12f", (NR > 2 ? " " : ""), $c }' "$folder/out")
+  [ "$seen" = "$expected" ] || fail "$file: column $column" "$expected" "$seen"
+}
 if [ -d "$cases" ]; then
-  for file in 27_sign/nll.csv 10_score_csv/pandas_index.csv; do
-    loss=dpo
-    [ $file = 27_sign/nll.csv ] || loss=cpo
-    "$program" --loss $loss "$cases/$file" >"$folder/out" 2>"$folder/err" || fail "$file: $(cat "$folder/err")"
-    grep -q '^note: ' "$folder/err" || fail "$file: no note"
-  done
-  "$program" $list "$cases/10_score_csv/target.csv" >"$folder/out" 2>"$folder/err" || fail "target.csv: $(cat "$folder/err")"
+  # log(1 + exp(-h)) with h = 0.1 (chosen - ref_chosen - rejected + ref_rejected) = -0.475, 0.05, 0.025.
+  of_case 27_sign/nll.csv 1 '0.958589087871 0.668459648013 0.680725303526' --loss dpo
+  notes 'note: in 3 of 3 rows a log-prob is above 0, and those of tokens add up to 0 at most: is a sign turned?'
+  # log(1 + exp(-0.1)), twice.
+  of_case 10_score_csv/pandas_index.csv 1 '0.644396660074 0.644396660074' --loss cpo
+  notes "note: pandas' index is left out: the first column, which has no name"
+  # All of the target is the first one's: log(1 + exp(-1.25) + exp(-2.5)), and in float to its digits.
+  of_case 10_score_csv/target.csv 2 '0.313780863337 0.313780863337 0.313780863337' --list --loss adpo
+  of_case 10_score_csv/target.csv 2 '0.313780870000 0.313780870000 0.313780870000' $list
 else
   echo "skipped in part: there is no $cases"
 fi
