@@ -35,13 +35,27 @@ cp "$folder/out" "$folder/json"
 accepts "$(cat "$folder/json")" 'chosen,rejected\n1.0000000596046448,-1\n' --loss cpo --dtype f32
 refuses '<stdin>:2: rejected: is missing, expected the same names as in the first line' '{"chosen": 1, "rejected": 2}\n{"chosen": 1}\n' --loss cpo
 refuses '<stdin>:2: other: is not in the first line, expected the same names as there' '{"chosen": 1, "rejected": 2}\n{"chosen": 1, "rejected": 2, "other": 1}\n' --loss cpo
-refuses '<stdin>:1: rejected: given twice in the object' '{"chosen": 1, "rejected": 2, "rejected": 3}\n' --loss cpo
-refuses "<stdin>:2: rejected: got '[...]', expected a number" '{"chosen": 1, "rejected": 2}\n{"chosen": 1, "rejected": [2]}\n' --loss cpo
+refuses '<stdin>:1: rejected: stands twice in one object' '{"chosen": 1, "rejected": 2, "rejected": 3}\n' --loss cpo
+refuses "<stdin>:2: rejected: got an array, expected text or a number" '{"chosen": 1, "rejected": 2}\n{"chosen": 1, "rejected": [2]}\n' --loss cpo
 refuses '<stdin>:1: rejected: got '"'two', expected a number" '{"chosen": 1, "rejected": "two"}\n' --loss cpo
-refuses "<stdin>:1: byte 30 is not what JSON expects there, at '\"rejected\": N' (what is not a number is null in JSON)" '{"chosen": 1.25, "rejected": NaN}\n' --loss cpo
-refuses '<stdin>:2: the JSON breaks off at the end of the line' '{"chosen": 1, "rejected": 2}\n{"chosen": 1, \n' --loss cpo
+refuses '<stdin>:1: rejected: got NaN, expected a finite number, or null for none' '{"chosen": 1.25, "rejected": NaN}\n' --loss cpo
+refuses '<stdin>:2: the JSON breaks off at the end of the line, expected a whole object' '{"chosen": 1, "rejected": 2}\n{"chosen": 1, \n' --loss cpo
 refuses '<stdin>:2: got an array, expected a JSON object' '{"chosen": 1, "rejected": 2}\n[1, 2]\n' --loss cpo
-refuses '<stdin>: seems to be one JSON array, expected CSV with a header or one JSON object a line' '[{"chosen": 1, "rejected": 2}]\n' --loss cpo
+# One array is as good, and so is what is packed.
+accepts "$hinge_rows" ' [{"chosen": -1, "rejected": -4, "ref_chosen": -2, "ref_rejected": -3},\n{"chosen": -3, "rejected": -2, "ref_chosen": -1, "ref_rejected": -4}]\n' --loss hinge --beta 0.25
+refuses '<stdin>:3: rejected: is missing, expected the same names as in the first line' '[\n{"chosen": 1, "rejected": 2},\n{"chosen": 1}]\n' --loss cpo
+for pack in gzip zstd; do
+  command -v $pack >/dev/null || continue
+  printf "${dpo}-1,-4,-2,-3\n-3,-2,-1,-4\n" | $pack -c >"$folder/packed"
+  accepts "$hinge_rows" '' --loss hinge --beta 0.25 "$folder/packed"
+  "$program" --loss hinge --beta 0.25 <"$folder/packed" 2>"$folder/err" | cmp - "$folder/out" || fail "$pack, standard input" '' "$(cat "$folder/err")"
+  head -c 40 "$folder/packed" >"$folder/cut"
+  "$program" --loss hinge "$folder/cut" >"$folder/out" 2>"$folder/err" && fail "$pack, cut off"
+  grep -q "cut:[1-3]: the $pack stream breaks off here, the file is truncated" "$folder/err" || fail "$pack, cut off" '' "$(cat "$folder/err")"
+done
+refuses '<stdin>: seems to be text in UTF-16, expected CSV with a header or JSON objects, plain, gzip or zstd; this makes UTF-8 of it: iconv -f UTF-16 -t UTF-8 FILE' '\377\376c\000,\000' --loss cpo
+accepts '' '{"group": "\\ud83d", "logp": -1}\n{"group": "\\ud83d", "logp": -2}\n' --list --loss info_nce
+notes 'note: 2 lone surrogates, half an emoji each, became U+FFFD'
 refuses '<stdin>:1: chosn: unknown column, expected chosen, rejected, ref_chosen, ref_rejected, chosen_length, rejected_length, weight, margin, label, reliability, target, scale, chosen_kl, rejected_kl, chosen_deviation, rejected_deviation, chosen_sign, rejected_sign, rationale, gold, annotator (--ignore leaves others out)' \
   '{"chosn": 1, "rejected": 2}\n' --loss cpo
 
@@ -156,10 +170,10 @@ large | TMPDIR="$folder/none" "$program" --loss dpo >"$folder/large" 2>"$folder/
 grep -q "^$name: $folder/none: the results are kept there until all rows are read, and no file can be made: " "$folder/err" || fail 'no folder' '' "$(cat "$folder/err")"
 [ ! -s "$folder/large" ] || fail 'no folder: wrote to standard output'
 # Lines without an end are refused, and not read until there is no memory left.
-{ printf "$dpo"; head -c 40000000 /dev/zero | tr '\0' 1; } | "$program" --loss dpo >"$folder/out" 2>"$folder/err" && fail 'an endless line'
-grep -q "^$name: <stdin>:2: a line of more than 16 MiB, expected shorter ones$" "$folder/err" || fail 'an endless line' '' "$(cat "$folder/err")"
-{ printf "$dpo"; printf '1,2,3,"'; awk 'BEGIN { for (i = 0; i < 1000000; ++i) print "4,5,6,7 and so on and on" }'; } | "$program" --loss dpo >"$folder/out" 2>"$folder/err" && fail 'an open quote'
-grep -q "^$name: <stdin>:2: a row of more than 16 MiB begins here, expected shorter ones (is a quoted field not closed?)$" "$folder/err" || fail 'an open quote' '' "$(cat "$folder/err")"
+{ printf "$dpo"; head -c 80000000 /dev/zero | tr '\0' 1; } | "$program" --loss dpo >"$folder/out" 2>"$folder/err" && fail 'an endless line'
+grep -q "^$name: <stdin>:2: what begins here is longer than 64 MiB, the limit$" "$folder/err" || fail 'an endless line' '' "$(cat "$folder/err")"
+{ printf "$dpo"; printf '1,2,3,"'; awk 'BEGIN { for (i = 0; i < 3000000; ++i) print "4,5,6,7 and so on and on" }'; } | "$program" --loss dpo >"$folder/out" 2>"$folder/err" && fail 'an open quote'
+grep -q "^$name: <stdin>:2: what begins here is longer than 64 MiB, the limit$" "$folder/err" || fail 'an open quote' '' "$(cat "$folder/err")"
 
 # --- a closed standard output ----------------------------------------------------------------------------------------
 if [ -c /dev/full ]; then

@@ -335,7 +335,7 @@ bad_ranked_data() {
   bad_record 'rewards: got an object, expected an array of numbers' '{"responses": ["a", "b"], "rewards": {}}'
   bad_record 'rewards: got 1 number, expected 2, one for each of the responses' '{"responses": ["a", "b"], "rewards": [1]}'
   bad_record 'rewards: got null in place 1, expected a number' '{"responses": ["a", "b"], "rewards": [null, 1]}'
-  bad_record 'rewards: got NaN, expected a finite number' '{"responses": ["a", "b"], "rewards": [1, NaN]}'
+  bad_record 'rewards: got NaN, expected a finite number, or null for none' '{"responses": ["a", "b"], "rewards": [1, NaN]}'
   bad_record 'rewards: got Infinity, expected a finite number' '{"responses": ["a", "b"], "rewards": [1, -Infinity]}'
   bad_record 'target: got 3 numbers, expected 2' '{"responses": ["a", "b"], "rewards": [1, 0], "target": [1, 0, 0]}'
   bad_record 'target: got -1 in place 2, expected a number from 0 to 1' '{"responses": ["a", "b"], "rewards": [1, 0], "target": [1, -1]}'
