@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <set>
+#include <utility>
 
 #include "name_text.hpp"
 
@@ -24,42 +25,44 @@ bool is_utf8(std::string_view text) {
 
 std::optional<char> csv_rows::delimiter(std::string_view line, std::span<std::string_view const> columns) {
   for (char const delimiter : {',', '\t', ';'}) {
-    csv_record header{delimiter};
+    csv_record header{delimiter, csv_content::text};
     if (!header.parse(line)) continue;
-    if (std::ranges::find_first_of(header.fields(), columns) != header.fields().end()) return delimiter;
+    for (std::size_t i = 0; i < header.size(); ++i) {
+      if (std::ranges::find(columns, header.field(i)) != columns.end()) return delimiter;
+    }
   }
   return {};
 }
 
-csv_rows::csv_rows(text_stream& text, char delimiter) : text_{text}, row_{delimiter} {
+csv_rows::csv_rows(text_stream& text, char delimiter) : text_{text}, row_{delimiter, csv_content::text} {
   row_.take(text);
   std::set<std::string> names;
-  for (std::string const& name : row_.fields()) {
+  for (std::size_t i = 0; i < row_.size(); ++i) {
+    std::string name{row_.field(i)};
     if (!name.empty() && !names.insert(name).second) {
-      throw error_at(text.file(), row_.line(), name_text(name), "stands twice in the header");
+      throw error_at(text.file(), row_.line(), name_text(name), "given twice in the header");
     }
     if (!is_utf8(name)) throw error_at(text.file(), row_.line(), {}, "the header is not UTF-8");
-    header_.push_back(name);
+    header_.push_back(std::move(name));
   }
 }
 
 bool csv_rows::next(data_record& record) {
   if (!row_.take(text_)) return false;
-  auto const& fields = row_.fields();
-  if (fields.size() != header_.size()) {
+  if (row_.size() != header_.size()) {
     throw error_at(text_.file(), row_.line(), {},
-                   "got " + std::to_string(fields.size()) + (fields.size() == 1 ? " field" : " fields") +
-                       ", expected " + std::to_string(header_.size()) + " as in the header");
+                   "got " + row_.count_text() + ", expected " + std::to_string(header_.size()) + " as in the header");
   }
   record.line = row_.line();
   record.fields = nlohmann::json::object();
-  for (std::size_t i = 0; i < fields.size(); ++i) {
+  for (std::size_t i = 0; i < header_.size(); ++i) {
     if (header_[i].empty()) continue;
-    if (!is_utf8(fields[i])) {
+    std::string_view const field = row_.field(i);
+    if (!is_utf8(field)) {
       throw error_at(text_.file(), row_.line(), name_text(header_[i]),
                      "is not UTF-8; this makes it of Latin-1: iconv -f LATIN1 -t UTF-8 FILE");
     }
-    record.fields[header_[i]] = fields[i];
+    record.fields[header_[i]] = field;
   }
   return true;
 }

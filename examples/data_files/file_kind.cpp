@@ -66,15 +66,25 @@ std::string described(std::string_view begin) {
 
 }  // namespace
 
-file_kind kind_of_file(std::string_view begin) {
+bool is_of_another_kind(std::string_view begin) {
+  auto const starts = [&](std::string_view mark) { return begin.starts_with(mark); };
+  constexpr std::string_view documents[] = {"<!DOCTYPE", "<!doctype", "<html", "<HTML", "<?xml", "%PDF", "{\\rtf"};
+  return begin.find('\0') != begin.npos || std::ranges::any_of(kinds, starts, &known_kind::begin) ||
+         std::ranges::any_of(documents, starts);
+}
+
+std::string kind_text(std::string_view begin, std::string_view expected) {
+  auto const text = [&](std::string_view what, std::string_view remedy) {
+    return std::string{what}.append(", expected ").append(expected).append(remedy.empty() ? "" : "; ").append(remedy);
+  };
   for (auto const& [mark, what, remedy] : kinds) {
-    if (begin.starts_with(mark)) return {std::string{what}, std::string{remedy}};
+    if (begin.starts_with(mark)) return text(what, remedy);
   }
   if (auto const name = unmarked_utf16(begin); !name.empty()) {
-    return {"text in UTF-16", std::string{"this makes UTF-8 of it: iconv -f "}.append(name).append(" -t UTF-8 FILE")};
+    return text("text in UTF-16",
+                std::string{"this makes UTF-8 of it: iconv -f "}.append(name).append(" -t UTF-8 FILE"));
   }
-  file_kind kind{described(begin), {}};
-  if (kind.what.starts_with("HTML")) kind.remedy = "it is a page in the place of the file, which has another address";
-  if (kind.what.find("compressed data") != kind.what.npos) kind.remedy = "unpack it first";
-  return kind;
+  std::string const what = described(begin);
+  if (what.starts_with("HTML")) return text(what, "it is a page in the place of the file, which has another address");
+  return text(what, what.find("compressed data") == what.npos ? "" : "unpack it first");
 }

@@ -1,8 +1,9 @@
 #include "json_array.hpp"
 
-#include "json_text.hpp"
-
-json_array::json_array(text_stream& text, std::size_t& halves) : text_{text}, halves_{halves} { text_.take(1); }
+json_array::json_array(text_stream& text, std::size_t& halves, number_form numbers)
+    : text_{text}, halves_{halves}, numbers_{numbers} {
+  text_.take(1);
+}
 
 bool json_array::next(data_record& record) {
   if (is_over_) return false;
@@ -27,7 +28,7 @@ bool json_array::next(data_record& record) {
   if (element_.empty()) {
     throw text_.error("byte " + std::to_string(text_.column()) + " is not what JSON expects there: a JSON object");
   }
-  record.fields = json_object({text_.file(), record.line, column}, element_, halves_);
+  record.fields = json_object({text_.file(), record.line, column}, element_, halves_, numbers_);
   return true;
 }
 

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "json_text.hpp"
 #include "record_reader.hpp"
 #include "text_stream.hpp"
 
@@ -10,7 +11,7 @@
 class json_array : public record_reader {
  public:
   /// The text is at the opening bracket.
-  json_array(text_stream& text, std::size_t& halves);
+  json_array(text_stream& text, std::size_t& halves, number_form numbers = number_form::number);
 
   bool next(data_record& record) override;
 
@@ -20,6 +21,7 @@ class json_array : public record_reader {
 
   text_stream& text_;
   std::size_t& halves_;
+  number_form numbers_;
   std::string element_;
   bool is_first_ = true, is_over_ = false;
 };

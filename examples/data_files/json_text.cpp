@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <set>
+#include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "input_error.hpp"
@@ -12,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int deepest = 100;
+constexpr std::size_t deepest = 100;
 
 /// The number in \uXXXX, or none.
 int escaped_unit(std::string_view text) {
@@ -50,26 +51,93 @@ void refuse_not_a_number(text_place const& place, std::size_t line, std::string_
     std::size_t const quote = colon == text.npos || colon == 0 ? text.npos : text.rfind('"', colon - 1);
     if (quote == text.npos) return;
     throw error_at(place.file, line, name_text(text.substr(quote + 1, colon - quote - 1)),
-                   "got " + std::string{word} + ", expected a finite number");
+                   "got " + std::string{word} + ", expected a finite number, or null for none");
   }
 }
 
-[[noreturn]] void tell(json::parse_error const& error, text_place const& place, std::string_view text) {
-  // Of a text over several lines, the line and its byte.
-  std::size_t const byte = std::clamp<std::size_t>(error.byte, 1, text.size() + 1);
-  std::string_view const before = text.substr(0, byte - 1);
-  std::size_t const line = place.line + static_cast<std::size_t>(std::ranges::count(before, '\n'));
-  std::size_t const end = before.rfind('\n');
-  std::string const place_in_line =
-      "byte " + std::to_string(end == before.npos ? place.column - 1 + byte : byte - end - 1);
+/// Makes an object of what nlohmann's parser tells of a text, and throws where that is none.
+class object_builder {
+ public:
+  object_builder(text_place const& place, std::string_view text, number_form numbers)
+      : place_{place}, text_{text}, keeps_texts_{numbers == number_form::text} {}
 
-  std::string_view const what = error.what();
-  if (what.find("UTF-8") != what.npos) throw error_at(place.file, line, {}, place_in_line + " is not UTF-8");
-  if (byte > text.size())
-    throw error_at(place.file, line, {}, "the JSON breaks off at the end of the line, expected a whole object");
-  refuse_not_a_number(place, line, text, byte);
-  throw error_at(place.file, line, {}, place_in_line + " is not what JSON expects there");
-}
+  bool null() { return add(nullptr); }
+  bool boolean(bool value) { return add(value); }
+  bool number_integer(std::int64_t value) { return number(value, std::to_string(value)); }
+  bool number_unsigned(std::uint64_t value) { return number(value, std::to_string(value)); }
+  bool number_float(double value, std::string const& text) { return number(value, text); }
+  bool string(std::string& value) { return add(std::move(value)); }
+  bool binary(json::binary_t&) { return false; }  // JSON has none
+  bool start_object(std::size_t) { return open(json::object()); }
+  bool start_array(std::size_t) { return open(json::array()); }
+  bool end_object() { return close(); }
+  bool end_array() { return close(); }
+  bool key(std::string& name) {
+    auto const [place, is_new] = open_.back()->get_ref<json::object_t&>().try_emplace(std::move(name));
+    if (!is_new) throw error_at(place_.file, place_.line, name_text(place->first), "stands twice in one object");
+    next_ = &place->second;
+    return true;
+  }
+  bool parse_error(std::size_t at, std::string const&, json::exception const& error) {
+    // Of a text over several lines, the line and its byte.
+    std::size_t const byte = std::clamp<std::size_t>(at, 1, text_.size() + 1);
+    std::string_view const before = text_.substr(0, byte - 1);
+    std::size_t const line = place_.line + static_cast<std::size_t>(std::ranges::count(before, '\n'));
+    std::size_t const end = before.rfind('\n');
+    std::string const place_in_line =
+        "byte " + std::to_string(end == before.npos ? place_.column - 1 + byte : byte - end - 1);
+
+    constexpr int out_of_range = 406;
+    std::string_view const what = error.what();
+    if (error.id == out_of_range) throw error_at(place_.file, line, {}, "a number is too large");
+    if (what.find("UTF-8") != what.npos) throw error_at(place_.file, line, {}, place_in_line + " is not UTF-8");
+    if (byte > text_.size())
+      throw error_at(place_.file, line, {}, "the JSON breaks off at the end of the line, expected a whole object");
+    refuse_not_a_number(place_, line, text_, byte);
+    throw error_at(place_.file, line, {}, place_in_line + " is not what JSON expects there");
+  }
+
+  json built() { return std::move(root_); }
+
+ private:
+  template <class T>
+  bool number(T value, std::string const& text) {
+    return keeps_texts_ && !open_.empty() ? add(text) : add(value);
+  }
+  json* add(json value) {
+    if (open_.empty()) {
+      if (!value.is_object()) {
+        throw error_at(place_.file, place_.line, {},
+                       std::string{"got "}.append(kind_of(value)).append(", expected a JSON object"));
+      }
+      root_ = std::move(value);
+      return &root_;
+    }
+    if (!open_.back()->is_array()) return &(*next_ = std::move(value));
+    auto& elements = open_.back()->get_ref<json::array_t&>();
+    elements.push_back(std::move(value));
+    return &elements.back();
+  }
+  bool open(json value) {
+    if (open_.size() >= deepest) {
+      throw error_at(place_.file, place_.line, {},
+                     "arrays and objects lie more than " + std::to_string(deepest) + " deep in each other");
+    }
+    open_.push_back(add(std::move(value)));
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  text_place const& place_;
+  std::string_view text_;
+  bool keeps_texts_;
+  json root_;
+  std::vector<json*> open_;  ///< the outermost first; what an array holds moves only while none of it is open
+  json* next_ = nullptr;     ///< where the value of the last key goes
+};
 
 }  // namespace
 
@@ -90,36 +158,15 @@ std::string_view kind_of(json const& value) {
   }
 }
 
-json json_object(text_place const& place, std::string& text, std::size_t& halves) {
+json json_object(text_place const& place, std::string& text, std::size_t& halves, number_form numbers) {
   halves += replace_half_surrogates(text);
-  std::vector<std::set<std::string, std::less<>>> keys;  // of the objects that are open, the outermost first
-  auto const check = [&](int depth, json::parse_event_t event, json& value) {
-    if (event == json::parse_event_t::object_start || event == json::parse_event_t::array_start) {
-      if (depth >= deepest) {
-        throw error_at(place.file, place.line, {},
-                       "arrays and objects lie more than " + std::to_string(deepest) + " deep in each other");
-      }
-      keys.resize(static_cast<std::size_t>(depth) + 1);
-      keys.back().clear();
-    } else if (event == json::parse_event_t::key) {
-      keys.resize(static_cast<std::size_t>(depth));
-      auto const& name = value.get_ref<std::string const&>();
-      if (!keys.back().insert(name).second) {
-        throw error_at(place.file, place.line, name_text(name), "stands twice in one object");
-      }
-    }
-    return true;
-  };
-  try {
-    json value = json::parse(text, check);
-    if (!value.is_object()) {
-      throw error_at(place.file, place.line, {},
-                     std::string{"got "}.append(kind_of(value)).append(", expected a JSON object"));
-    }
-    return value;
-  } catch (json::parse_error const& error) {
-    tell(error, place, text);
-  } catch (json::out_of_range const&) {
-    throw error_at(place.file, place.line, {}, "a number is too large");
-  }
+  object_builder builder{place, text, numbers};
+  json::sax_parse(text, &builder);
+  return builder.built();
+}
+
+std::string note_on_halves(std::size_t halves) {
+  if (halves == 0) return {};
+  return "note: " + std::to_string(halves) + (halves == 1 ? " lone surrogate" : " lone surrogates") +
+         ", half an emoji each, became U+FFFD";
 }

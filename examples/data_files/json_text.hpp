@@ -11,9 +11,16 @@ struct text_place {
   std::size_t line, column = 1;
 };
 
+/// Numbers, or the texts that they are written as, which have all their digits.
+enum class number_form { number, text };
+
 /// One JSON object. Of a surrogate that has no other half (half an emoji) as \uD83D, U+FFFD is made; their number is
 /// added to halves. Throws input_error for what is no object, and for a key that an object has twice.
-nlohmann::json json_object(text_place const& place, std::string& text, std::size_t& halves);
+nlohmann::json json_object(text_place const& place, std::string& text, std::size_t& halves,
+                           number_form numbers = number_form::number);
+
+/// For the user, on half surrogates that were replaced; nothing of none.
+std::string note_on_halves(std::size_t halves);
 
 /// "null", "an object", ...
 std::string_view kind_of(nlohmann::json const& value);

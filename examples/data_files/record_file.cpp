@@ -5,18 +5,12 @@
 #include "json_array.hpp"
 #include "json_lines.hpp"
 
-namespace {
-
-constexpr std::size_t enough = 4096;  ///< to tell what kind of file it is, with a header that is not too long
-
-}  // namespace
-
 record_file::record_file(std::string const& path, std::span<std::string_view const> columns, text_limits const& limits)
     : text_{path, limits} {
   if (text_.ahead().empty()) throw error_at(file(), 0, {}, "is empty, expected one JSON object a line");
-  if (text_.ahead(3).starts_with("\xEF\xBB\xBF")) text_.take(3);
+  text_.take_mark();
   text_.take_blanks();
-  std::string_view const begin = text_.ahead(enough);
+  std::string_view const begin = text_.ahead(kind_begins);
   if (begin.empty()) throw error_at(file(), 0, {}, "has only blank lines, expected one JSON object a line");
 
   bool const is_text = begin.size() == 1 || begin[1] != '\0';  // or else UTF-16
@@ -30,12 +24,10 @@ record_file::record_file(std::string const& path, std::span<std::string_view con
     form_ = "CSV";
     reader_ = std::make_unique<csv_rows>(text_, *delimiter);
   } else {
-    auto const [what, remedy] = kind_of_file(begin);
-    throw error_at(
-        file(), 0, {},
-        "seems to be " + what +
-            ", expected JSON lines, a JSON array or CSV with a header of known columns, plain, gzip or zstd" +
-            (remedy.empty() ? "" : "; " + remedy));
+    throw error_at(file(), 0, {},
+                   "seems to be " + kind_text(begin,
+                                              "JSON lines, a JSON array or CSV with a header of known columns, plain, "
+                                              "gzip or zstd"));
   }
 }
 

@@ -28,8 +28,8 @@ std::string limit_text(std::uint64_t bytes, std::string_view option) {
 
 }  // namespace
 
-text_stream::text_stream(std::string const& path, text_limits const& limits)
-    : file_{path == "-" ? "<stdin>" : path}, limits_{limits}, buffer_(2 * block) {
+text_stream::text_stream(std::string const& path, text_limits const& limits, line_ends ends)
+    : file_{path == "-" ? "<stdin>" : path}, limits_{limits}, ends_{ends}, buffer_(2 * block) {
   try {
     auto file = std::make_unique<file_source>(path);
     std::string_view const begin = file->begin();
@@ -89,13 +89,31 @@ void text_stream::check_for_damage() {
 void text_stream::take(std::size_t count) {
   std::string_view const taken{buffer_.data() + begin_, count};
   begin_ += count;
-  std::size_t const last = taken.rfind('\n');
-  if (last == taken.npos) {
-    column_ += count;
-    return;
-  }
+  bool const has_returns = ends_ == line_ends::any && taken.find('\r') != taken.npos;
+  std::size_t last = taken.rfind('\n');
   line_ += static_cast<std::size_t>(std::ranges::count(taken, '\n'));
-  column_ = count - last;
+  for (std::size_t i = has_returns ? taken.find('\r') : taken.npos; i != taken.npos; i = taken.find('\r', i + 1)) {
+    bool const has_feed = i + 1 < count ? taken[i + 1] == '\n' : ahead().starts_with('\n');
+    if (has_feed) continue;
+    ++line_;
+    if (last == taken.npos || last < i) last = i;
+  }
+  column_ = last == taken.npos ? column_ + count : count - last;
+}
+
+void text_stream::take_mark() {
+  if (ahead(3).starts_with("\xEF\xBB\xBF")) take(3);
+}
+
+std::size_t text_stream::end_of_line(std::string_view& next) {
+  std::size_t const feed = next.find('\n');
+  std::size_t const end = feed == next.npos ? feed : feed + 1;
+  if (ends_ == line_ends::feed) return end;
+  std::size_t const carriage = next.substr(0, feed).find('\r');
+  if (carriage == next.npos || carriage + 1 == feed) return end;
+  if (carriage + 1 == next.size()) next = ahead(carriage + 2);  // a feed may follow
+  bool const has_feed = carriage + 1 < next.size() && next[carriage + 1] == '\n';
+  return carriage + (has_feed ? 2 : 1);
 }
 
 void text_stream::take_blanks() {
@@ -110,8 +128,8 @@ bool text_stream::take_line(std::string& line) {
   line.clear();
   std::size_t const number = line_;
   for (std::string_view next = ahead(); !next.empty(); next = ahead()) {
-    std::size_t const end = next.find('\n');
-    std::size_t const count = end == next.npos ? next.size() : end + 1;
+    std::size_t const end = end_of_line(next);
+    std::size_t const count = std::min(end, next.size());
     check_length(line.size() + count, number);
     line.append(next.substr(0, count));
     take(count);

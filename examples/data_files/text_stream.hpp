@@ -20,11 +20,14 @@ struct text_limits {
   std::string_view line_option = {}, text_option = {};
 };
 
+/// Where lines end: a line feed, or that and a carriage return, alone or before it.
+enum class line_ends { feed, any };
+
 /// The text of a file or of standard input ("-"), unpacked if its content says that it is gzip or zstd. Throws
 /// input_error with file and line for what cannot be read or is beyond the limits.
 class text_stream {
  public:
-  text_stream(std::string const& path, text_limits const& limits);
+  text_stream(std::string const& path, text_limits const& limits, line_ends ends = line_ends::feed);
 
   std::string const& file() const { return file_; }
   /// "gzip", "zstd" or nothing.
@@ -33,6 +36,8 @@ class text_stream {
   /// What comes next: at least so many bytes where there are as many.
   std::string_view ahead(std::size_t least = 1);
   void take(std::size_t count);
+  /// Takes a byte order mark that comes next.
+  void take_mark();
   /// Takes the blanks that come next, ends of lines included.
   void take_blanks();
   /// Takes a line with its end; false at the end of the text.
@@ -52,9 +57,12 @@ class text_stream {
 
  private:
   std::size_t read(std::span<char> room);
+  /// Where the line ends that begins this text, which is what comes next: behind its end, or npos.
+  std::size_t end_of_line(std::string_view& next);
 
   std::string file_;
   text_limits limits_;
+  line_ends ends_;
   std::unique_ptr<byte_source> source_;
   std::string_view compression_;
   std::vector<char> buffer_;

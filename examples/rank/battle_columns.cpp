@@ -11,7 +11,7 @@ namespace {
 constexpr std::array<std::pair<char const*, char const*>, 4> item_columns{
     {{"model_a", "model_b"}, {"left", "right"}, {"item_a", "item_b"}, {"player_a", "player_b"}}};
 
-constexpr std::array ties{"tie", "tie (bothbad)", "bothbad", "both_bad", "draw"};
+constexpr std::array words_of_ties{"tie", "tie (bothbad)", "bothbad", "both_bad", "draw"};
 
 }  // namespace
 
@@ -55,7 +55,7 @@ std::optional<battle_outcome> outcome_of(battle_columns const& columns, std::str
   if (winner == columns.second_name) return battle_outcome::second;
   if (winner == first) return battle_outcome::first;
   if (winner == second) return battle_outcome::second;
-  if (std::ranges::find(ties, winner) != ties.end()) return battle_outcome::tie;
+  if (std::ranges::find(words_of_ties, winner) != words_of_ties.end()) return battle_outcome::tie;
   return {};
 }
 

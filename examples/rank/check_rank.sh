@@ -129,7 +129,7 @@ refuses "$none 'i1', 'i2', 'i3', 'i4', 'i5' and 4 more never lose; 'z' never win
 # --- bad input -------------------------------------------------------------------------------------------------------
 refuses '<stdin>: empty, expected a header line and rows' ''
 refuses '<stdin>: only a header, expected at least one row' 'winner,loser\n'
-refuses 'no/such/file.csv: cannot open: No such file or directory' '' no/such/file.csv
+refuses 'no/such/file.csv: cannot be opened: No such file or directory' '' no/such/file.csv
 refuses '<stdin>:1: loser: missing column, expected winner, loser and, if wanted, count' 'winner,count\na,1\n'
 refuses '<stdin>:1: wins: unknown column, expected winner, loser and, if wanted, count' 'winner,loser,wins\na,b,1\n'
 refuses '<stdin>:1: winner: given twice in the header' 'winner,loser,winner\n'

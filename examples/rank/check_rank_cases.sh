@@ -39,6 +39,10 @@ near -1.8844309842489307 1e-12 "$(worth Dogwood)"
 accepts '' '' 08_preflib/new.toc --ties davidson
 near -2.25034135050621555 1e-12 "$(worth Cedar)"
 refuses '08_preflib/voters.soi:11: NUMBER VOTERS: got 11, but the counts add up to 10' '' 08_preflib/voters.soi
+# Without the line its counts are what they are: Newton's method in 40 digits.
+sed '/NUMBER VOTERS/d' 08_preflib/voters.soi >"$folder/voters.soi"
+accepts '' '' "$folder/voters.soi"
+near -1.268036253814572149 1e-12 "$(worth Dogwood)"
 accepts '' '' 16_wide/chain700.csv
 near -1535.8599795580176 1e-12 "$(worth 699)"
 near 27.8687399547717 5e-11 "$(error_of 699)"

@@ -240,8 +240,8 @@ refuses_rankings '<stdin>:1: misplaced " (quote a name whole, and write "" for a
 refuses_rankings '<stdin>:1: misplaced " (quote a name whole, and write "" for a quote inside it)' '"a" b>c\n'
 refuses_rankings '<stdin>:1: the line ends inside a name in quotes' '"a>b\nc"\n'
 refuses_rankings "--zero: no item 'c', expected one of 'a', 'b'" 'a>b\nb>a\n' --zero c
-refuses 'no/such/file.txt: cannot open: No such file or directory' '' --rankings no/such/file.txt
-refuses '/: cannot read: Is a directory' '' --rankings /
+refuses 'no/such/file.txt: cannot be opened: No such file or directory' '' --rankings no/such/file.txt
+refuses '/: is a directory, expected a file' '' --rankings /
 refuses_full_disk 'a>b\nb>a\n' --rankings
 
 # --- the help --------------------------------------------------------------------------------------------------------

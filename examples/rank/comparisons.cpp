@@ -21,8 +21,7 @@ struct comparison_columns {
   }
 };
 
-template <class Table>
-comparison_columns find_columns(Table const& file, comparison_reading const& reading) {
+comparison_columns find_columns(column_table const& file, comparison_reading const& reading) {
   auto const find = [&](std::string_view name) { return file.find(name); };
   auto const error = [&](std::string_view where, std::string_view message) {
     return error_at(file.file(), file.line(), where, message);
@@ -30,7 +29,10 @@ comparison_columns find_columns(Table const& file, comparison_reading const& rea
   comparison_columns columns{.count = find("count")};
   if (reading.by && !(columns.by = find(*reading.by))) {
     std::string known;
-    for (std::string const& name : file.header()) known.append(known.empty() ? "" : ", ").append(in_quotes(name));
+    for (std::string const& name : file.header()) {
+      if (name.empty()) continue;
+      known.append(known.empty() ? "" : ", ").append(in_quotes(name));
+    }
     throw error({}, "--by: no column " + in_quotes(*reading.by) + ", expected one of " + known);
   }
   auto const winner = find("winner"), loser = find("loser");
@@ -49,11 +51,8 @@ comparison_columns find_columns(Table const& file, comparison_reading const& rea
   return columns;
 }
 
-template <class Table>
-double read_count(Table& file, std::size_t column) {
-  if constexpr (requires { file.is_absent(column); }) {
-    if (file.is_absent(column)) return 1;
-  }
+double read_count(column_table const& file, std::size_t column) {
+  if (file.is_absent(column)) return 1;
   auto const text = file.text(column);
   auto const [count, problem] = parse_number<double>(text);
   if (!problem.empty()) throw file.error(column, "got " + problem);
@@ -63,9 +62,8 @@ double read_count(Table& file, std::size_t column) {
   return count;
 }
 
-template <class Table>
-battle_outcome read_outcome(Table& file, battle_columns const& columns, bool has_ties, std::string_view first,
-                            std::string_view second) {
+battle_outcome read_outcome(column_table const& file, battle_columns const& columns, bool has_ties,
+                            std::string_view first, std::string_view second) {
   std::size_t const column = columns.winner ? *columns.winner : columns.won->tie;
   std::optional<battle_outcome> outcome;
   if (columns.winner) {
@@ -91,16 +89,13 @@ battle_outcome read_outcome(Table& file, battle_columns const& columns, bool has
 }
 
 /// The columns that are not read, of battles. Among wins and losses they may be misspelt counts, and are refused.
-template <class Table>
-std::vector<std::string> notes_of(Table const& file, comparison_columns const& columns) {
+std::vector<std::string> notes_of(column_table const& file, comparison_columns const& columns) {
   std::string names;
   for (std::size_t column = 0; column < file.header().size(); ++column) {
-    if (columns.has(column)) continue;
     std::string const& name = file.header()[column];
+    if (columns.has(column) || name.empty()) continue;
     if (!columns.battles) {
-      std::string const shown = in_quotes(name);  // on one line
-      throw error_at(file.file(), file.line(), shown.substr(1, shown.size() - 2),
-                     "unknown column, expected winner, loser and, if wanted, count");
+      throw error_at(file.file(), file.line(), name, "unknown column, expected winner, loser and, if wanted, count");
     }
     names.append(names.empty() ? "" : ", ").append(in_quotes(name));
   }
@@ -110,8 +105,8 @@ std::vector<std::string> notes_of(Table const& file, comparison_columns const& c
 
 }  // namespace
 
-template <class Table>
-comparison_categories read_comparisons(Table& file, comparison_reading const& reading) {
+comparison_categories read_comparisons(column_table& file, comparison_reading const& reading) {
+  std::string const note_on_index = file.ignore_index();
   comparison_columns columns = find_columns(file, reading);
   if (!columns.battles) notes_of(file, columns);
 
@@ -171,8 +166,8 @@ comparison_categories read_comparisons(Table& file, comparison_reading const& re
     }
   }
   if (columns.battles) result.notes = notes_of(file, columns);
+  for (std::string const& note : {note_on_index, file.note()}) {
+    if (!note.empty()) result.notes.push_back(note);
+  }
   return result;
 }
-
-template comparison_categories read_comparisons(csv_table& file, comparison_reading const& reading);
-template comparison_categories read_comparisons(object_table& file, comparison_reading const& reading);

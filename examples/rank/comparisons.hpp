@@ -4,8 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "csv_table.hpp"
-#include "object_table.hpp"
+#include "column_table.hpp"
 #include "rankings.hpp"
 
 struct comparison_reading {
@@ -26,8 +25,4 @@ struct comparison_categories {
 /// Reads `winner,loser[,count]` (columns in any order; count is a number >= 0, by default 1; a row of count 0 names its
 /// items and counts for nothing), or battles (see battle_columns.hpp; with a count if wanted, and further columns). The
 /// items come in the order of the rows, a row's winner, or first item, before the other. Throws an input_error.
-template <class Table>
-comparison_categories read_comparisons(Table& file, comparison_reading const& reading);
-
-extern template comparison_categories read_comparisons(csv_table& file, comparison_reading const& reading);
-extern template comparison_categories read_comparisons(object_table& file, comparison_reading const& reading);
+comparison_categories read_comparisons(column_table& file, comparison_reading const& reading);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "blanks.hpp"
 #include "joined_ranking.hpp"
 #include "number_text.hpp"
 

@@ -1,18 +1,21 @@
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
+#include <limits>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "bootstrap.hpp"
+#include "column_table.hpp"
 #include "comparisons.hpp"
-#include "csv_table.hpp"
+#include "file_kind.hpp"
 #include "fitted_category.hpp"
 #include "input_error.hpp"
-#include "input_text.hpp"
-#include "object_table.hpp"
 #include "plackett_luce_likelihood.hpp"
 #include "progress.hpp"
 #include "rank_command.hpp"
@@ -26,22 +29,36 @@
 
 namespace {
 
+/// Whether the text begins as one of JSON objects does. Not every one that begins with a bracket: "[a] > b" is a ranking.
+bool begins_as_objects(std::string_view begin) {
+  if (begin.empty()) return false;
+  std::size_t const second = begin.find_first_not_of(" \t\r\n", 1);
+  char const next = second == begin.npos ? '\0' : begin[second];
+  return (begin.starts_with('{') && (next == '"' || next == '}')) ||
+         (begin.starts_with('[') && (next == '{' || next == ']'));
+}
+
 comparison_categories read(rank_command const& command) {
-  input_text text = read_input(command.file);
-  bool const has_ties = command.ties != tie_model::none;
-  comparison_reading const reading{has_ties, command.by};
-  if (!command.has_rankings && holds_json(text.content)) {
-    object_table file{std::move(text)};
-    return read_comparisons(file, reading);
+  constexpr std::size_t enough = std::size_t{1} << 16;  // to tell rankings from comparisons
+  text_limits const limits{.text = std::numeric_limits<std::uint64_t>::max()};
+  auto text = std::make_unique<text_stream>(command.file, limits, line_ends::any);
+  std::string const file = text->file();
+  text->take_mark();
+  std::string_view const begin = text->ahead(enough);
+  bool const has_objects = begins_as_objects(begin.substr(std::min(begin.find_first_not_of(" \t\r\n"), begin.size())));
+  bool const has_rankings =
+      command.has_rankings || (!has_objects && holds_rankings(text_lines{file, std::string{begin}}));
+  if (has_rankings && is_of_another_kind(begin)) {
+    throw error_at(file, 0, {}, "seems to be " + kind_text(begin, "rankings, one a line, plain, gzip or zstd"));
   }
-  if (text_lines const lines{text}; command.has_rankings || holds_rankings(lines)) {
-    if (command.by) throw error_at(text.file, 0, {}, "--by: rankings have no columns");
-    return {{{"", read_rankings(lines, {has_ties, command.others})}}, {}};
+  bool const has_ties = command.ties != tie_model::none;
+  if (has_rankings) {
+    if (command.by) throw error_at(file, 0, {}, "--by: rankings have no columns");
+    return {{{"", read_rankings(text_lines{*text}, {has_ties, command.others})}}, {}};
   }
   if (command.others != unnamed::absent)
-    throw error_at(text.file, 0, {}, "--unnamed: comparisons name both items, expected rankings");
-  csv_table file{std::move(text)};
-  return read_comparisons(file, reading);
+    throw error_at(file, 0, {}, "--unnamed: comparisons name both items, expected rankings");
+  return read_comparisons(*open_table(std::move(text), object_names::any), {has_ties, command.by});
 }
 
 std::size_t zero_item(rankings const& data, rank_command const& command) {

@@ -6,13 +6,7 @@
 #include <vector>
 
 #include "input_error.hpp"
-#include "input_text.hpp"
-
-inline std::string_view without_blanks_around(std::string_view text) {
-  std::size_t const begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
-}
+#include "text_stream.hpp"
 
 /// One line of a file, without blanks around it.
 struct text_line {
@@ -28,10 +22,12 @@ struct text_line {
   }
 };
 
-/// The lines of a text, which end in LF, CRLF or CR; a UTF-8 byte order mark is skipped.
+/// The lines of a text, which end in LF, CRLF or CR.
 class text_lines {
  public:
-  explicit text_lines(input_text input);
+  /// Takes all of it.
+  explicit text_lines(text_stream& text);
+  text_lines(std::string file, std::string content);
   text_lines(text_lines const&) = delete;  // the lines are views
   text_lines& operator=(text_lines const&) = delete;
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
+#include "blanks.hpp"
 #include "number_text.hpp"
 
 namespace {

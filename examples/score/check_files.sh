@@ -35,13 +35,27 @@ cp "$folder/out" "$folder/json"
 accepts "$(cat "$folder/json")" 'chosen,rejected\n1.0000000596046448,-1\n' --loss cpo --dtype f32
 refuses '<stdin>:2: rejected: is missing, expected the same names as in the first line' '{"chosen": 1, "rejected": 2}\n{"chosen": 1}\n' --loss cpo
 refuses '<stdin>:2: other: is not in the first line, expected the same names as there' '{"chosen": 1, "rejected": 2}\n{"chosen": 1, "rejected": 2, "other": 1}\n' --loss cpo
-refuses '<stdin>:1: rejected: given twice in the object' '{"chosen": 1, "rejected": 2, "rejected": 3}\n' --loss cpo
-refuses "<stdin>:2: rejected: got '[...]', expected a number" '{"chosen": 1, "rejected": 2}\n{"chosen": 1, "rejected": [2]}\n' --loss cpo
+refuses '<stdin>:1: rejected: stands twice in one object' '{"chosen": 1, "rejected": 2, "rejected": 3}\n' --loss cpo
+refuses "<stdin>:2: rejected: got an array, expected text or a number" '{"chosen": 1, "rejected": 2}\n{"chosen": 1, "rejected": [2]}\n' --loss cpo
 refuses '<stdin>:1: rejected: got '"'two', expected a number" '{"chosen": 1, "rejected": "two"}\n' --loss cpo
-refuses "<stdin>:1: byte 30 is not what JSON expects there, at '\"rejected\": N' (what is not a number is null in JSON)" '{"chosen": 1.25, "rejected": NaN}\n' --loss cpo
-refuses '<stdin>:2: the JSON breaks off at the end of the line' '{"chosen": 1, "rejected": 2}\n{"chosen": 1, \n' --loss cpo
+refuses '<stdin>:1: rejected: got NaN, expected a finite number, or null for none' '{"chosen": 1.25, "rejected": NaN}\n' --loss cpo
+refuses '<stdin>:2: the JSON breaks off at the end of the line, expected a whole object' '{"chosen": 1, "rejected": 2}\n{"chosen": 1, \n' --loss cpo
 refuses '<stdin>:2: got an array, expected a JSON object' '{"chosen": 1, "rejected": 2}\n[1, 2]\n' --loss cpo
-refuses '<stdin>: seems to be one JSON array, expected CSV with a header or one JSON object a line' '[{"chosen": 1, "rejected": 2}]\n' --loss cpo
+# One array is as good, and so is what is packed.
+accepts "$hinge_rows" ' [{"chosen": -1, "rejected": -4, "ref_chosen": -2, "ref_rejected": -3},\n{"chosen": -3, "rejected": -2, "ref_chosen": -1, "ref_rejected": -4}]\n' --loss hinge --beta 0.25
+refuses '<stdin>:3: rejected: is missing, expected the same names as in the first line' '[\n{"chosen": 1, "rejected": 2},\n{"chosen": 1}]\n' --loss cpo
+for pack in gzip zstd; do
+  command -v $pack >/dev/null || continue
+  printf "${dpo}-1,-4,-2,-3\n-3,-2,-1,-4\n" | $pack -c >"$folder/packed"
+  accepts "$hinge_rows" '' --loss hinge --beta 0.25 "$folder/packed"
+  "$program" --loss hinge --beta 0.25 <"$folder/packed" 2>"$folder/err" | cmp - "$folder/out" || fail "$pack, standard input" '' "$(cat "$folder/err")"
+  head -c 40 "$folder/packed" >"$folder/cut"
+  "$program" --loss hinge "$folder/cut" >"$folder/out" 2>"$folder/err" && fail "$pack, cut off"
+  grep -q "cut:[1-3]: the $pack stream breaks off here, the file is truncated" "$folder/err" || fail "$pack, cut off" '' "$(cat "$folder/err")"
+done
+refuses '<stdin>: seems to be text in UTF-16, expected CSV with a header or JSON objects, plain, gzip or zstd; this makes UTF-8 of it: iconv -f UTF-16 -t UTF-8 FILE' '\377\376c\000,\000' --loss cpo
+accepts '' '{"group": "\\ud83d", "logp": -1}\n{"group": "\\ud83d", "logp": -2}\n' --list --loss info_nce
+notes 'note: 2 lone surrogates, half an emoji each, became U+FFFD'
 refuses '<stdin>:1: chosn: unknown column, expected chosen, rejected, ref_chosen, ref_rejected, chosen_length, rejected_length, weight, margin, label, reliability, target, scale, chosen_kl, rejected_kl, chosen_deviation, rejected_deviation, chosen_sign, rejected_sign, rationale, gold, annotator (--ignore leaves others out)' \
   '{"chosn": 1, "rejected": 2}\n' --loss cpo
 
@@ -81,14 +95,25 @@ accepts '' 'group,logp\na,1\na,-2\n' --list --loss info_nce
 notes 'note: in 1 of 2 rows a log-prob is above 0, and those of tokens add up to 0 at most: is a sign turned?'
 accepts '' 'logp,ref_logp,label\n1,-1,1\n' --unpaired --loss kto
 notes 'note: in 1 of 1 row a log-prob is above 0, and those of tokens add up to 0 at most: is a sign turned?'
+# of_case FILE COLUMN EXPECTED ARGUMENT...: a column of the results, to 12 digits, and what the file is told apart by.
+of_case() {
+  file=$1 column=$2 expected=$3
+  shift 3
+  checks=$((checks + 1))
+  "$program" "$@" "$cases/$file" >"$folder/out" 2>"$folder/err" || fail "$file: $(cat "$folder/err")"
+  seen=$(awk -F, -v c="$column" 'NR > 1 { printf "%s%.12f", (NR > 2 ? " " : ""), $c }' "$folder/out")
+  [ "$seen" = "$expected" ] || fail "$file: column $column" "$expected" "$seen"
+}
 if [ -d "$cases" ]; then
-  for file in 27_sign/nll.csv 10_score_csv/pandas_index.csv; do
-    loss=dpo
-    [ $file = 27_sign/nll.csv ] || loss=cpo
-    "$program" --loss $loss "$cases/$file" >"$folder/out" 2>"$folder/err" || fail "$file: $(cat "$folder/err")"
-    grep -q '^note: ' "$folder/err" || fail "$file: no note"
-  done
-  "$program" $list "$cases/10_score_csv/target.csv" >"$folder/out" 2>"$folder/err" || fail "target.csv: $(cat "$folder/err")"
+  # log(1 + exp(-h)) with h = 0.1 (chosen - ref_chosen - rejected + ref_rejected) = -0.475, 0.05, 0.025.
+  of_case 27_sign/nll.csv 1 '0.958589087871 0.668459648013 0.680725303526' --loss dpo
+  notes 'note: in 3 of 3 rows a log-prob is above 0, and those of tokens add up to 0 at most: is a sign turned?'
+  # log(1 + exp(-0.1)), twice.
+  of_case 10_score_csv/pandas_index.csv 1 '0.644396660074 0.644396660074' --loss cpo
+  notes "note: pandas' index is left out: the first column, which has no name"
+  # All of the target is the first one's: log(1 + exp(-1.25) + exp(-2.5)), and in float to its digits.
+  of_case 10_score_csv/target.csv 2 '0.313780863337 0.313780863337 0.313780863337' --list --loss adpo
+  of_case 10_score_csv/target.csv 2 '0.313780870000 0.313780870000 0.313780870000' $list
 else
   echo "skipped in part: there is no $cases"
 fi
@@ -145,10 +170,10 @@ large | TMPDIR="$folder/none" "$program" --loss dpo >"$folder/large" 2>"$folder/
 grep -q "^$name: $folder/none: the results are kept there until all rows are read, and no file can be made: " "$folder/err" || fail 'no folder' '' "$(cat "$folder/err")"
 [ ! -s "$folder/large" ] || fail 'no folder: wrote to standard output'
 # Lines without an end are refused, and not read until there is no memory left.
-{ printf "$dpo"; head -c 40000000 /dev/zero | tr '\0' 1; } | "$program" --loss dpo >"$folder/out" 2>"$folder/err" && fail 'an endless line'
-grep -q "^$name: <stdin>:2: a line of more than 16 MiB, expected shorter ones$" "$folder/err" || fail 'an endless line' '' "$(cat "$folder/err")"
-{ printf "$dpo"; printf '1,2,3,"'; awk 'BEGIN { for (i = 0; i < 1000000; ++i) print "4,5,6,7 and so on and on" }'; } | "$program" --loss dpo >"$folder/out" 2>"$folder/err" && fail 'an open quote'
-grep -q "^$name: <stdin>:2: a row of more than 16 MiB begins here, expected shorter ones (is a quoted field not closed?)$" "$folder/err" || fail 'an open quote' '' "$(cat "$folder/err")"
+{ printf "$dpo"; head -c 80000000 /dev/zero | tr '\0' 1; } | "$program" --loss dpo >"$folder/out" 2>"$folder/err" && fail 'an endless line'
+grep -q "^$name: <stdin>:2: what begins here is longer than 64 MiB, the limit$" "$folder/err" || fail 'an endless line' '' "$(cat "$folder/err")"
+{ printf "$dpo"; printf '1,2,3,"'; awk 'BEGIN { for (i = 0; i < 3000000; ++i) print "4,5,6,7 and so on and on" }'; } | "$program" --loss dpo >"$folder/out" 2>"$folder/err" && fail 'an open quote'
+grep -q "^$name: <stdin>:2: what begins here is longer than 64 MiB, the limit$" "$folder/err" || fail 'an open quote' '' "$(cat "$folder/err")"
 
 # --- a closed standard output ----------------------------------------------------------------------------------------
 if [ -c /dev/full ]; then

@@ -128,7 +128,7 @@ summary_has 'loss             pro, temperatures 0, sft 0.05, eps_compat 0'
 pl='--list --loss plackett_luce'
 refuses '<stdin>: empty, expected a header line and rows' '' $pl
 refuses '<stdin>: only a header, expected at least one row' "$form" $pl
-refuses 'no/such/file.csv: cannot open: No such file or directory' '' $pl no/such/file.csv
+refuses 'no/such/file.csv: cannot be opened: No such file or directory' '' $pl no/such/file.csv
 reads='plackett_luce reads group, logp, ref_logp (optional), length (optional), reward (optional), weight (optional)'
 refuses "<stdin>:1: group: missing column; $reads" 'logp\n-1\n' $pl
 refuses "<stdin>:1: logp: missing column; $reads" 'group,reward\na,1\n' $pl

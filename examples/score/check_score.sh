@@ -76,8 +76,8 @@ grep -q -e '--break_ties 0|1' "$folder/out" || fail '--help names the switches'
 refuses '<stdin>: empty, expected a header line and rows' '' --loss dpo
 refuses '<stdin>: empty, expected a header line and rows' '# nothing\n\n' --loss dpo
 refuses '<stdin>: only a header, expected at least one row' "$dpo" --loss dpo
-refuses 'no/such/file.csv: cannot open: No such file or directory' '' --loss dpo no/such/file.csv
-refuses "$folder: cannot read: Is a directory" '' --loss dpo "$folder"
+refuses 'no/such/file.csv: cannot be opened: No such file or directory' '' --loss dpo no/such/file.csv
+refuses "$folder: is a directory, expected a file" '' --loss dpo "$folder"
 refuses "<stdin>:4: rejected: got 'two', expected a number" "${dpo}1,2,3,4\n\n1,two,3,4\n" --loss dpo
 refuses "<stdin>:2: rejected: got '2x', expected a number" "${dpo}1,2x,3,4\n" --loss dpo
 refuses "<stdin>:2: rejected: got '+-2', expected a number" "${dpo}1,+-2,3,4\n" --loss dpo

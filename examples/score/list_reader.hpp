@@ -76,7 +76,7 @@ class list_reader {
   /// Columns of the file that this loss has no use for.
   std::vector<std::string_view> const& not_read() const { return not_read_; }
   /// Lines for the user.
-  std::vector<std::string> notes() const { return {note_on_index_, numbers_->note_on_signs()}; }
+  std::vector<std::string> notes() const { return {note_on_index_, file_.note(), numbers_->note_on_signs()}; }
 
  private:
   column_table& file_;

@@ -38,7 +38,7 @@ class pair_reader {
   std::vector<std::string> take_annotators() { return std::exchange(annotators_, {}); }
 
   /// Lines for the user.
-  std::vector<std::string> notes() const { return {note_on_index_, numbers_.note_on_signs()}; }
+  std::vector<std::string> notes() const { return {note_on_index_, file_.note(), numbers_.note_on_signs()}; }
 
  private:
   column_table& file_;

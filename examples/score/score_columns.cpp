@@ -2,20 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <limits>
+
+std::unique_ptr<column_table> open_rows(score_command const& command) {
+  text_limits const limits{.text = std::numeric_limits<std::uint64_t>::max()};
+  return open_table(std::make_unique<text_stream>(command.file, limits, line_ends::any), object_names::same);
+}
 
 std::string ignore_columns(column_table& file, score_command const& command) {
-  std::string note;
-  auto const header = file.header();
-  bool const has_index = header.front().empty();
-  if (has_index) note = "the first column, which has no name";
   for (std::string const& name : command.ignored_columns) file.ignore(name);
-  // What an index without a name is called once it has been read and written again.
-  for (std::string const name : {"Unnamed: 0", "Unnamed: 0.1"}) {
-    if (!file.find(name)) continue;
-    note.append(note.empty() ? "" : ", ").append(name);
-    file.ignore(name);
-  }
-  return note.empty() ? note : "note: pandas' index is left out: " + note;
+  return file.ignore_index();
 }
 
 bool takes_log_probs(std::string_view loss) {

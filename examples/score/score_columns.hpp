@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <prefopt/batch/columns.hpp>
 #include <prefopt/engine/any_loss.hpp>
 #include <string>
@@ -93,6 +94,9 @@ void check_header(column_table const& file, std::vector<score_column> const& col
     }
   }
 }
+
+/// The file's rows, of which no more is kept than one.
+std::unique_ptr<column_table> open_rows(score_command const& command);
 
 /// Leaves out the columns that the command ignores, and those that pandas writes for its index; returns a note on these,
 /// or nothing.

@@ -63,7 +63,7 @@ prefopt::on_invalid treatment(std::string_view name) {
 std::optional<score_command> parse_score_command(int argc, char** argv) {
   score_command command;
   CLI::App app{
-      "Any preference loss over a file of log-probabilities, CSV or JSON lines. Standard output: each pair's loss, "
+      "Any preference loss over a file of log-probabilities, CSV or JSON. Standard output: each pair's loss, "
       "gradient and "
       "implicit rewards, with --list each candidate's group, its loss and the gradient, with --unpaired each "
       "completion's loss, "
@@ -75,12 +75,14 @@ std::optional<score_command> parse_score_command(int argc, char** argv) {
   bool lists = false, unpaired = false, prints_losses = false;
   app.add_option(
       "FILE", command.file,
-      "CSV with a header, or one JSON object a line, whose names are the columns (null counts as nan); \"-\" or "
-      "nothing is "
-      "standard input. Columns in any order: chosen, rejected and what the loss reads; weight; lines that begin with # "
-      "are skipped, and so is pandas' index without a name. Rows are read and scored some at a time, but for losses "
-      "with "
-      "statistics of the batch; the results are kept in a file in TMPDIR or /tmp until all rows are known to be right");
+      "CSV with a header, or JSON objects, one a line or in one array, whose names are the columns (null counts as "
+      "nan), plain, gzip or zstd; \"-\" or nothing is standard input. Columns in any order: chosen, rejected and what "
+      "the loss reads; weight; lines that begin with # are skipped, and so is pandas' index without a name. Rows are "
+      "read and scored some at a time, and the results are kept in a file in TMPDIR or /tmp until all rows are known to "
+      "be right. Losses that compare each row with all others keep the numbers of all rows in memory, about as much as "
+      "the file has: aot and aot_unpaired, which sort them; beta_dpo, kto with kl_logp and means over tokens (nll_mode "
+      "or mode token_mean), which need a mean before the first result. Of lists a group is kept, and 16 bytes of each "
+      "that has ended");
   app.add_flag(
       "--list", lists,
       "ranked lists: a row is a candidate, those of a group follow one another. Columns: group (any text), "

@@ -59,7 +59,7 @@ void append_rows(list_table<T> const& lists, std::vector<T> const& value, std::v
 template <class T>
 void score_each_list(score_command const& command) {
   auto const loss = make_list_loss(command.loss);
-  auto const file = open_table(command.file);
+  auto const file = open_rows(command);
   list_reader<T> reader{*file, loss, command};
   batch_parts parts{command, false};
   held_output output;

@@ -59,7 +59,7 @@ template <class T>
 void score_each_pair(score_command const& command) {
   using family = prefopt::pair_family;
   auto const loss = make_pair_loss(command.loss);
-  auto const file = open_table(command.file);
+  auto const file = open_rows(command);
   pair_reader<T> reader{*file, loss, command};
   annotator_tallies annotators;
   auto const report = score_examples<family, T>(

@@ -15,7 +15,7 @@ using family = prefopt::unpaired_family;
 template <class T>
 void score_each_completion(score_command const& command) {
   auto const loss = make_unpaired_loss(command.loss);
-  auto const file = open_table(command.file);
+  auto const file = open_rows(command);
   std::string const note_on_index = ignore_columns(*file, command);
   check_header(*file, number_columns<family>(), loss);
   number_reader<family, T> numbers{*file, loss, command};
@@ -33,7 +33,7 @@ void score_each_completion(score_command const& command) {
   print_count("not finite", report.non_finite);
   print_count("empty", report.empty);
   print_count("skipped", report.skipped);
-  print_notes({note_on_index, numbers.note_on_signs()});
+  print_notes({note_on_index, file->note(), numbers.note_on_signs()});
 }
 
 }  // namespace

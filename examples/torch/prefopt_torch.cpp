@@ -26,10 +26,10 @@ the model in between; --reference keeps its log-probs in a file, which another r
 of sft, --batch, --learning-rate and --seed reads instead of computing them.
 
 Data are those of prefopt_train, see its --help: pairs for a loss of pairs, pairs or ranked answers for a list loss.
-The table has the mean loss in training, and the loss and the accuracy (the share of pairs ranked right) on the fifth of
-the records that is held out; epoch 0 is the model after sft, which against itself as the reference has an accuracy of
-0.500. Before the first step log-probs and gradients are compared with those of torch's autograd in float64, and the run
-ends if they differ by more than 1e-6 of the largest.
+The table has the mean loss in training, and the loss and the accuracy (the share of pairs ranked right) on the records of
+the fifth of the prompts that is held out; epoch 0 is the model after sft, which against itself as the reference has an
+accuracy of 0.500. Before the first step log-probs and gradients are compared with those of torch's autograd in float64,
+and the run ends if they differ by more than 1e-6 of the largest.
 
 Examples:
   prefopt_torch

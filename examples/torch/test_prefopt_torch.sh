@@ -131,6 +131,24 @@ reference() {
   ((status == 2)) || fail "damaged: exit status $status, expected 2"
 }
 
+# Records of one prompt are all held out or all trained on.
+by_prompt() {
+  local i
+  for i in {0..29}; do echo "{\"prompt\": \"p $((i % 10))\", \"chosen\": \"yes $i\", \"rejected\": \"no $i\"}"; done >shared
+  train --data shared --epochs 0 --sft-epochs 0
+  grep -q ': 24 pairs to train on, 6 held out$' err || fail "shared prompts: $(cat err)"
+  grep -q '^note: 30 of 30 pairs share their prompt with others: those of one prompt are all held out or all trained on$' err ||
+    fail "shared prompts: $(cat err)"
+  # Of 10 prompts of which one has most of the records, 2 are held out: 2 records, or 22.
+  for i in {0..29}; do echo "{\"prompt\": \"p $((i < 21 ? 0 : i))\", \"chosen\": \"yes $i\", \"rejected\": \"no $i\"}"; done >uneven
+  train --data uneven --epochs 0 --sft-epochs 0
+  grep -qE ': (28 pairs to train on, 2|8 pairs to train on, 22) held out$' err || fail "uneven prompts: $(cat err)"
+  sed 's/"p [0-9]*"/"p"/' shared >one
+  train --data one --epochs 0 --sft-epochs 0
+  grep -q ': 24 pairs to train on, 6 held out$' err || fail "one prompt: $(cat err)"
+  grep -q '^note: all 30 pairs have one prompt, ' err || fail "one prompt: $(cat err)"
+}
+
 bad_options() {
   expect_error "there is no loss 'dpoo'" --loss dpoo
   expect_error 'learns whom to trust' --loss lcpo --base dpo

@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <numeric>
 #include <prefopt/train/reference_file.hpp>
 #include <random>
 #include <span>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "byte_model.hpp"
+#include "holdout_split.hpp"
 #include "preference_loss.hpp"
 #include "progress.hpp"
 
@@ -41,17 +42,16 @@ class trainer {
         random_{wanted.seed},
         model_{made_from(wanted.seed)},
         optimizer_{model_.parameters(), wanted.learning_rate} {
-    index_list order(data.records.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::ranges::shuffle(order, random_);
-    auto const held_out = static_cast<std::ptrdiff_t>(order.size() / 5);
-    held_out_.assign(order.begin(), order.begin() + held_out);
-    training_.assign(order.begin() + held_out, order.end());
+    holdout_split const split{data, random_};
+    held_out_ = split.held_out();
+    training_ = split.training();
+    notes_ = split.notes(data);
   }
 
   std::string run() {
     show_.line(description(choice_) + ": " + std::to_string(training_.size()) + " " + loss_.data.noun() +
                " to train on, " + std::to_string(held_out_.size()) + " held out");
+    for (auto const& note : notes_) show_.line(note);
     for (std::uint64_t epoch = 1; epoch <= settings_.sft_epochs; ++epoch) learn_best(epoch);
     if (reads(loss_.loss, prefopt::columns::reference)) make_reference();
     compare_with_autograd();
@@ -218,6 +218,7 @@ class trainer {
   byte_model model_;
   torch::optim::Adam optimizer_;
   index_list training_, held_out_;
+  std::vector<std::string> notes_;
   at::Tensor reference_;
   progress show_;
 };

@@ -23,9 +23,29 @@ std::string counted(std::size_t records, std::size_t prompts, std::string const&
 }  // namespace
 
 holdout_split::holdout_split(preference_set const& data, std::vector<std::size_t> const& records, double holdout,
-                             std::uint64_t seed)
-    : prompt_of_(data.records.size()) {
-  std::vector<std::vector<std::size_t>> records_of;  // each prompt's, in the order of the data
+                             std::uint64_t seed) {
+  auto const records_of = group(data, records);
+  auto random = seeded_generator(seed, 0, 0);
+  split(records_of, random, static_cast<std::size_t>(std::llround(holdout * static_cast<double>(prompts_))));
+  if (held_out_.empty() || training_.empty()) {
+    throw input_error{"--holdout: " + number_text(holdout) + " of " + counted(records.size(), prompts_, data.noun()) +
+                      " leaves " + std::to_string(training_.size()) + " for training and " +
+                      std::to_string(held_out_.size()) + " held out, expected at least one each" +
+                      (sharing_ == 0 ? "" : "; those of one prompt go together")};
+  }
+}
+
+holdout_split::holdout_split(preference_set const& data, std::mt19937_64& random) {
+  std::vector<std::size_t> all(data.records.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  auto const records_of = group(data, all);
+  split(records_of, random, std::max<std::size_t>(prompts_ / 5, 1));
+}
+
+std::vector<std::vector<std::size_t>> holdout_split::group(preference_set const& data,
+                                                           std::vector<std::size_t> const& records) {
+  prompt_of_.resize(data.records.size());
+  std::vector<std::vector<std::size_t>> records_of;
   std::unordered_map<std::string_view, std::size_t> known;
   for (std::size_t const record : records) {
     preference const& one = data.records[record];
@@ -46,21 +66,29 @@ holdout_split::holdout_split(preference_set const& data, std::vector<std::size_t
   }
   prompts_ = records_of.size();
   for (auto const& own : records_of) sharing_ += own.size() > 1 ? own.size() : 0;
+  return records_of;
+}
 
+void holdout_split::split(std::vector<std::vector<std::size_t>> const& records_of, std::mt19937_64& random,
+                          std::size_t held_out) {
   std::vector<std::size_t> order(prompts_);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::shuffle(order, seeded_generator(seed, 0, 0));
-  auto const count = static_cast<std::size_t>(std::llround(holdout * static_cast<double>(prompts_)));
+  std::ranges::shuffle(order, random);
   for (std::size_t i = 0; i < prompts_; ++i) {
-    auto& part = i < count ? held_out_ : training_;
+    auto& part = i < held_out ? held_out_ : training_;
     part.insert(part.end(), records_of[order[i]].begin(), records_of[order[i]].end());
   }
-  if (held_out_.empty() || training_.empty()) {
-    throw input_error{"--holdout: " + number_text(holdout) + " of " + counted(records.size(), prompts_, data.noun()) +
-                      " leaves " + std::to_string(training_.size()) + " for training and " +
-                      std::to_string(held_out_.size()) + " held out, expected at least one each" +
-                      (sharing_ == 0 ? "" : "; those of one prompt go together")};
+}
+
+std::vector<std::string> holdout_split::notes(preference_set const& data) const {
+  std::string const all = std::to_string(training_.size() + held_out_.size());
+  if (has_one_prompt_) {
+    return {"note: all " + all + " " + data.noun() +
+            " have one prompt, so that some of its own are held out: what the accuracy says is of that prompt alone"};
   }
+  if (sharing_ == 0) return {};
+  return {"note: " + std::to_string(sharing_) + " of " + all + " " + data.noun() +
+          " share their prompt with others: those of one prompt are all held out or all trained on"};
 }
 
 std::vector<double> holdout_split::sizes(std::span<std::size_t const> records) const {

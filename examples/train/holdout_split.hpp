@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <random>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "preference.hpp"
@@ -15,6 +17,8 @@ class holdout_split {
   /// Of these records of the data. Throws input_error if there are none for one of the two.
   holdout_split(preference_set const& data, std::vector<std::size_t> const& records, double holdout,
                 std::uint64_t seed);
+  /// Of all records: a fifth of the prompts, rounded down, but one at least, of which the first that come up are held out.
+  holdout_split(preference_set const& data, std::mt19937_64& random);
 
   std::vector<std::size_t> const& training() const { return training_; }
   std::vector<std::size_t> const& held_out() const { return held_out_; }
@@ -23,8 +27,8 @@ class holdout_split {
   /// as one.
   std::size_t sharing() const { return sharing_; }
   std::size_t prompts() const { return prompts_; }
-  /// All records have it: there is no other to hold out.
-  bool has_one_prompt() const { return has_one_prompt_; }
+  /// For the user, on records that share their prompt.
+  std::vector<std::string> notes(preference_set const& data) const;
 
   /// How many prompts these records are of.
   std::size_t prompts_of(std::span<std::size_t const> records) const;
@@ -33,11 +37,15 @@ class holdout_split {
   double independent_records(std::span<std::size_t const> records) const;
 
  private:
+  /// Finds the prompts; each one's records in the order of the data.
+  std::vector<std::vector<std::size_t>> group(preference_set const& data, std::vector<std::size_t> const& records);
+  /// Holds so many prompts out, in the order that comes up.
+  void split(std::vector<std::vector<std::size_t>> const& records_of, std::mt19937_64& random, std::size_t held_out);
   /// How many of these records each of their prompts has.
   std::vector<double> sizes(std::span<std::size_t const> records) const;
 
   std::vector<std::size_t> training_, held_out_;
   std::vector<std::size_t> prompt_of_;  ///< of each record of the data
   std::size_t sharing_ = 0, prompts_ = 0;
-  bool has_one_prompt_ = false;
+  bool has_one_prompt_ = false;  ///< all records have it: there is no other to hold out
 };

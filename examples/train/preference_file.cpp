@@ -13,6 +13,7 @@
 #include "checksum.hpp"
 #include "csv_cells.hpp"
 #include "input_error.hpp"
+#include "json_text.hpp"
 #include "memory_limit.hpp"
 #include "preference_shape.hpp"
 #include "record_fields.hpp"
@@ -155,10 +156,7 @@ class preference_file {
     set_.notes.push_back("read " + counted(set_.records.size(), "record") + " from " + file_.file() + " (" +
                          file_.form() + "): " + what + "; " + counted(prompts.size(), "prompt") + "; " +
                          counted(ties_, "tie") + "; left out: " + out_.text());
-    if (file_.halves() != 0) {
-      set_.notes.push_back("note: " + counted(file_.halves(), "lone surrogate") +
-                           ", half an emoji each, became U+FFFD");
-    }
+    if (file_.halves() != 0) set_.notes.push_back(note_on_halves(file_.halves()));
     if (reading_.worse_scored != 0) {
       set_.notes.push_back("note: the chosen response has the lower score in " +
                            counted(reading_.worse_scored, "pair"));

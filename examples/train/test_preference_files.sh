@@ -350,7 +350,7 @@ csv() {
   csv_error '3: got 2 fields, expected 3 as in the header' 'prompt,chosen,rejected\np,a,b\np,a\n'
   csv_error '2: the file ends inside a quoted field' 'prompt,chosen,rejected\np,a,"b\n'
   csv_error '3: misplaced "' 'chosen,rejected\na,b\na,b "c"\n'
-  csv_error '1: chosen: stands twice in the header' 'chosen,rejected,chosen\na,b,c\n'
+  csv_error '1: chosen: given twice in the header' 'chosen,rejected,chosen\na,b,c\n'
   csv_error '2: rejected: is not UTF-8' 'chosen,rejected\na,\xe4\n'
   csv_error '2: weight: got a string, expected a number >= 0' 'chosen,rejected,weight\na,b,x\n'
   csv_error '2: weight: got -1, expected a number >= 0' 'chosen,rejected,weight\na,b,-1\n'

@@ -335,7 +335,7 @@ bad_ranked_data() {
   bad_record 'rewards: got an object, expected an array of numbers' '{"responses": ["a", "b"], "rewards": {}}'
   bad_record 'rewards: got 1 number, expected 2, one for each of the responses' '{"responses": ["a", "b"], "rewards": [1]}'
   bad_record 'rewards: got null in place 1, expected a number' '{"responses": ["a", "b"], "rewards": [null, 1]}'
-  bad_record 'rewards: got NaN, expected a finite number' '{"responses": ["a", "b"], "rewards": [1, NaN]}'
+  bad_record 'rewards: got NaN, expected a finite number, or null for none' '{"responses": ["a", "b"], "rewards": [1, NaN]}'
   bad_record 'rewards: got Infinity, expected a finite number' '{"responses": ["a", "b"], "rewards": [1, -Infinity]}'
   bad_record 'target: got 3 numbers, expected 2' '{"responses": ["a", "b"], "rewards": [1, 0], "target": [1, 0, 0]}'
   bad_record 'target: got -1 in place 2, expected a number from 0 to 1' '{"responses": ["a", "b"], "rewards": [1, 0], "target": [1, -1]}'
@@ -507,6 +507,12 @@ by_prompt() {
     high=$(sed -nE '$s/.*\.\.([01])\.([0-9]{3}), .*/\1\2/p' out)
     ((10#$low < 500 && 10#$high > 500)) || fail "--seed $seed, noise: $(tail -n 1 out)"
   done
+  # The same as ranked groups, whose prompts are 80.
+  train --data "${leak%pairs.jsonl}ranked.jsonl" --policy linear --loss adpo --out run
+  low=$(sed -nE '$s/.*interval ([01])\.([0-9]{3})\.\..*/\1\2/p' out)
+  high=$(sed -nE '$s/.*\.\.([01])\.([0-9]{3}), .*/\1\2/p' out)
+  ((10#$low < 500 && 10#$high > 500)) || fail "noise, ranked: $(tail -n 1 out)"
+  grep -q ', 96 pairs of 16 groups)$' out || fail "noise, ranked: $(tail -n 1 out)"
 }
 
 # Answers told apart by a word each, in languages that write none between spaces, and in capitals.
@@ -547,8 +553,13 @@ languages() {
 
   local zh=${PREFOPT_SHARED_DIR:-$source/../shared}/cases/14_cjk/zh.jsonl
   [[ -e $zh ]] || { echo "SKIPPED in part: there is no $zh"; return; }
-  train --data "$zh" --policy linear --out run
-  expect_learning out 950
+  local language policy
+  for language in zh en; do
+    for policy in linear ngram; do
+      train --data "${zh%zh.jsonl}$language.jsonl" --policy $policy --out run
+      [[ $(tail -n 1 out) == *'-> 1.000 ('*', 12 pairs)' ]] || fail "$language, $policy: $(tail -n 1 out)"
+    done
+  done
 }
 
 # What is left out is as if it were not there.
@@ -590,6 +601,8 @@ identical() {
   train --data "$half" --policy linear --out run
   grep -q '^note: 20 of 40 pairs are left out: their responses are the same text$' err || fail "$(cat err)"
   [[ $(tail -n 1 out) == *'-> 1.000 ('*', 4 pairs)' ]] || fail "$(tail -n 1 out)"
+  train --data "${half%half_identical.jsonl}ranked_equal.jsonl" --policy linear --loss adpo --out run
+  grep -q '^note: in 20 of 40 records no response is better than another$' err || fail "$(cat err)"
 }
 
 # One run a folder, and what is wrong with a folder is told before anything is trained.

@@ -151,16 +151,8 @@ class trainer {
     }
     tell_what_is_left_out();
     for (auto const& note : notes_on_fields(data_, objective_.loss())) progress_.line(note);
-    if (split_.has_one_prompt()) {
-      progress_.line(
-          "note: all " + std::to_string(comparable_.kept.size()) + " " + data_.noun() +
-          " have one prompt, so that some of its own are held out: what the accuracy says is of that prompt " +
-          "alone");
-    }
-    if (split_.sharing() != 0) {
-      progress_.line("note: " + std::to_string(split_.sharing()) + " of " + std::to_string(comparable_.kept.size()) +
-                     " " + data_.noun() + " share their prompt with others: those of one prompt are all held out or " +
-                     "all trained on, and the interval counts prompts");
+    for (auto const& note : split_.notes(data_)) {
+      progress_.line(note + (split_.sharing() == 0 ? "" : ", and the interval counts prompts"));
     }
   }
 
