@@ -1,27 +1,29 @@
-// A small language model in ggml's own operations, trained by preferences: by DPO on sequence log-probs that the graph
-// computes, and by SimPO on its logits, from which prefopt makes the log-probs.
+// A small language model in ggml's own operations, trained by preferences: by a loss on sequence log-probs that the graph
+// computes, and by one on its logits, from which prefopt makes the log-probs.
 
 #include <ggml-cpp.h>
 #include <ggml-cpu.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
-#include <exception>
 #include <optional>
 #include <prefopt/adapter/ggml.hpp>
 #include <prefopt/chain/evaluate.hpp>
 #include <prefopt/chain/logit_policy.hpp>
-#include <prefopt/loss/dpo.hpp>
-#include <prefopt/loss/simpo.hpp>
+#include <prefopt/loss/cpo.hpp>
 #include <random>
 #include <span>
 #include <stdexcept>
 #include <vector>
 
-#include "../common/gradient_check.hpp"
-#include "../common/token_task.hpp"
+#include "command_line.hpp"
+#include "gradient_check.hpp"
+#include "loss_options.hpp"
+#include "run_program.hpp"
+#include "sequence_loss.hpp"
+#include "token_task.hpp"
 
 namespace {
 
@@ -166,48 +168,60 @@ class pair_graphs {
 
 using optional_gradient = std::optional<prefopt::ggml_gradient<ggml_tensor>>;
 
-/// DPO on sequence log-probs; the reference is the model as it was when this was made.
-class dpo_on_log_probs {
+/// A loss on sequence log-probs; the reference is the model as it was when this was made.
+class on_log_probs {
  public:
   static constexpr level reads = level::log_probs;
 
-  explicit dpo_on_log_probs(pair_graphs& graphs) {
+  on_log_probs(sequence_loss const& loss, pair_graphs& graphs) : loss_{loss} {
     graphs.compute_forward();
     prefopt::ggml_numbers const seen{graphs.x()};
     for (std::size_t i = 0; i < 2 * graphs.pairs(); ++i) reference_.push_back(seen.values()[i]);
   }
 
   prefopt::report operator()(pair_graphs const& graphs, optional_gradient& d) const {
-    std::size_t const n = graphs.pairs();
     prefopt::ggml_numbers const seen{graphs.x()};
-    prefopt::pair_outputs<float> outputs;
-    if (d) outputs = {.d_chosen = d->values(0, n), .d_rejected = d->values(n, n)};
-    return prefopt::evaluate(prefopt::dpo{.beta = 0.5},
-                             prefopt::pair_batch<float>{.chosen = seen.values(0, n),
-                                                        .rejected = seen.values(n, n),
-                                                        .ref_chosen = std::span{reference_}.first(n),
-                                                        .ref_rejected = std::span{reference_}.last(n)},
-                             outputs);
+    // Rows of one number each.
+    std::span<float const> const log_prob{seen.rows()[0], 2 * graphs.pairs()};
+    std::span<float> gradient;
+    if (d) gradient = {d->rows()[0], 2 * graphs.pairs()};
+    return loss_(log_prob, reference_, static_cast<float>(predicted), gradient);
   }
 
  private:
+  sequence_loss loss_;
   std::vector<float> reference_;
 };
 
-/// SimPO on logits: log-probs, lengths and the way back through the softmax are prefopt's.
-class simpo_on_logits {
+/// A loss on logits: log-probs, lengths and the way back through the softmax are prefopt's.
+class on_logits {
  public:
   static constexpr level reads = level::logits;
 
-  explicit simpo_on_logits(pair_graphs&) {}
+  on_logits(sequence_loss const& loss, pair_graphs& graphs) : loss_{loss}, reference_(2 * graphs.pairs()) {
+    graphs.compute_forward();
+    optional_gradient none;
+    prefopt::ggml_numbers const seen{graphs.x()};
+    prefopt::evaluate(prefopt::cpo{}, policy_of(seen, graphs, none), prefopt::policy_pairs<float>{},
+                      {.log_prob = reference_});
+  }
 
   prefopt::report operator()(pair_graphs const& graphs, optional_gradient& d) const {
     prefopt::ggml_numbers const seen{graphs.x()};
+    return loss_.of_policy(policy_of(seen, graphs, d), reference_);
+  }
+
+ private:
+  template <class Numbers>
+  static prefopt::logit_policy<float> policy_of(Numbers const& seen, pair_graphs const& graphs, optional_gradient& d) {
     prefopt::logit_policy<float> policy{.logits = seen.rows(),
                                         .tokens = {.labels = graphs.labels(), .tokens_per_sequence = predicted}};
     if (d) policy.d_logits = d->rows();
-    return prefopt::evaluate(prefopt::simpo{.beta = 2, .gamma = 0.5}, policy, prefopt::policy_pairs<float>{});
+    return policy;
   }
+
+  sequence_loss loss_;
+  std::vector<float> reference_;
 };
 
 template <class Objective>
@@ -230,11 +244,11 @@ prefopt::report differentiate(Objective const& objective, pair_graphs& graphs) {
 
 /// ggml's gradient of a few pairs' loss, by every parameter.
 template <class Objective>
-bool gradient_agrees(char const* name, std::span<token_task::pair const> pairs) {
+bool gradient_agrees(sequence_loss const& loss, std::span<token_task::pair const> pairs) {
   language_model model;
   pair_graphs graphs{model, Objective::reads, pairs};
-  Objective const objective{graphs};
-  // One step away from the reference, where DPO's pairs differ in their slope.
+  Objective const objective{loss, graphs};
+  // One step away from the reference, where the pairs differ in their slope.
   differentiate(objective, graphs);
   graphs.compute_update(0.1F);
   differentiate(objective, graphs);
@@ -252,47 +266,67 @@ bool gradient_agrees(char const* name, std::span<token_task::pair const> pairs) 
       });
     }
   }
-  return check.passed(name);
+  return check.passed(loss.name().c_str());
 }
 
 template <class Objective>
-bool learns(char const* name, token_task const& task) {
+bool learns(sequence_loss const& loss, token_task const& task, int steps) {
   language_model model;
   pair_graphs train{model, Objective::reads, task.train}, held_out{model, Objective::reads, task.held_out};
-  Objective const objective{train}, held_out_objective{held_out};
+  Objective const objective{loss, train}, held_out_objective{loss, held_out};
   double const loss_before = report_of(objective, train).loss;
   double const accuracy_before = report_of(held_out_objective, held_out).accuracy;
-  for (int step = 0; step < 100; ++step) {
+  for (int step = 0; step < steps; ++step) {
     differentiate(objective, train);
     train.compute_update(0.03F);
   }
   double const loss_after = report_of(objective, train).loss;
   double const accuracy_after = report_of(held_out_objective, held_out).accuracy;
-  std::printf("%s: loss %.4f -> %.4f, held-out accuracy %.3f -> %.3f\n", name, loss_before, loss_after, accuracy_before,
-              accuracy_after);
+  std::printf("%s: loss %.4f -> %.4f, held-out accuracy %.3f -> %.3f\n", loss.name().c_str(), loss_before, loss_after,
+              accuracy_before, accuracy_after);
   return accuracy_after >= 0.8;
+}
+
+constexpr char introduction[] =
+    "Trains a small language model in ggml by preferences, and checks ggml's gradient: from sequence log-probs that "
+    "the "
+    "graph computes, and from logits, of which prefopt makes the log-probs.";
+
+constexpr char manual[] = R"(
+Without --loss: dpo (beta 0.5) from log-probs, simpo (beta 2, gamma 0.5) from logits. Losses are those of prefopt_score, of
+pairs or of single completions, as far as they read no columns beyond log-probs, reference, lengths and labels.
+Exit status 1 if a gradient is wrong or less than 0.8 of the held-out pairs are ranked right.)";
+
+template <class Objective>
+bool is_right(loss_choice const& choice, token_task const& task, int steps) {
+  sequence_loss const loss{choice};
+  bool const agrees = gradient_agrees<Objective>(loss, std::span{task.train}.first(16));
+  return (steps == 0 || learns<Objective>(loss, task, steps)) && agrees;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{introduction, "train_ggml"};
+  app.footer(manual);
+  loss_options const losses{app, "a loss of pairs or of single completions, see prefopt_score --losses"};
+  int steps = 100;
+  app.add_option("--steps", steps, "of training; 0 checks the gradient alone")
+      ->type_name("N")
+      ->default_val(steps)
+      ->check(CLI::Range(0, 100000).description(""));
+  if (!parse_command_line(app, argc, argv)) return 0;
+  auto const chosen = losses.chosen("dpo");
+  bool const is_given = app.count("--loss") != 0;
+  token_task const task;
+  bool const by_log_probs = is_right<on_log_probs>(
+      is_given ? chosen : loss_choice{.name = "dpo", .base = {}, .parameters = {{"beta", 0.5}}}, task, steps);
+  bool const by_logits = is_right<on_logits>(
+      is_given ? chosen : loss_choice{.name = "simpo", .base = {}, .parameters = {{"beta", 2}, {"gamma", 0.5}}}, task,
+      steps);
+  return by_log_probs && by_logits ? 0 : 1;
 }
 
 }  // namespace
 
-int main(int count, char** arguments) {
-  if (count > 1) {
-    std::printf(
-        "usage: %s\nTrains a small language model in ggml by DPO and by SimPO, and checks their gradients.\n"
-        "Exit status 1 if it does not learn or a gradient is wrong.\n",
-        arguments[0]);
-    return std::strcmp(arguments[1], "--help") == 0 ? 0 : 2;
-  }
-  try {
-    token_task const task;
-    auto const few = std::span{task.train}.first(16);
-    bool right = gradient_agrees<dpo_on_log_probs>("DPO", few);
-    right = gradient_agrees<simpo_on_logits>("SimPO", few) && right;
-    right = learns<dpo_on_log_probs>("DPO", task) && right;
-    right = learns<simpo_on_logits>("SimPO", task) && right;
-    return right ? 0 : 1;
-  } catch (std::exception const& error) {
-    std::fprintf(stderr, "train_ggml: %s\n", error.what());
-    return 2;
-  }
+int main(int argc, char** argv) {
+  return run_program("train_ggml", [&] { return run(argc, argv); });
 }

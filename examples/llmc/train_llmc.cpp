@@ -1,22 +1,23 @@
-// llm.c's GPT-2 on the CPU, trained by DPO: its losses are read where they lie, and prefopt's gradient takes the place
+// llm.c's GPT-2 on the CPU, trained by preferences: its losses are read where they lie, and prefopt's gradient takes the place
 // of the constant that its backward pass begins with.
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
-#include <cstring>
-#include <exception>
 #include <functional>
-#include <prefopt/engine/evaluate.hpp>
 #include <prefopt/logprob/sequence.hpp>
-#include <prefopt/loss/dpo.hpp>
 #include <span>
 #include <vector>
 
-#include "../common/gradient_check.hpp"
-#include "../common/token_task.hpp"
+#include "command_line.hpp"
 #include "gpt2.hpp"
+#include "gradient_check.hpp"
+#include "loss_options.hpp"
+#include "run_program.hpp"
+#include "sequence_loss.hpp"
+#include "token_task.hpp"
 
 namespace {
 
@@ -62,53 +63,46 @@ std::vector<float> log_probs(gpt2& model, batch& data) {
 }
 
 /// The loss, and its gradient by each sequence's log-prob.
-prefopt::report evaluate(batch const& data, std::span<float const> log_prob, std::span<float> d_log_prob) {
-  std::size_t const pairs = data.sequences() / 2;
-  std::span const reference = data.reference;
-  return prefopt::evaluate(prefopt::dpo{.beta = 0.5},
-                           prefopt::pair_batch<float>{.chosen = log_prob.first(pairs),
-                                                      .rejected = log_prob.last(pairs),
-                                                      .ref_chosen = reference.first(pairs),
-                                                      .ref_rejected = reference.last(pairs)},
-                           {.d_chosen = d_log_prob.first(pairs), .d_rejected = d_log_prob.last(pairs)});
+prefopt::report evaluate(sequence_loss const& loss, batch const& data, std::span<float const> log_prob,
+                         std::span<float> d_log_prob) {
+  return loss(log_prob, data.reference, static_cast<float>(tokens - 1), d_log_prob);
 }
 
-prefopt::report report_of(gpt2& model, batch& data) {
-  std::vector<float> unused(data.sequences());
-  return evaluate(data, log_probs(model, data), unused);
+prefopt::report report_of(sequence_loss const& loss, gpt2& model, batch& data) {
+  return evaluate(loss, data, log_probs(model, data), {});
 }
 
 /// Forward, loss, and llm.c's backward pass from d loss / d token loss = -mask * d loss / d log-prob.
-void differentiate(gpt2& model, batch& data) {
+void differentiate(sequence_loss const& loss, gpt2& model, batch& data) {
   std::vector<float> d(data.sequences()), d_losses(data.inputs.size());
-  evaluate(data, log_probs(model, data), d);
+  evaluate(loss, data, log_probs(model, data), d);
   std::ranges::transform(d, d.begin(), std::negate{});
   prefopt::token_gradients(data.of(model.losses()), d, {d_losses.data(), data.sequences(), tokens});
   model.backward(d_losses);
 }
 
 /// llm.c's gradient of a few pairs' loss, by a third of the parameters.
-bool gradient_agrees(std::span<token_task::pair const> pairs) {
+bool gradient_agrees(sequence_loss const& loss, std::span<token_task::pair const> pairs) {
   batch data{pairs};
   gpt2 model{tiny, static_cast<int>(data.sequences()), tokens};
   data.reference = log_probs(model, data);
   // One step away from the reference, where the pairs differ in their slope.
-  differentiate(model, data);
+  differentiate(loss, model, data);
   model.update(0.01F);
-  differentiate(model, data);
+  differentiate(loss, model, data);
 
   gradient_check check{1.0 / 64};
   for (std::size_t i = 0; i < model.parameters().size(); i += 3) {
     float& parameter = model.parameters()[i];
     check(parameter, model.gradient()[i], [&](float moved) {
       parameter = moved;
-      return report_of(model, data).loss;
+      return report_of(loss, model, data).loss;
     });
   }
-  return check.passed("DPO");
+  return check.passed(loss.name().c_str());
 }
 
-bool learns(token_task const& task) {
+bool learns(sequence_loss const& loss, token_task const& task, std::size_t steps) {
   constexpr std::size_t pairs = 128;
   gpt2 model{tiny, 2 * pairs, tokens};
   std::vector<batch> train, held_out;
@@ -123,13 +117,13 @@ bool learns(token_task const& task) {
 
   auto const mean = [&](std::vector<batch>& batches, double prefopt::report::*what) {
     double sum = 0;
-    for (auto& data : batches) sum += report_of(model, data).*what;
+    for (auto& data : batches) sum += report_of(loss, model, data).*what;
     return sum / static_cast<double>(batches.size());
   };
   double const loss_before = mean(train, &prefopt::report::loss);
   double const accuracy_before = mean(held_out, &prefopt::report::accuracy);
-  for (std::size_t step = 0; step < 160; ++step) {
-    differentiate(model, train[step % train.size()]);
+  for (std::size_t step = 0; step < steps; ++step) {
+    differentiate(loss, model, train[step % train.size()]);
     model.update(0.01F);
   }
   double const loss_after = mean(train, &prefopt::report::loss);
@@ -139,23 +133,35 @@ bool learns(token_task const& task) {
   return accuracy_after >= 0.8;
 }
 
+constexpr char introduction[] = "Trains a tiny GPT-2 of llm.c by preferences, and checks the gradient.";
+
+constexpr char manual[] = R"(
+Losses are those of prefopt_score, of pairs or of single completions, as far as they read no columns beyond log-probs,
+reference, lengths and labels.
+Exit status 1 if the gradient is wrong or less than 0.8 of the held-out pairs are ranked right.)";
+
+int run(int argc, char** argv) {
+  CLI::App app{introduction, "train_llmc"};
+  app.footer(manual);
+  loss_options const losses{app, "a loss of pairs or of single completions; by default dpo with beta 0.5"};
+  std::size_t steps = 160;
+  app.add_option("--steps", steps, "of training; 0 checks the gradient alone")
+      ->type_name("N")
+      ->default_val(steps)
+      ->check(CLI::Range(0, 100000).description(""));
+  if (!parse_command_line(app, argc, argv)) return 0;
+  auto const chosen = losses.chosen("dpo");
+  sequence_loss const loss{app.count("--loss") != 0 || app.count("--beta") != 0
+                               ? chosen
+                               : loss_choice{.name = "dpo", .base = {}, .parameters = {{"beta", 0.5}}}};
+  // More pairs than other models need: attention learns 1024 of them by heart.
+  token_task const task{4096};
+  bool const right = gradient_agrees(loss, std::span{task.train}.first(8));
+  return (steps == 0 || learns(loss, task, steps)) && right ? 0 : 1;
+}
+
 }  // namespace
 
-int main(int count, char** arguments) {
-  if (count > 1) {
-    std::printf(
-        "usage: %s\nTrains a tiny GPT-2 of llm.c by DPO, and checks the gradient.\n"
-        "Exit status 1 if it does not learn or the gradient is wrong.\n",
-        arguments[0]);
-    return std::strcmp(arguments[1], "--help") == 0 ? 0 : 2;
-  }
-  try {
-    // More pairs than other models need: attention learns 1024 of them by heart.
-    token_task const task{4096};
-    bool const right = gradient_agrees(std::span{task.train}.first(8));
-    return learns(task) && right ? 0 : 1;
-  } catch (std::exception const& error) {
-    std::fprintf(stderr, "train_llmc: %s\n", error.what());
-    return 2;
-  }
+int main(int argc, char** argv) {
+  return run_program("train_llmc", [&] { return run(argc, argv); });
 }

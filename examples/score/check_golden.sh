@@ -135,6 +135,8 @@ pairs sppo_hard_b0.1 --loss sppo --beta 0.1
 pairs apo_zero_b0.1 --loss apo_zero --beta 0.1
 pairs apo_down_b0.1 --loss apo_down --beta 0.1
 pairs orpo_b0.1 --loss orpo --beta 0.1 --sft 0
+# max(0, 1 - beta (u - ratio)) is beta max(0, 1 / beta + ratio - u).
+pairs simpo_hinge_b2.0_gbr0.25 --loss repo:2 --gamma 0.75
 for smoothing in 0.0 0.1; do
   for kind in aot aot_unpaired; do
     compare "${kind}_b0.1_ls$smoothing" --loss $kind --beta 0.1 --epsilon $smoothing --ignore $results

@@ -17,8 +17,9 @@ std::string ignore_columns(column_table& file, score_command const& command) {
 
 bool takes_log_probs(std::string_view loss) {
   static constexpr std::string_view of_rewards_or_errors[] = {
-      "bradley_terry", "focal_bt",    "gaussian_bt",          "rao_kupper", "davidson",      "noise_mixture",
-      "cost_model",    "log_barrier", "binary_cross_entropy", "nbpo",       "diffusion_dpo", "smpo"};
+      "bradley_terry", "focal_bt",      "gaussian_bt",  "rao_kupper",  "davidson",
+      "noise_mixture", "cost_model",    "smooth_hinge", "log_barrier", "binary_cross_entropy",
+      "nbpo",          "diffusion_dpo", "smpo"};
   return std::ranges::none_of(of_rewards_or_errors,
                               [&](std::string_view name) { return loss.find(name) != loss.npos; });
 }

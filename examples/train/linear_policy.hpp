@@ -27,6 +27,12 @@ class linear_policy {
 
   void log_probs(std::span<std::size_t const> batch, prefopt::list_log_probs<double> const& out) const;
 
+  /// Of completions under the prompts of others: to these rewards a prompt is nothing.
+  void log_probs_of_others(std::span<std::size_t const>, std::span<std::size_t const> completions,
+                           std::span<double> logp) const {
+    log_probs(completions, {logp, {}});
+  }
+
   /// Adds to the gradient for the next `update`.
   void backward(std::span<std::size_t const> batch, prefopt::list_gradients<double> const& gradients);
 

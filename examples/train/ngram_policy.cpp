@@ -76,20 +76,33 @@ void ngram_policy::for_each_chunk(candidate const& text, Use use) {
   }
 }
 
+double ngram_policy::log_prob(candidate const& text, softmax after) {
+  std::array<float, rows_at_once> log_prob;
+  std::size_t const before = log_sum_exp_.size();
+  double sum = 0;
+  for_each_chunk(text, [&](auto const& logits, auto const& symbols, auto const&) {
+    std::size_t const rows = symbols.size(), done = log_sum_exp_.size();
+    log_sum_exp_.resize(done + rows);
+    prefopt::token_logprobs(
+        logits, symbols,
+        {.log_prob = std::span{log_prob}.first(rows), .log_sum_exp = std::span{log_sum_exp_}.subspan(done)});
+    for (float const token : std::span{log_prob}.first(rows)) sum += static_cast<double>(token);
+  });
+  if (after == softmax::forgotten) log_sum_exp_.resize(before);
+  return sum;
+}
+
+void ngram_policy::log_probs_of_others(std::span<std::size_t const> prompts, std::span<std::size_t const> completions,
+                                       std::span<double> logp) {
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    logp[i] = log_prob({candidates_[prompts[i]].prompt, candidates_[completions[i]].completion}, softmax::forgotten);
+  }
+}
+
 void ngram_policy::log_probs(std::span<std::size_t const> batch, prefopt::list_log_probs<double> const& out) {
   log_sum_exp_.clear();
-  std::array<float, rows_at_once> log_prob;
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    double sum = 0;
-    for_each_chunk(candidates_[batch[i]], [&](auto const& logits, auto const& symbols, auto const&) {
-      std::size_t const rows = symbols.size(), done = log_sum_exp_.size();
-      log_sum_exp_.resize(done + rows);
-      prefopt::token_logprobs(
-          logits, symbols,
-          {.log_prob = std::span{log_prob}.first(rows), .log_sum_exp = std::span{log_sum_exp_}.subspan(done)});
-      for (float const token : std::span{log_prob}.first(rows)) sum += static_cast<double>(token);
-    });
-    out.logp[i] = sum;
+    out.logp[i] = log_prob(candidates_[batch[i]], softmax::kept_for_backward);
     if (!out.length.empty()) out.length[i] = static_cast<double>(symbols_of(candidates_[batch[i]]));
   }
 }

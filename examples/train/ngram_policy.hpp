@@ -32,6 +32,10 @@ class ngram_policy {
   /// memory is a number a byte of text.
   void log_probs(std::span<std::size_t const> batch, prefopt::list_log_probs<double> const& out);
 
+  /// Of completions under the prompts of others, and as if they had been asked for in between: nothing is kept.
+  void log_probs_of_others(std::span<std::size_t const> prompts, std::span<std::size_t const> completions,
+                           std::span<double> logp);
+
   /// Of the batch that log_probs had last. Adds to the gradient for the next `update`.
   void backward(std::span<std::size_t const> batch, prefopt::list_gradients<double> const& gradients);
 
@@ -67,6 +71,8 @@ class ngram_policy {
   void read(candidate const& text);
   template <class Use>
   void for_each_chunk(candidate const& text, Use use);
+  enum class softmax { kept_for_backward, forgotten };
+  double log_prob(candidate const& text, softmax after);
 
   std::span<candidate const> candidates_;
   table weights_;  ///< one column of logits for each row of the hash table

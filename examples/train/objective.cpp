@@ -53,12 +53,17 @@ std::size_t objective::count_pairs(index_view records) {
   return count_gathered_pairs();
 }
 
-objective::evaluation objective::evaluate(index_view records, prefopt::list_batch<double> scores) {
+objective::evaluation objective::evaluate(index_view records, prefopt::list_batch<double> scores,
+                                          prefopt::unpaired_batch<double> const& others) {
   gather(records);
   d_logp_.resize(reward_.size());
   scores.offsets = offsets_;
   if (data_.has_weight) scores.weight = weight_;
-  return std::visit([&](auto const& loss) { return evaluate(loss, records, scores); }, loss_);
+  if (auto const* const loss = std::get_if<prefopt::any_unpaired_loss>(&loss_)) {
+    return evaluate(*loss, records, scores, others);
+  }
+  if (auto const* const loss = std::get_if<prefopt::any_pair_loss>(&loss_)) return evaluate(*loss, records, scores);
+  return evaluate(std::get<prefopt::any_list_loss>(loss_), records, scores);
 }
 
 objective::evaluation objective::evaluate(prefopt::any_list_loss const& loss, index_view records,
@@ -122,9 +127,11 @@ objective::evaluation objective::evaluate(prefopt::any_pair_loss const& loss, in
 }
 
 objective::evaluation objective::evaluate(prefopt::any_unpaired_loss const& loss, index_view records,
-                                          prefopt::list_batch<double> candidates) {
-  prefopt::unpaired_batch<double> batch{
-      .logp = candidates.logp, .ref_logp = candidates.ref_logp, .length = candidates.length};
+                                          prefopt::list_batch<double> candidates,
+                                          prefopt::unpaired_batch<double> batch) {
+  batch.logp = candidates.logp;
+  batch.ref_logp = candidates.ref_logp;
+  batch.length = candidates.length;
   label_.clear();
   weight_.clear();
   for (std::size_t const index : records) {

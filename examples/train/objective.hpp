@@ -26,6 +26,8 @@ class objective {
   bool reads_reference() const { return reads(loss_, prefopt::columns::reference); }
   /// A list loss that can do with or without gets no lengths.
   bool reads_length() const { return needs(loss_, prefopt::columns::length); }
+  /// Completions under the prompts of others, of which KTO makes its reference point.
+  bool reads_others() const { return is_unpaired() && reads(loss_, prefopt::columns::kl); }
 
   /// The pairs of these records of which one is better, or their completions: those that the accuracy is a share of.
   std::size_t count_pairs(std::span<std::size_t const> records);
@@ -37,8 +39,10 @@ class objective {
 
   /// `records` are this rank's share of a batch, and the evaluation is of the whole batch: every rank calls. `scores`
   /// has, for every candidate of the records, logp and what is read of ref_logp and length. Divides by the number of
-  /// pairs or groups and not by the sum of weights, so that a weight means the same in every batch.
-  evaluation evaluate(std::span<std::size_t const> records, prefopt::list_batch<double> scores);
+  /// pairs or groups and not by the sum of weights, so that a weight means the same in every batch. `others` has the
+  /// columns of completions under the prompts of others, where the loss reads them and there are such.
+  evaluation evaluate(std::span<std::size_t const> records, prefopt::list_batch<double> scores,
+                      prefopt::unpaired_batch<double> const& others = {});
 
   /// The gradient of the last loss by each candidate's log-prob.
   std::span<double const> d_logp() const { return d_logp_; }
@@ -59,7 +63,7 @@ class objective {
   evaluation evaluate(prefopt::any_pair_loss const& loss, std::span<std::size_t const> records,
                       prefopt::list_batch<double> groups);
   evaluation evaluate(prefopt::any_unpaired_loss const& loss, std::span<std::size_t const> records,
-                      prefopt::list_batch<double> candidates);
+                      prefopt::list_batch<double> candidates, prefopt::unpaired_batch<double> batch);
   bool learns_reliability() const;
 
   any_loss loss_;

@@ -400,6 +400,75 @@ write_completions() {
   done >"$1"
 }
 
+# A model of the reward model on completions of one word, "yes" which is good and "no" which is not, in one batch: of the five
+# features of each (begin, word, end and the two pairs of neighbours) two are the same. For one of the ways in which so many
+# may be held out every loss of metrics.csv has to be what KTO's formula gives, the reference point being the mean log-ratio
+# of all of a batch, at least 0.
+kto_by_hand() {
+  awk -F, -v good=8 -v bad=7 -v held_out=3 -v rate=0.5 -v epochs=4 -v beta=0.1 '
+    function near(x, y) { return x - y < 2e-7 && y - x < 2e-7 }
+    function sigma(x) { return 1 / (1 + exp(-x)) }
+    function rewards() { yes = (2 * shared + 3 * of_yes) / sqrt(5); no = (2 * shared + 3 * of_no) / sqrt(5) }
+    function point(n, m) { kl = (n * yes + m * no) / (n + m); return kl > 0 ? kl : 0 }
+    function loss(n, m, kl) {
+      kl = point(n, m)
+      return (n * sigma(-beta * (yes - kl)) + m * sigma(beta * (no - kl))) / (n + m)
+    }
+    function step(value, gradient, name) {
+      squares[name] += gradient * gradient
+      return gradient == 0 ? value : value - rate * gradient / sqrt(squares[name])
+    }
+    NR > 1 { training[$2] = $3; after[$2] = $6; last = $2 }
+    END {
+      if (last != epochs) { print "metrics.csv ends with epoch " last; exit 1 }
+      for (k = 0; k <= held_out; ++k) {
+        n = good - k; m = bad - (held_out - k)
+        shared = of_yes = of_no = 0
+        split("", squares)
+        rewards()
+        fits = near(after[0], 0.5)
+        for (epoch = 1; epoch <= epochs; ++epoch) {
+          fits = fits && near(training[epoch], loss(n, m))
+          kl = point(n, m)
+          up = -n * beta * sigma(beta * (yes - kl)) * sigma(-beta * (yes - kl)) / (n + m)
+          down = m * beta * sigma(beta * (no - kl)) * sigma(-beta * (no - kl)) / (n + m)
+          shared = step(shared, (up + down) / sqrt(5), "shared")
+          of_yes = step(of_yes, up / sqrt(5), "yes")
+          of_no = step(of_no, down / sqrt(5), "no")
+          rewards()
+          fits = fits && near(after[epoch], loss(k, held_out - k))
+        }
+        if (fits) exit 0
+      }
+      print "no loss of metrics.csv is KTO"
+      exit 1
+    }' "$1"
+}
+
+# KTO takes its reference point from the other completions of a batch.
+kto() {
+  local i
+  for ((i = 0; i < 15; ++i)); do
+    printf '{"prompt": "p%d", "completion": "%s", "label": %d}\n' "$i" "$( ((i % 2)) && echo no || echo yes)" $((1 - i % 2))
+  done >words.jsonl
+  train --out run --data words.jsonl --loss kto --policy linear --epochs 4 --batch 100 --learning-rate 0.5
+  ((status == 0)) || fail "exit status $status: $(cat err)"
+  kto_by_hand run/metrics.csv >by_hand || fail "$(cat by_hand)"
+  # Of completions that are all alike, after prompts that end alike, each is at the reference point.
+  for ((i = 0; i < 15; ++i)); do
+    printf '{"prompt": "prompt %02d, and its end", "completion": "all the same", "label": 1}\n' "$i"
+  done >same.jsonl
+  local loss
+  for loss in kto apo_zero_unpaired; do
+    train --out $loss --data same.jsonl --loss $loss --epochs 3 --batch 5
+    ((status == 0)) || fail "$loss: exit status $status: $(cat err)"
+  done
+  awk -F, '$1 == "preference" && NR > 1 && !($6 - 0.5 < 1e-12 && 0.5 - $6 < 1e-12) { print "held-out loss " $6; exit 1 }' kto/metrics.csv >off ||
+    fail "kto: $(cat off), expected 0.5"
+  awk -F, 'END { exit !($6 < 0.49) }' apo_zero_unpaired/metrics.csv || fail "without a reference point nothing was learnt either"
+  expect_error '--batch: kto takes its reference point from the other records of a batch, got 1, expected 2 or more' --data words.jsonl --loss kto --batch 1
+}
+
 unpaired() {
   write_completions completions.jsonl
   local loss

@@ -83,6 +83,12 @@ lists() {
   equals linear --loss plackett_luce --epochs 2
 }
 
+# KTO's reference point is of the whole batch, whose ranks are each other's neighbours.
+unpaired() {
+  equals ngram --loss kto --epochs 1 --sft-epochs 1 --batch 3
+  equals linear --loss kto --epochs 2
+}
+
 reliability() {
   equals linear --loss lcpo --base dpo --beta 0.2 --epochs 3
   local now

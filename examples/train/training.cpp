@@ -54,6 +54,10 @@ class trainer {
       throw input_error{"--seed: " + std::to_string(command.seed) + " leaves no response that is better than another " +
                         (part == &split_.held_out() ? "held out" : "for training") + ", expected at least one pair"};
     }
+    if (objective_.reads_others() && command.batch < 2) {
+      throw input_error{"--batch: " + name_of(objective_.loss()) +
+                        " takes its reference point from the other records of a batch, got 1, expected 2 or more"};
+    }
     state_.setup = setup_of(command, data, comparable_, split_, Policy::description());
   }
 
@@ -112,7 +116,8 @@ class trainer {
                      "the run to resume has done " + std::to_string(saved.state().epochs) + " already, got " +
                          std::to_string(command_.epochs));
     }
-    saved.load_policy(policy_.state());
+    if (objective_.reads_others() && !saved.state().ref_logp.empty()) reference_.emplace(policy_);
+    saved.load_policy(saved_arrays());
     state_ = saved.state();
     if (!state_.reliability.empty()) objective_.set_reliability(state_.reliability);
     if (all_.is_first()) replace_file(metrics_path_, metrics_csv(state_.rows, objective_.is_of_lists()));
@@ -121,6 +126,13 @@ class trainer {
               ? "sft epoch " + std::to_string(state_.sft_epochs) + " of " + std::to_string(command_.sft_epochs)
               : "epoch " + std::to_string(state_.epochs) + " of " + std::to_string(command_.epochs)));
     return saved.checksum();
+  }
+
+  /// What a checkpoint has to have of the policies; the reference's weights if it will be asked again.
+  std::vector<std::span<float>> saved_arrays() {
+    auto arrays = policy_.state();
+    if (reference_) arrays.insert(arrays.begin(), reference_->state().front());
+    return arrays;
   }
 
   void tell(std::string const& text) {
@@ -144,6 +156,12 @@ class trainer {
                        (data_.has_pairs && data_.has_ranked ? "; " : "") +
                        (data_.has_ranked ? "of ranked ones those above their mean reward are good" : ""));
       }
+      if (objective_.reads_others()) {
+        progress_.line(
+            name_of(objective_.loss()) +
+            "'s reference point: the mean log-ratio of a batch's completions, each under the prompt of the " +
+            "record after its own, at least --kl");
+      }
     } else if (data_.has_ranked) {
       progress_.line(
           "of the groups --pairs " + command_.pairs + " makes " +
@@ -166,13 +184,13 @@ class trainer {
     left_out(comparable_.same_to_policy, "differ in nothing that --policy " + command_.policy + " reads");
   }
 
-  /// Calls step(share of a batch) for the training records in the order of this epoch.
+  /// Calls step(batch) for the training records in the order of this epoch.
   template <class Step>
   void for_each_batch(training_phase phase, std::uint64_t epoch, std::string const& what, Step step) {
     index_list order = split_.training();
     std::ranges::shuffle(order, seeded_generator(command_.seed, 1 + static_cast<std::uint32_t>(phase), epoch));
     for (std::size_t begin = 0; begin < order.size(); begin += command_.batch) {
-      step(all_.share(index_view{order}.subspan(begin, std::min(command_.batch, order.size() - begin))));
+      step(index_view{order}.subspan(begin, std::min(command_.batch, order.size() - begin)));
       if (all_.is_first()) progress_.show(what, std::min(begin + command_.batch, order.size()), order.size());
     }
   }
@@ -205,8 +223,8 @@ class trainer {
     std::uint64_t const epoch = state_.sft_epochs + 1;
     std::string const name = "sft " + std::to_string(epoch) + "/" + std::to_string(command_.sft_epochs);
     sft_sums training{};
-    for_each_batch(training_phase::sft, epoch, name, [&](index_view records) {
-      sft_sums const sums = sft(records);
+    for_each_batch(training_phase::sft, epoch, name, [&](index_view batch) {
+      sft_sums const sums = sft(all_.share(batch));
       training.negative_log_prob += sums.negative_log_prob;
       training.bytes += sums.bytes;
       std::vector<double> const gradient(batch_.size(), -1 / sums.bytes);
@@ -223,8 +241,10 @@ class trainer {
     tell(name + text);
   }
 
-  /// The reference is the policy as it is now. It never changes, so it is asked once.
+  /// The reference is the policy as it is now. It never changes, so it is asked once, but for what comes together only
+  /// in a batch.
   void begin_preference_phase() {
+    if (objective_.reads_others()) reference_.emplace(policy_);
     index_list every(candidates_.all().size());
     std::iota(every.begin(), every.end(), std::size_t{0});
     index_view const own = all_.share(index_view{every});
@@ -237,9 +257,28 @@ class trainer {
     tell("before: held-out " + described(before, objective_.is_of_lists()));
   }
 
-  /// Policy and reference score all responses of this rank's records, and the loss judges those of all ranks. Leaves
-  /// the responses in batch_.
-  objective::evaluation evaluate(index_view records) {
+  /// The completions of this rank's records, each under the prompt of the record after its own in the batch, as TRL
+  /// has them: `mismatched_` against `batch_`. The last one's next is the first.
+  void score_others(index_view batch, index_view records) {
+    auto const own = static_cast<std::size_t>(records.data() - batch.data());
+    mismatched_.clear();
+    for (std::size_t i = own; i < own + records.size(); ++i) {
+      std::size_t const before = batch[(i + batch.size() - 1) % batch.size()];
+      auto const first = static_cast<std::size_t>(candidates_.offsets()[before]);
+      std::size_t const count = data_.records[before].responses.size();
+      for (std::size_t k = 0; k < data_.records[batch[i]].responses.size(); ++k)
+        mismatched_.push_back(first + k % count);
+    }
+    kl_logp_.resize(batch_.size());
+    ref_kl_logp_.resize(batch_.size());
+    policy_.log_probs_of_others(batch_, mismatched_, kl_logp_);
+    reference_->log_probs_of_others(batch_, mismatched_, ref_kl_logp_);
+  }
+
+  /// Policy and reference score all responses of this rank's records of a batch, and the loss judges those of all
+  /// ranks. Leaves the responses in batch_.
+  objective::evaluation evaluate(index_view batch) {
+    index_view const records = all_.share(batch);
     candidates_.of(records, batch_);
     logp_.resize(batch_.size());
     ref_logp_.resize(objective_.reads_reference() ? batch_.size() : 0);
@@ -252,12 +291,19 @@ class trainer {
     prefopt::list_batch<double> scores{.logp = logp_};
     if (!ref_logp_.empty()) scores.ref_logp = ref_logp_;
     if (!length_.empty()) scores.length = length_;
-    return objective_.evaluate(records, scores);
+    prefopt::unpaired_batch<double> others;
+    // A record alone in its batch has no others.
+    if (objective_.reads_others() && batch.size() > 1) {
+      score_others(batch, records);
+      others.kl_logp = kl_logp_;
+      others.ref_kl_logp = ref_kl_logp_;
+    }
+    return objective_.evaluate(records, scores, others);
   }
 
   loss_metrics held_out_metrics() {
     running_metrics held_out;
-    held_out.add(evaluate(all_.share(index_view{split_.held_out()})));
+    held_out.add(evaluate(split_.held_out()));
     return held_out.mean();
   }
 
@@ -265,8 +311,8 @@ class trainer {
     std::uint64_t const epoch = state_.epochs + 1;
     std::string const name = "epoch " + std::to_string(epoch) + "/" + std::to_string(command_.epochs);
     running_metrics training;
-    for_each_batch(training_phase::preference, epoch, name, [&](index_view records) {
-      training.add(evaluate(records));
+    for_each_batch(training_phase::preference, epoch, name, [&](index_view batch) {
+      training.add(evaluate(batch));
       policy_.backward(batch_, {objective_.d_logp()});
       policy_.add_up(all_);
       policy_.update(command_.learning_rate);
@@ -285,7 +331,7 @@ class trainer {
     state_.reliability.assign(objective_.reliability().begin(), objective_.reliability().end());
     if (!all_.is_first()) return;
     replace_file(metrics_path_, metrics_csv(state_.rows, objective_.is_of_lists()));
-    save_checkpoint(checkpoint_path_, state_, policy_.state());
+    save_checkpoint(checkpoint_path_, state_, saved_arrays());
   }
 
   train_command const& command_;
@@ -295,13 +341,14 @@ class trainer {
   objective objective_;
   candidate_list candidates_;
   Policy policy_;
+  std::optional<Policy> reference_;  ///< as the policy was at the start, of losses that read completions of others
   comparable_records comparable_;
   holdout_split split_;
   checkpoint state_;
   progress progress_;
   std::string checkpoint_path_, metrics_path_;
-  index_list batch_;
-  std::vector<double> logp_, ref_logp_, length_;
+  index_list batch_, mismatched_;
+  std::vector<double> logp_, ref_logp_, length_, kl_logp_, ref_kl_logp_;
 };
 
 template <class Policy>

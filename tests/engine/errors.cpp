@@ -106,43 +106,6 @@ TEST_CASE("a column that the loss does not read must not be given") {
         "prefopt::evaluate: smoothed<cpo> does not read the column ref_chosen, which is given");
 }
 
-TEST_CASE("every loss says which columns it needs and reads, and holds to it") {
-  pairs<double> const data{9};
-  using batch = pair_batch<double>;
-  struct named {
-    columns kind;
-    column<double> batch::*member;
-    std::string name;
-  };
-  std::vector<named> const optional{{columns::reference, &batch::ref_chosen, "ref_chosen"},
-                                    {columns::reference, &batch::ref_rejected, "ref_rejected"},
-                                    {columns::length, &batch::chosen_length, "chosen_length"},
-                                    {columns::length, &batch::rejected_length, "rejected_length"},
-                                    {columns::margin, &batch::margin, "margin"},
-                                    {columns::label, &batch::label, "label"},
-                                    {columns::reliability, &batch::reliability, "reliability"}};
-  std::vector<double> const halves(9, 0.5);
-  for (auto const& loss : every_independent_loss()) {
-    CAPTURE(loss.name());
-    for (auto const& [kind, member, name] : optional) {
-      auto changed = data.batch(loss);
-      CAPTURE(name);
-      if (loss.needs(kind)) {
-        changed.*member = {};
-        CHECK(refusal_of(loss, changed) ==
-              "prefopt::evaluate: " + loss.name() + " needs the column " + name + ", which is not given");
-      } else if (loss.reads(kind)) {
-        changed.*member = {};
-        CHECK_NOTHROW(evaluate(loss, changed));
-      } else {
-        changed.*member = halves;
-        CHECK(refusal_of(loss, changed) ==
-              "prefopt::evaluate: " + loss.name() + " does not read the column " + name + ", which is given");
-      }
-    }
-  }
-}
-
 TEST_CASE("values out of a column's range are refused, with the first pair and the value") {
   constexpr std::size_t n = 20000;
   std::vector<double> const ones(n, 1.0);

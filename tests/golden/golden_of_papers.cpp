@@ -142,6 +142,11 @@ TEST_CASE("the losses of the papers agree with the numbers of other libraries th
     } else if (v.loss == "sppo_hard") {
       v.columns["label"].assign(v.rows, 1);
       numbers[v.loss] += compare(v, front::make_pair_loss("sppo", parameters_of(v)));
+    } else if (v.loss == "simpo_hinge") {
+      // max(0, 1 - beta (u - ratio)) is beta max(0, 1 / beta + ratio - u).
+      double const beta = v.parameter("beta");
+      auto const repo = front::make_pair_loss("repo", {{"gamma", 1 / beta + v.parameter("gamma_beta_ratio")}});
+      numbers[v.loss] += compare(v, prefopt::mixture<pair_family>({{beta, repo}}));
     } else if (v.loss == "orpo") {
       // Without the likelihood, which its trainer adds elsewhere.
       parameter_values const given{{"beta", v.parameter("beta")}, {"sft", 0}};
@@ -154,7 +159,7 @@ TEST_CASE("the losses of the papers agree with the numbers of other libraries th
   std::size_t total = 0;
   for (auto const& [loss, count] : numbers) total += count;
   std::printf("%zu numbers of %zu losses compared\n", total, numbers.size());
-  CHECK(numbers.size() == 11);
+  CHECK(numbers.size() == 12);
   for (auto const& [loss, count] : numbers) {
     CAPTURE(loss);
     CHECK(count >= 128);

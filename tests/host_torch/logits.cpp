@@ -248,6 +248,54 @@ TEST_CASE("torch: list losses from logits") {
   }
 }
 
+TEST_CASE("torch: rows with weights add up to their weighted sums, and so do their gradients") {
+  torch::manual_seed(14);
+  at::Tensor const labels = random_labels(), factor = torch::randn({sequences}, at::kDouble);
+  // What lies beyond the third token counts less, as LD-DPO has it.
+  at::Tensor const weight = torch::where(torch::arange(tokens) < 3, 1.0, 0.25).to(at::kDouble).repeat({sequences, 1});
+  at::Tensor const counts = labels != -100;
+  for (auto const type : {at::kDouble, at::kFloat, at::kBFloat16}) {
+    INFO(at::toString(type));
+    at::Tensor const logits = random_logits(type).requires_grad_();
+    wide_logits const wide{logits};
+    at::Tensor const each =
+        torch::log_softmax(wide.logits, -1).gather(-1, torch::where(counts, labels, 0).unsqueeze(-1)).squeeze(-1);
+    at::Tensor const expected = torch::where(counts, each * weight, torch::zeros({}, each.options())).sum(-1);
+    at::Tensor const d_expected = grad({expected}, {wide.logits}, {factor})[0];
+    auto const computed = type == at::kDouble ? at::kDouble : at::kFloat;
+    for (bool const is_packed : {false, true}) {
+      torch_logits given{.logits = logits, .labels = labels, .weight = weight.to(type)};
+      if (is_packed) {
+        given = {.logits = logits.reshape({-1, vocabulary}),
+                 .labels = labels.reshape(-1),
+                 .offsets = torch::arange(sequences + 1) * tokens,
+                 .weight = weight.reshape(-1)};
+      }
+      auto const [log_prob, length] = torch_log_probs(given);
+      CHECK(difference(log_prob, expected) < bound(computed));
+      // Weights are no tokens.
+      CHECK(length.equal(counts.sum(-1).to(computed)));
+      CHECK(difference(grad({log_prob}, {logits}, {factor.to(computed)})[0], d_expected) < bound(type));
+    }
+  }
+  // A loss of weighted sums; rows that are not evenly apart; weights of 1 that change no bit.
+  at::Tensor const logits = random_logits(at::kDouble).transpose(0, 1).contiguous().transpose(0, 1);
+  at::Tensor const plain = torch_log_probs({.logits = logits, .labels = labels}).log_prob;
+  CHECK(torch_log_probs({.logits = logits, .labels = labels, .weight = torch::ones({sequences, tokens}, at::kLong)})
+            .log_prob.equal(plain));
+  auto const seen = torch_evaluate(prefopt::cpo{}, torch_logits{.logits = logits, .labels = labels, .weight = weight},
+                                   prefopt::torch_policy_pairs{});
+  at::Tensor const sums = seen.log_prob, margin = sums.slice(0, 0, sequences / 2) - sums.slice(0, sequences / 2);
+  CHECK(difference(seen.loss, torch::softplus(-0.1 * margin).mean()) < 1e-12);
+
+  auto const refused = [&](at::Tensor const& wrong) {
+    return refusal([&] { torch_log_probs({.logits = logits, .labels = labels, .weight = wrong}); });
+  };
+  CHECK(refused(weight.slice(1, 1)) == "prefopt::torch_log_probs: weight has the shape [6, 6], labels has [6, 7]");
+  CHECK(refused(weight.to(at::kComplexDouble)) ==
+        "prefopt::torch_log_probs: weight is of type ComplexDouble, expected real numbers");
+}
+
 TEST_CASE("torch: logits get their gradient once, and only if they require it") {
   torch::manual_seed(6);
   at::Tensor const labels = random_labels(), logits = random_logits(at::kFloat).requires_grad_();

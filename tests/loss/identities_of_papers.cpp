@@ -329,6 +329,20 @@ std::vector<identity> identities() {
        {"repo", {{"gamma", 0.5}}},
        0,
        [](pair& p) { p.chosen_length = p.rejected_length = 1; }},
+      {"a hinge whose bend has no width",
+       {"smooth_hinge", {{"delta", 2}, {"gamma", 1e-30}}},
+       {"slic", {{"delta", 2}, {"sft", 0}}}},
+      {"a bend that is wider than the pairs is a square",
+       {"smooth_hinge", {{"delta", 2}, {"gamma", 64}}},
+       {"ipo", {{"tau", 0.25}}},
+       4,
+       [](pair& p) {
+         p.ref_chosen = p.ref_rejected = p.rejected = 0;
+         p.chosen = std::clamp(p.chosen, real(-60), real(2));
+       },
+       {},
+       1. / 128},
+      {"labels that are soft", {"soft_ipo", {{"tau", 0.25}}}, modified("labelled", {"ipo", {{"tau", 0.25}}})},
       {"calibration on sums is a hinge",
        {"slic", {{"delta", 4}, {"sft", 0}}},
        {"hinge", {{"beta", 0.25}}},

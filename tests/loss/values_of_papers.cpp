@@ -64,7 +64,7 @@ std::vector<pair> pairs_for(std::string const& loss) {
                            .chosen_length = 40,
                            .rejected_length = 40}};
   if (loss == "focal_bt" || loss == "rao_kupper" || loss == "davidson" || loss == "noise_mixture" ||
-      loss == "cost_model" || loss == "slic" || loss == "tpo" || loss == "gaussian_bt") {
+      loss == "cost_model" || loss == "slic" || loss == "smooth_hinge" || loss == "tpo" || loss == "gaussian_bt") {
     pairs = {{.chosen = 1.3, .rejected = 0.4},
              {.chosen = -0.75, .rejected = 2},
              {.chosen = 0.5, .rejected = 0.5},
@@ -227,6 +227,7 @@ of_pairs const of_both_scores[]{
       {3.8250000000000002, -1.1000000000000001, 1},
       {0.94999999999999996, -1.1000000000000001, 1},
       {-4, -0.10000000000000001, 0}}},
+    {"smooth_hinge", {{0.001, -0.02, 0.02}, {1.40625, -0.75, 0.75}, {0.1, -0.2, 0.2}, {0, 0, 0}}},
     {"orpo",
      {{2.1896302688497586, -0.052702920207181279, 0.0021386985578555639},
       {3.4911183120403626, -0.12025487841600416, 0.015107455788733843},

@@ -107,6 +107,19 @@ pair_formula slic(named_loss const& loss) {
           .offset = delta};
 }
 
+pair_formula smooth_hinge(named_loss const& loss) {
+  real const delta = value_of(loss, "delta"), gamma = value_of(loss, "gamma");
+  return {.reads = of_raw_sums,
+          .logit = margin_itself,
+          .link = [delta, gamma](dual const& u, variables const&) -> terms {
+            dual const short_by = delta - u;
+            if (u.value() >= delta) return dual(0);
+            if (u.value() < delta - gamma) return dual(short_by - gamma / 2);
+            return dual(square(short_by) / (2 * gamma));
+          },
+          .offset = delta};
+}
+
 /// log(p / (1 - p)) of p = e^x.
 dual log_odds(dual const& x) {
   real const not_p = -std::expm1(x.value());
@@ -279,6 +292,7 @@ formula_table const losses{{"nca_pair", nca_pair},
                            {"apo_zero", apo_zero},
                            {"apo_down", apo_down},
                            {"slic", slic},
+                           {"smooth_hinge", smooth_hinge},
                            {"orpo", orpo},
                            {"alpha_po", alpha_po},
                            {"dpop", dpop},

@@ -36,7 +36,7 @@ std::vector<T> distances(random_rows<T> const& v, random_rows<T> const& w, rando
 
 }  // namespace
 
-TEST_CASE("PAL by bradley_terry and by hinge: a worked example") {
+TEST_CASE("PAL by bradley_terry and by its hinges: a worked example") {
   std::vector<double> const v{.6, -.8, 1, .5}, w{.2, .4, -.3, .9}, u{.5, 0, .25, -.5}, zero{0};
   std::vector<double> margin(1), loss(1), d(1), d_v(4), d_w(4), d_u(4);
   distance_pairs<double> const pairs{
@@ -58,6 +58,8 @@ TEST_CASE("PAL by bradley_terry and by hinge: a worked example") {
            pair_batch<double>{.chosen = margin, .rejected = zero, .ref_chosen = zero, .ref_rejected = zero},
            {.loss = loss});
   CHECK(std::fabs(loss[0] - 0.90236072964961589) < 1e-15);
+  evaluate(smooth_hinge{}, pair_batch<double>{.chosen = margin, .rejected = zero}, {.loss = loss});
+  CHECK(std::fabs(loss[0] - 0.081425488641378718) < 1e-15);
 }
 
 TEMPLATE_TEST_CASE("margins and gradients of distance pairs are their formulas", "", float, double) {

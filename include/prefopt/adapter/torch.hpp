@@ -24,6 +24,7 @@ struct torch_logits {
   at::Tensor labels{};   ///< integers of the shape without vocabulary: the token that the row predicts, or ignore_index
   at::Tensor offsets{};  ///< integers, sequences + 1 of them: of logits with two dimensions
   std::int64_t ignore_index = -100;
+  at::Tensor weight{};  ///< of the labels' shape: a factor of the row's log-prob in its sequence's, a constant
 };
 
 /// Preference pairs among the sequences of logits, see policy_pairs.
@@ -64,7 +65,7 @@ inline void check_logit_type(char const* where, at::Tensor const& logits) {
 
 /// Which token each row of logits predicts and which rows make a sequence: contiguous integers that go with the logits.
 struct torch_rows {
-  at::Tensor labels, offsets;
+  at::Tensor labels, offsets, weight{};
   std::int64_t ignore_index;
 
   /// Checks all of what is given.
@@ -86,6 +87,17 @@ struct torch_rows {
     if (given.labels.sizes() != logits.sizes().slice(0, static_cast<std::size_t>(logits.dim() - 1))) {
       fail(where, "labels has the shape " + shape(given.labels) +
                       ", expected one a row of logits, which has the shape " + shape(logits));
+    }
+    if (given.weight.defined()) {
+      check_readable(where, "weight", given.weight);
+      if (given.weight.sizes() != given.labels.sizes()) {
+        fail(where, "weight has the shape " + shape(given.weight) + ", labels has " + shape(given.labels));
+      }
+      if (!at::isFloatingType(given.weight.scalar_type()) && !at::isIntegralType(given.weight.scalar_type(), true)) {
+        fail(where,
+             std::string{"weight is of type "} + at::toString(given.weight.scalar_type()) + ", expected real numbers");
+      }
+      weight = given.weight.detach().to(at::kCPU, at::kDouble).resolve_neg().contiguous();
     }
     if (is_packed != given.offsets.defined()) {
       fail(where, is_packed ? "offsets is not given, which logits of two dimensions need"
@@ -123,6 +135,7 @@ struct torch_rows {
       policy.tokens = {.labels = {labels.data_ptr<std::int64_t>() + i * inner, policy.logits.rows()},
                        .offsets = {offsets.data_ptr<std::int64_t>(), is_even ? sequences() + 1 : 2},
                        .ignore_index = ignore_index};
+      if (weight.defined()) policy.tokens.weight = {weight.data_ptr<double>() + i * inner, policy.logits.rows()};
       if (d_logits.defined()) policy.d_logits = part(d_logits, i);
       parts.push_back(policy);
     }
@@ -151,8 +164,9 @@ struct torch_log_prob_function : torch::autograd::Function<torch_log_prob_functi
 
   static at::Tensor forward(torch::autograd::AutogradContext* context, at::Tensor const& logits,
                             known_log_prob const& known) {
-    // Labels and offsets are read again, and may lie where the caller has them: torch sees whether they have changed.
-    context->save_for_backward({logits, known.kept->rows.labels, known.kept->rows.offsets});
+    // These are read again, and may lie where the caller has them: torch sees whether they have changed.
+    auto const& rows = known.kept->rows;
+    context->save_for_backward({logits, rows.labels, rows.offsets, rows.weight});
     context->saved_data["kept"] = c10::IValue::make_capsule(known.kept);
     return known.values;
   }
@@ -311,6 +325,7 @@ inline torch_loss torch_evaluate_logits(any_unpaired_loss const& loss, torch_log
 
 /// The log-probs of sequences from logits, with their gradient: row i predicts labels[i], so a model whose row t
 /// predicts token t + 1 leaves out its last row and the first label. Rows with an ignored label are not read.
+///     weight     the sums are of weight times log-prob (LD-DPO's, say: length_desensitized_weights); lengths count rows
 ///     computed   in float64 for float64 logits, otherwise in float32; the gradient has the type of the logits
 ///     memory     16 bytes a row, and labels that had to be converted, are kept for backward beside the logits
 ///                themselves; then the gradient by these

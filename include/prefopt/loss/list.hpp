@@ -72,6 +72,7 @@
 #include <prefopt/loss/simper.hpp>
 #include <prefopt/loss/simpo.hpp>
 #include <prefopt/loss/slic.hpp>
+#include <prefopt/loss/smooth_hinge.hpp>
 #include <prefopt/loss/smpo.hpp>
 #include <prefopt/loss/soft_ipo.hpp>
 #include <prefopt/loss/sppo.hpp>
@@ -102,9 +103,9 @@ using pair_losses =
     loss_list<dpo, cdpo, rdpo, ipo, ipo_mean, simpo, ln_dpo, hinge, cpo, bradley_terry, exo_pair, discopop, rpo_bwd_kl,
               rpo_fwd_kl, rpo_sq, irepo, soft_ipo, cauchy_dpo, focal_po, focal_bt, r_dpo, odpo, modpo, smpo,
               mallows_dpo, tdpo, diffusion_dpo, repo, rao_kupper, davidson, noise_mixture, gaussian_bt, beta_dpo,
-              alpha_dpo, aot, aot_unpaired, nca_pair, bco_pair, sppo, apo_zero, apo_down, slic, orpo, alpha_po, dpop,
-              dpop_outside, dpo_shift, f_dpo_reverse_kl, f_dpo_forward_kl, f_dpo_js, f_dpo_alpha, cal_dpo, simper,
-              cost_model, rationale_dpo, tpo, tpo_l, xpo, sft>;
+              alpha_dpo, aot, aot_unpaired, nca_pair, bco_pair, sppo, apo_zero, apo_down, slic, smooth_hinge, orpo,
+              alpha_po, dpop, dpop_outside, dpo_shift, f_dpo_reverse_kl, f_dpo_forward_kl, f_dpo_js, f_dpo_alpha,
+              cal_dpo, simper, cost_model, rationale_dpo, tpo, tpo_l, xpo, sft>;
 
 /// The one list of the list losses.
 using list_losses = loss_list<plackett_luce, list_mle, pro, adpo, adpo_kde, adpo_ranked, list_net, info_nce, rank_dpo,
