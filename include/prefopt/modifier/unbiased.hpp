@@ -48,9 +48,10 @@ struct unbiased {
   template <lane V>
   PREFOPT_INLINE V blend(V const& given, V const& swapped) const noexcept {
     // Without flips, an infinite swapped loss must not become 0 * inf.
-    return epsilon == 0 ? given
-                        : V(math::constant<V>((1 - epsilon) / (1 - 2 * epsilon)) * given -
-                            math::constant<V>(epsilon / (1 - 2 * epsilon)) * swapped);
+    if (epsilon == 0) return given;
+    // Which of the two products is fused is not for the compiler to choose.
+    return math::fma(math::constant<V>(-epsilon / (1 - 2 * epsilon)), swapped,
+                     V(math::constant<V>((1 - epsilon) / (1 - 2 * epsilon)) * given));
   }
 };
 
