@@ -3,9 +3,9 @@
 #
 # One expects xsimd::fma to be a fused multiply-add wherever the processor has one, and AVX-512 always has. For AVX2 with
 # FMA it is fused; for AVX-512 there is no overload of its own, and the general one is a product and a sum. With
-# a = 1 + 2^-20 and b = 1 - 2^-20, a * b - 1 is -2^-40 if it is rounded once, and 0 if the product is rounded first. A
-# compiler that contracts products and sums, as g++ does by default, hides it, and an algorithm that relies on the one
-# rounding, such as an exact product or a reduction of an argument, is silently less exact without.
+# a = 1 + 2^-20 and b = 1 - 2^-20, a * b - 1 is -2^-40 if it is rounded once, and 0 if the product is rounded first, as it
+# is here. An algorithm that relies on the one rounding, such as an exact product or a reduction of an argument, is
+# silently less exact on the wider registers.
 set -euo pipefail
 grep -qw avx512f /proc/cpuinfo || { echo "this processor has no AVX-512" >&2; exit 77; }
 folder=$(mktemp -d)
