@@ -114,7 +114,8 @@ is not for these data.
 )";
 
 constexpr char unpaired_losses[] = R"(
-Losses of single completions. kto's KL is the parameter --kl: nothing is sampled here.
+Losses of single completions. kto's reference point is the mean log-ratio of a batch's completions, each under the prompt of
+the record after its own (the last one's next is the first), at least --kl; all of them are asked of policy and reference.
 )";
 
 constexpr char examples[] = R"(
