@@ -78,12 +78,11 @@ std::optional<score_command> parse_score_command(int argc, char** argv) {
       "CSV with a header, or JSON objects, one a line or in one array, whose names are the columns (null counts as "
       "nan), plain, gzip or zstd; \"-\" or nothing is standard input. Columns in any order: chosen, rejected and what "
       "the loss reads; weight; lines that begin with # are skipped, and so is pandas' index without a name. Rows are "
-      "read and scored some at a time, and the results are kept in a file in TMPDIR or /tmp until all rows are known "
-      "to "
-      "be right. Losses that compare each row with all others keep the numbers of all rows in memory, about as much as "
-      "the file has: aot and aot_unpaired, which sort them; beta_dpo, kto with kl_logp, sft and with_nll with their "
-      "mode 0, which need a mean before the first result. Of lists a group is kept, and 16 bytes of each "
-      "that has ended");
+      "read and scored some at a time, and the results are kept in a file in TMPDIR or /tmp until all rows are "
+      "known to be right. Losses that compare each row with all others keep the numbers of all rows in memory, "
+      "about as much as the file has: aot and aot_unpaired, which sort them; beta_dpo, kto with kl_logp, sft and "
+      "with_nll with their mode 0, which need a mean before the first result. Of lists a group is kept, and 16 "
+      "bytes of each that has ended");
   app.add_flag(
       "--list", lists,
       "ranked lists: a row is a candidate, those of a group follow one another. Columns: group (any text), "
