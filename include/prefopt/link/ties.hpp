@@ -20,9 +20,9 @@ struct threshold_ties {
   PREFOPT_INLINE value_slope<V> operator()(V const& z) const noexcept {
     V const zero = math::constant<V>(0), threshold = math::constant<V>(kappa);
     auto const won = math::logistic(V(threshold - z)), lost = math::logistic(V(threshold + z));
-    // -log(1 - e^(-2 kappa)).
+    // -log(1 - e^(-2 kappa)); without a threshold the zero it is divided by must not be a negative one.
     V const wide = math::constant<V>(-2 * kappa);
-    V const narrow = math::log1p_unbounded(math::divide(math::exp(wide), V(-math::expm1(wide))));
+    V const narrow = math::log1p_unbounded(math::divide(math::exp(wide), math::abs(math::expm1(wide))));
     V const tied = V(won.softplus_negated + lost.softplus_negated) + narrow;
     auto const is_right = z > zero;
     V const part = math::select(is_right, V(won.sigmoid_negated * lost.sigmoid), V(lost.sigmoid_negated * won.sigmoid));

@@ -69,7 +69,9 @@ struct gaussian_bt {
     // Relative to the largest: squares may overflow, and underflow.
     V const least = math::constant<V>(probit_matched ? 1 : 1e-30), larger = math::select(a > b, a, b);
     V const size = math::select(larger < least, least, larger), x = math::divide(a, size), y = math::divide(b, size);
-    V const z = probit_matched ? math::divide(one, size) : math::constant<V>(0), squares = V(x * x + y * y) + z * z;
+    V const z = probit_matched ? math::divide(one, size) : math::constant<V>(0);
+    // Not for the compiler to fuse or not: a loss and its modifications have the same bits.
+    V const squares = math::fma(z, z, math::fma(y, y, V(x * x)));
     V const root = math::sqrt(V(math::select(squares < one, one, squares)));
     return {math::divide(one, V(size * root)), V(factor * math::divide(x, root)), V(factor * math::divide(y, root))};
   }
