@@ -26,10 +26,11 @@ bool reads_as(std::string_view text, T& value) {
 }
 
 bool is_python_list(std::string_view text) {
-  return std::ranges::any_of(
-      std::initializer_list<std::string_view>{"'role'", "'content'", "'from'", "'value'"}, [&](std::string_view name) {
-        return text.starts_with("[{" + std::string{name}) || text.starts_with("{" + std::string{name});
-      });
+  if (text.starts_with('[')) text.remove_prefix(1);
+  if (!text.starts_with('{')) return false;
+  text.remove_prefix(1);
+  return std::ranges::any_of(std::initializer_list<std::string_view>{"'role'", "'content'", "'from'", "'value'"},
+                             [&](std::string_view name) { return text.starts_with(name); });
 }
 
 bool is_of_messages(json const& value) {
