@@ -6,7 +6,8 @@
 #include "record_reader.hpp"
 #include "text_stream.hpp"
 
-/// One JSON object a line; blank lines are passed over, and comments, lines that begin with that character, if any. Counts the half surrogates that it replaces.
+/// One JSON object a line; blank lines are passed over, and comments, lines that begin with that character, if any.
+/// Counts the half surrogates that it replaces.
 class json_lines : public record_reader {
  public:
   json_lines(text_stream& text, std::size_t& halves, number_form numbers = number_form::number, char comment = '\0')

@@ -66,7 +66,8 @@ double distance_of(T const* a, T const* b, std::size_t dimension) noexcept {
 ///               they have the same margin
 ///     sums      in double, rounded once
 ///     loss      bradley_terry of the margins against zeros; its d_chosen is d_margin. For PAL's hinge max(0, 1 - z):
-///               hinge{.beta = 1}, zeros for the rest; its smooth one: smooth_hinge, as bradley_terry. Weights: 1 / (pairs of the user). By the scale: sum d z / scale
+///               hinge{.beta = 1}, zeros for the rest; its smooth one: smooth_hinge, as bradley_terry.
+///               Weights: 1 / (pairs of the user). By the scale: sum d z / scale
 ///     throws    std::invalid_argument, before anything is written: shapes that differ, a scale out of range
 ///     source    Chen et al. 2024 (PAL), arXiv:2406.08469; the authors' code, loss_function.py
 template <class T>
