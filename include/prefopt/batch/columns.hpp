@@ -21,7 +21,10 @@ enum class columns : unsigned {
   deviation = 512,
   sign = 1024,
   rationale = 2048,
-  gold = 4096
+  gold = 4096,
+  old_policy = 8192,
+  rollout = 16384,
+  entropy = 32768
 };
 
 constexpr columns operator|(columns a, columns b) noexcept {

@@ -38,6 +38,7 @@ struct list_family {
   using outputs = list_outputs<T>;
 
   static constexpr char const* example = "group";
+  static constexpr char const* item = "candidate";
   static constexpr char const* output_prefix = "";
   static constexpr char const* loss_name = "list loss";
   static constexpr char const* make_name = "make_list_loss";

@@ -19,6 +19,17 @@ enum class rank_matching : unsigned char {
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
+/// What there is to know of a surrogate beyond that.
+struct surrogate_facts {
+  unsigned char slope = 0;      ///< a token_slope
+  unsigned char selection = 0;  ///< a token_selection
+  bool takes_correction = false;
+  double decay = 0;  ///< of its statistic over the sequence; 0: a plain sum
+  double share = 0;  ///< of the tokens that it selects
+  /// Whether a token of that covariance can be selected.
+  bool (*may_select)(void const* surrogate, double covariance, double advantage, double log_ratio) noexcept = nullptr;
+};
+
 /// What there is to know of a loss with its parameters, whatever its family.
 struct loss_facts {
   std::string_view name;
@@ -35,6 +46,7 @@ struct loss_facts {
   double reward_scale = 1;                ///< implicit rewards in units of the scores
   std::size_t observed = 0;               ///< sums over the batch that it asks for
   columns observed_from = columns::none;  ///< without these there is nothing to observe; none: there always is
+  surrogate_facts surrogate{};
 
   [[nodiscard]] constexpr bool reads(columns which) const noexcept { return contains(needs | takes, which); }
 };

@@ -183,7 +183,8 @@ concept has_gradients_of_row = requires(L const loss, pair_row<V> const row, V c
 
 template <class L>
 constexpr columns needs_of() noexcept {
-  auto needs = L::score::needs;
+  auto needs = columns::none;
+  if constexpr (requires { L::score::needs; }) needs = L::score::needs;
   if constexpr (requires { L::needs; }) needs = needs | L::needs;
   return needs;
 }

@@ -42,7 +42,7 @@ PREFOPT_INLINE void for_each_lanes(block<T>& block, Step const& step, AtTail con
   constexpr std::size_t lanes = V::size;
   alignas(64) T tail_in[Inputs][lanes];
   alignas(64) T tail_out[Outputs + 1][lanes];
-  std::array<T*, Outputs> tail_target;
+  std::array<T*, Outputs> tail_target{};
   auto live = V(T(0)) == V(T(0));
   std::size_t const rest = block.count % lanes, whole = block.count - rest;
   std::size_t end = whole;

@@ -89,8 +89,10 @@ unsigned check_columns(loss_facts const& facts, typename Family::template batch<
     }
     if (column.is_given() && is_read && size != items && !(row.per == entries::of_either && size == examples)) {
       if (row.per == entries::of_either) {
-        fail_evaluate({row.name, " has ", elements(size), ", expected ", text(examples), ", one a ", Family::example,
-                       ", or ", text(items), ", one a candidate"});
+        if constexpr (requires { Family::item; }) {
+          fail_evaluate({row.name, " has ", elements(size), ", expected ", text(examples), ", one a ", Family::example,
+                         ", or ", text(items), ", one a ", Family::item});
+        }
       }
       fail_size("", row.name, size, inputs[0].name, " has ", items);
     }

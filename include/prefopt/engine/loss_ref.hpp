@@ -6,9 +6,11 @@
 #include <prefopt/batch/options.hpp>
 #include <prefopt/batch/pairs.hpp>
 #include <prefopt/batch/report.hpp>
+#include <prefopt/batch/tokens.hpp>
 #include <prefopt/batch/unpaired.hpp>
 #include <prefopt/contract/list_loss.hpp>
 #include <prefopt/contract/observation.hpp>
+#include <prefopt/contract/token_surrogate.hpp>
 #include <prefopt/contract/unpaired_loss.hpp>
 #include <prefopt/engine/finish_block.hpp>
 #include <prefopt/engine/inspect.hpp>
@@ -71,6 +73,12 @@ struct family_of_loss<L> {
   using type = unpaired_family;
 };
 
+template <class L>
+  requires(!is_any_loss<L> && token_surrogate<L>)
+struct family_of_loss<L> {
+  using type = token_family;
+};
+
 /// The family of batch that a loss is of.
 template <class L>
 using family_of = typename family_of_loss<L>::type;
@@ -80,7 +88,23 @@ concept computed_in = std::same_as<T, float> || std::same_as<T, double>;
 
 /// What all losses of a family are called with.
 template <class Family, class T>
-using kernels_of_family = std::conditional_t<std::same_as<Family, list_family>, list_kernels<T>, block_kernels<T>>;
+struct kernels_called {
+  using type = block_kernels<T>;
+};
+template <class T>
+struct kernels_called<list_family, T> {
+  using type = list_kernels<T>;
+};
+template <class T>
+struct kernels_called<token_family, T> {
+  using type = token_kernels<T>;
+};
+template <class Family, class T>
+using kernels_of_family = typename kernels_called<Family, T>::type;
+
+/// See token_kernel.hpp, which only those include who evaluate tokens.
+template <class L, class T, class Arch>
+constexpr token_kernels<T> token_kernels_of() noexcept;
 
 /// Of one loss.
 template <class Family>
@@ -98,6 +122,8 @@ struct kernels_for {
     using family = family_of<L>;
     if constexpr (std::same_as<family, list_family>) {
       return {&run_list_kernel<R, T, Arch>, &run_groups<T, Arch>, &inspect<T, Arch>};
+    } else if constexpr (std::same_as<family, token_family>) {
+      return token_kernels_of<R, T, Arch>();
     } else {
       block_kernels<T> kernels{nullptr, &finish_block<family, T, Arch>, nullptr, &inspect<T, Arch>};
       if constexpr (goes_apart<R>()) {
@@ -131,11 +157,28 @@ constexpr unsigned written_by() noexcept {
   return outputs;
 }
 
+template <class L>
+surrogate_facts facts_of_surrogate(L const& surrogate) noexcept {
+  surrogate_facts facts{.slope = static_cast<unsigned char>(slope_of<L>()),
+                        .selection = static_cast<unsigned char>(selection_of<L>()),
+                        .takes_correction = takes_correction<L>()};
+  if constexpr (requires { surrogate.decay(); }) facts.decay = surrogate.decay();
+  if constexpr (selection_of<L>() != token_selection::none) {
+    facts.share = surrogate.share();
+    facts.may_select = [](void const* address, double covariance, double advantage, double log_ratio) noexcept {
+      return static_cast<L const*>(address)->may_select(covariance, advantage, log_ratio);
+    };
+  }
+  return facts;
+}
+
 /// Of the loss L with the parameters that its resolved form has.
 template <class L>
 constexpr loss_facts facts_of(resolved<L> const& loss) noexcept {
   using R = resolved<L>;
-  if constexpr (!std::same_as<family_of<L>, list_family>) {
+  if constexpr (std::same_as<family_of<L>, token_family>) {
+    return {.name = name_of<L>(), .needs = needs_of<R>(), .takes = takes_of<R>(), .surrogate = facts_of_surrogate(loss)};
+  } else if constexpr (!std::same_as<family_of<L>, list_family>) {
     return {.name = name_of<L>(),
             .needs = needs_of<R>(),
             .takes = takes_of<R>(),

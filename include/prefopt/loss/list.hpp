@@ -19,8 +19,10 @@
 #include <prefopt/loss/cal_dpo.hpp>
 #include <prefopt/loss/cauchy_dpo.hpp>
 #include <prefopt/loss/cdpo.hpp>
+#include <prefopt/loss/cispo.hpp>
 #include <prefopt/loss/cost_model.hpp>
 #include <prefopt/loss/cpo.hpp>
+#include <prefopt/loss/dapo.hpp>
 #include <prefopt/loss/davidson.hpp>
 #include <prefopt/loss/diffusion_dpo.hpp>
 #include <prefopt/loss/discopop.hpp>
@@ -28,6 +30,7 @@
 #include <prefopt/loss/dpo_shift.hpp>
 #include <prefopt/loss/dpop.hpp>
 #include <prefopt/loss/dpop_outside.hpp>
+#include <prefopt/loss/dr_grpo.hpp>
 #include <prefopt/loss/dro.hpp>
 #include <prefopt/loss/exo_pair.hpp>
 #include <prefopt/loss/f_dpo_alpha.hpp>
@@ -37,6 +40,8 @@
 #include <prefopt/loss/focal_bt.hpp>
 #include <prefopt/loss/focal_po.hpp>
 #include <prefopt/loss/gaussian_bt.hpp>
+#include <prefopt/loss/grpo.hpp>
+#include <prefopt/loss/gspo.hpp>
 #include <prefopt/loss/hinge.hpp>
 #include <prefopt/loss/info_nce.hpp>
 #include <prefopt/loss/ipo.hpp>
@@ -55,13 +60,16 @@
 #include <prefopt/loss/odpo.hpp>
 #include <prefopt/loss/orpo.hpp>
 #include <prefopt/loss/plackett_luce.hpp>
+#include <prefopt/loss/ppo.hpp>
 #include <prefopt/loss/pro.hpp>
 #include <prefopt/loss/r_dpo.hpp>
 #include <prefopt/loss/rank_dpo.hpp>
 #include <prefopt/loss/rao_kupper.hpp>
 #include <prefopt/loss/rationale_dpo.hpp>
 #include <prefopt/loss/rdpo.hpp>
+#include <prefopt/loss/reinforce_pp.hpp>
 #include <prefopt/loss/repo.hpp>
+#include <prefopt/loss/rloo.hpp>
 #include <prefopt/loss/rpo_bwd_kl.hpp>
 #include <prefopt/loss/rpo_fwd_kl.hpp>
 #include <prefopt/loss/rpo_sq.hpp>
@@ -86,6 +94,24 @@
 #include <prefopt/modifier/smoothed.hpp>
 #include <prefopt/modifier/unbiased.hpp>
 #include <prefopt/modifier/with_nll.hpp>
+#include <prefopt/surrogate/cispo.hpp>
+#include <prefopt/surrogate/cispo_around_one.hpp>
+#include <prefopt/surrogate/clip_cov.hpp>
+#include <prefopt/surrogate/dppo_kl.hpp>
+#include <prefopt/surrogate/dppo_tv.hpp>
+#include <prefopt/surrogate/dro_token.hpp>
+#include <prefopt/surrogate/fipo.hpp>
+#include <prefopt/surrogate/gmpo.hpp>
+#include <prefopt/surrogate/gspo.hpp>
+#include <prefopt/surrogate/gspo_token.hpp>
+#include <prefopt/surrogate/kl_cov.hpp>
+#include <prefopt/surrogate/masked_ratio.hpp>
+#include <prefopt/surrogate/ppo_clip.hpp>
+#include <prefopt/surrogate/reinforce.hpp>
+#include <prefopt/surrogate/sapo.hpp>
+#include <prefopt/surrogate/sequence_clip.hpp>
+#include <prefopt/surrogate/topr.hpp>
+#include <prefopt/surrogate/vespo.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {
 
@@ -114,6 +140,13 @@ using list_losses = loss_list<plackett_luce, list_mle, pro, adpo, adpo_kde, adpo
 /// The one list of the losses of single completions.
 using unpaired_losses = loss_list<kto, apo_zero_unpaired, bco, binary_cross_entropy, nbpo, score_regression, dro,
                                   weighted_nll, log_barrier>;
+
+/// The one list of the surrogates of tokens, which any KL, correction and aggregation goes with.
+using token_surrogates =
+    loss_list<surrogate::reinforce, surrogate::ppo_clip, surrogate::cispo, surrogate::cispo_around_one, surrogate::topr, surrogate::sapo, surrogate::gspo, surrogate::gspo_token, surrogate::sequence_clip, surrogate::gmpo, surrogate::vespo, surrogate::dro_token, surrogate::dppo_tv, surrogate::dppo_kl, surrogate::fipo, surrogate::clip_cov, surrogate::kl_cov, surrogate::masked_ratio>;
+
+/// The one list of the presets, which are compositions of them.
+using token_losses = loss_list<grpo, dr_grpo, dapo, gspo, cispo, rloo, reinforce_pp, ppo>;
 
 namespace detail {
 

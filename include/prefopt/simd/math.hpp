@@ -380,5 +380,28 @@ inline constexpr struct {
   }
 } arctangent{};
 
+/// factor * x; 0 where the factor is, whatever x.
+inline constexpr struct {
+  template <lane V>
+  PREFOPT_INLINE V operator()(V const& factor, V const& x) const noexcept {
+    V const zero = constant<V>(0);
+    return math::select(factor == zero, zero, V(factor * x));
+  }
+} vanishing{};
+
+/// x in [low, high]; NaN stays NaN.
+inline constexpr struct {
+  template <lane V>
+  PREFOPT_INLINE V operator()(V const& x, V const& low, V const& high) const noexcept {
+    return math::select(x < low, low, math::select(x > high, high, x));
+  }
+} limited{};
+
+/// 1 where the condition holds, else 0.
+template <lane V, class Condition>
+PREFOPT_INLINE V indicator(Condition const& condition) noexcept {
+  return math::select(condition, constant<V>(1), constant<V>(0));
+}
+
 }  // namespace math
 }  // namespace prefopt::inline PREFOPT_ABI

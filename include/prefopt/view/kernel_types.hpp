@@ -161,6 +161,82 @@ struct list_kernels {
   inspecting_kernel<T> inspect;
 };
 
+/// What a call sums up over the counted tokens.
+enum token_sum : std::size_t {
+  token_loss_sum,  ///< of factor * loss
+  token_count_sum,
+  ratio_sum,
+  below_sum,
+  above_sum,
+  old_kl_sum,
+  kl_sum,
+  entropy_sum,
+  correction_sum,
+  correction_square_sum,
+  token_non_finite_sum,
+  token_sum_count
+};
+struct token_sums {
+  std::array<double, token_sum_count> of;
+  double largest_ratio;
+};
+
+/// A block of tokens for a surrogate: in and out are indexed by these.
+enum surrogate_input : std::size_t {
+  log_prob_in,
+  old_log_prob_in,
+  advantage_in,
+  statistic_in,
+  count_in,
+  correction_in,
+  selected_in,
+  surrogate_inputs
+};
+enum surrogate_output : std::size_t { value_out, slope_out, ratio_out, below_out, above_out, surrogate_outputs };
+
+/// Of every token of a block the value, the slope, the ratio and whether it was clipped; or the statistic and its slope.
+template <class T>
+using surrogate_kernel = void (*)(void const* surrogate, T log_ratio_limit, block<T>&) noexcept;
+
+/// A token batch for a surrogate, and what a call does to every token alike.
+template <class T>
+struct token_work {
+  surrogate_kernel<T> surrogate, statistic;  ///< statistic: null for a surrogate without one
+  void const* loss;
+  std::array<column_memory<T>, most_inputs> in;
+  std::array<output_memory<T>, most_outputs> out;
+  column_memory<std::int64_t> offsets;
+  T const* factors;            ///< one a sequence: what its tokens' losses are multiplied by
+  T const* counts;             ///< one a sequence: its counted tokens
+  unsigned char const* selected;  ///< one a token, or null
+  unsigned char slope, estimator, correction;  ///< a token_slope, a kl_estimator, a correction_mode
+  bool is_corrected, takes_correction, accumulate, needs_finite, skip_non_finite, advantage_of_sequences;
+  double decay;  ///< of the statistic; 0: it is a plain sum
+  T log_ratio_limit, kl_coefficient, kl_log_ratio_limit, kl_value_limit, entropy_coefficient;
+  double correction_low, correction_high, off_policy_limit;
+};
+
+/// What is found out of a token batch before anything is written.
+struct token_inspection {
+  double counted, skipped;
+  std::size_t not_a_mask, non_finite;  ///< lowest tokens
+};
+
+/// Runs the sequences [begin, end), or counts their tokens: counts[s - begin] for each.
+template <class T>
+using token_runner = void (*)(token_work<T> const&, std::size_t begin, std::size_t end, token_sums&) noexcept;
+template <class T>
+using token_counter = void (*)(token_work<T> const&, std::size_t begin, std::size_t end, T* counts,
+                               token_inspection&) noexcept;
+
+/// The kernels of a surrogate.
+template <class T>
+struct token_kernels {
+  surrogate_kernel<T> surrogate, statistic;
+  token_runner<T> run;
+  token_counter<T> count;
+};
+
 }  // namespace PREFOPT_KERNELS
 
 namespace prefopt::inline PREFOPT_ABI::detail {

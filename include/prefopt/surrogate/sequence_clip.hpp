@@ -1,0 +1,38 @@
+#pragma once
+
+#include <prefopt/contract/token_surrogate.hpp>
+
+namespace prefopt::inline PREFOPT_ABI::surrogate {
+
+/// PPO's clipped surrogate with the ratio of the whole sequence, the product of its tokens'.
+///     s = exp(sum over the counted tokens of l - o),  S = max(-A s, -A clip(s, 1 - low, 1 + high)) at every token
+///     dS/dl = -A s by each counted token, where it is not clipped
+///     source    TRL's RLOO trainer
+struct sequence_clip {
+  double low = 0.2;   ///< in [0, 1]
+  double high = 0.2;  ///< >= 0
+
+  static constexpr columns needs = columns::old_policy;
+  static constexpr token_slope slope = token_slope::by_sequence;
+
+  template <lane V>
+  PREFOPT_INLINE value_slope<V> statistic(token_row<V> const& row) const noexcept {
+    return {row.log_ratio, math::constant<V>(1)};
+  }
+  template <lane V>
+  PREFOPT_INLINE token_value<V> operator()(token_row<V> const& row) const noexcept {
+    V const one = math::constant<V>(1);
+    return clipped_surrogate(row.advantage, math::exp_of_any(row.sequence), V(one - math::constant<V>(low)),
+                                     V(one + math::constant<V>(high)));
+  }
+
+  static constexpr loss_card card{"sequence_clip", "max(-A s, -A clip(s, 1 - low, 1 + high)), s = exp(sum(l - o))",
+                                  "arXiv:2402.14740"};
+  template <class L = sequence_clip>
+  static constexpr auto parameters() noexcept {
+    return std::tuple{parameter{"low", &L::low, range{.low = 0, .high = 1}},
+                      parameter{"high", &L::high, range::non_negative()}};
+  }
+};
+
+}  // namespace prefopt::inline PREFOPT_ABI::surrogate

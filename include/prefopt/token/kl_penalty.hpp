@@ -1,0 +1,66 @@
+#pragma once
+
+#include <limits>
+#include <prefopt/core/errors.hpp>
+#include <prefopt/core/abi.hpp>
+#include <span>
+#include <string_view>
+
+namespace prefopt::inline PREFOPT_ABI {
+
+/// Estimates of KL(policy | reference) from one token, d = log_prob - ref_log_prob, r = exp(log_prob - old_log_prob).
+enum class kl_estimator : unsigned char {
+  none,
+  k1,            ///< d; slope 1
+  k2,            ///< d^2 / 2; slope d, of these the one whose gradient has no bias on-policy
+  k3,            ///< e^-d - 1 + d; slope 1 - e^-d
+  abs,           ///< |d|; slope sgn d
+  k1_straight,   ///< the value of k1, the slope of k2
+  k3_straight,   ///< the value of k3, the slope of k2
+  k1_corrected,  ///< r k1; slope r (d + 1)
+  k3_corrected   ///< r k3; slope r d
+};
+
+/// How far from the reference costs: coefficient * estimate at every counted token.
+/// Estimators after Schulman, "Approximating KL divergence".
+struct kl_penalty {
+  kl_estimator estimator = kl_estimator::none;
+  double coefficient = 0;  ///< finite, >= 0
+  /// d in [-log_ratio_limit, log_ratio_limit] and the value likewise; no gradient outside. Both > 0; infinity: none.
+  double log_ratio_limit = std::numeric_limits<double>::infinity();
+  double value_limit = std::numeric_limits<double>::infinity();
+  /// The sampler's correction multiplies the penalty, too.
+  bool is_corrected = false;
+};
+
+namespace detail {
+
+inline constexpr std::string_view kl_estimator_names[]{
+    "none", "k1", "k2", "k3", "abs", "k1_straight", "k3_straight", "k1_corrected", "k3_corrected"};
+
+constexpr bool uses_ratio(kl_estimator estimator) noexcept {
+  return estimator == kl_estimator::k1_corrected || estimator == kl_estimator::k3_corrected;
+}
+
+/// The value of that name among those of an enumeration, in order; an error lists them.
+template <class Enumeration>
+Enumeration enumerator_of(std::string_view name, std::span<std::string_view const> names, std::string_view what) {
+  std::string known;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == name) return static_cast<Enumeration>(i);
+    known.append(known.empty() ? "" : ", ").append(names[i]);
+  }
+  fail("make_token_loss", {"there is no ", what, " \"", name, "\", known are ", known});
+}
+
+}  // namespace detail
+
+/// "k3" and so on.
+constexpr std::string_view name_of(kl_estimator estimator) noexcept {
+  return detail::kl_estimator_names[static_cast<std::size_t>(estimator)];
+}
+inline kl_estimator kl_estimator_of(std::string_view name) {
+  return detail::enumerator_of<kl_estimator>(name, detail::kl_estimator_names, "KL estimator");
+}
+
+}  // namespace prefopt::inline PREFOPT_ABI
