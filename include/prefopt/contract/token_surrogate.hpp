@@ -29,7 +29,9 @@ namespace prefopt::inline PREFOPT_ABI {
 enum class token_slope : unsigned char {
   by_log_prob,   ///< the token's own log-prob: a limit of the log-ratio does not touch it
   by_log_ratio,  ///< log_prob - old_log_prob: 0 where that is limited
-  by_sequence,   ///< the sum of the statistic over the sequence, and so by every token of it
+  /// the sum of the statistic over the sequence, and so by every token of it; value and slope then depend on advantage,
+  /// sequence and count alone
+  by_sequence
 };
 
 /// Which tokens a surrogate treats apart, by cov = (A - mean A) (log_prob - mean log_prob) over the counted tokens.
@@ -50,6 +52,18 @@ struct token_row {
   V correction;  ///< the sampler's, where the surrogate takes it
   V selected;    ///< 1 or 0
 
+  PREFOPT_INLINE token_row(V const& of_log_prob, V const& of_old, V const& of_log_ratio, V const& of_advantage,
+                           V const& of_sequence, V const& of_count, V const& of_correction,
+                           V const& is_selected) noexcept
+      : log_prob(math::copy(of_log_prob)),
+        old_log_prob(math::copy(of_old)),
+        log_ratio(math::copy(of_log_ratio)),
+        advantage(math::copy(of_advantage)),
+        sequence(math::copy(of_sequence)),
+        count(math::copy(of_count)),
+        correction(math::copy(of_correction)),
+        selected(math::copy(is_selected)) {}
+
   [[nodiscard]] PREFOPT_INLINE V ratio() const noexcept { return math::exp_of_any(log_ratio); }
 };
 
@@ -59,10 +73,13 @@ struct token_value {
   V value, slope, below, above;
 
   PREFOPT_INLINE constexpr token_value(V const& of_value, V const& of_slope) noexcept
-      : value(of_value), slope(of_slope), below(math::constant<V>(0)), above(math::constant<V>(0)) {}
+      : token_value{of_value, of_slope, math::constant<V>(0), math::constant<V>(0)} {}
   PREFOPT_INLINE constexpr token_value(V const& of_value, V const& of_slope, V const& is_below,
                                        V const& is_above) noexcept
-      : value(of_value), slope(of_slope), below(is_below), above(is_above) {}
+      : value(math::copy(of_value)),
+        slope(math::copy(of_slope)),
+        below(math::copy(is_below)),
+        above(math::copy(is_above)) {}
 };
 
 /// max(-A ratio, -A clip(ratio, lowest, highest)) and its slope by the logarithm of the ratio: -A ratio at the bounds and

@@ -1,68 +1,173 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <prefopt/contract/token_surrogate.hpp>
 #include <prefopt/engine/block.hpp>
 
+// What is done with every token: the surrogate, and what is made of its value and slope.
+
 namespace prefopt::inline PREFOPT_ABI::detail {
 
-/// The tokens of a surrogate's block in lanes. Columns that are not there have their neutral values.
-template <class V, class In>
+/// x where the token counts, else 0.
+template <class V, class T>
+PREFOPT_INLINE V live_part(T const* live, std::size_t offset, V const& x) noexcept {
+  if (live == nullptr) return x;
+  V const zero(T(0));
+  return xsimd::select(V::load_unaligned(live + offset) > zero, x, zero);
+}
+
+/// Tokens in lanes, with what the surrogate L reads. Columns that are not there have their neutral values.
+template <class L, class V, class In>
 PREFOPT_INLINE token_row<V> token_lanes(In const& in, std::size_t offset, V const& log_ratio_limit) noexcept {
   using T = typename V::value_type;
-  auto const load = [&](surrogate_input c, T otherwise) PREFOPT_INLINE_LAMBDA {
-    return in[c] == nullptr ? V(otherwise) : load_ahead<V>(in[c] + offset);
-  };
+  V log_ratio(T(0)), statistic(T(0)), count(T(1)), correction(T(1)), selected(T(0));
   V const log_prob = load_ahead<V>(in[log_prob_in] + offset);
-  V const old = in[old_log_prob_in] == nullptr ? log_prob : load_ahead<V>(in[old_log_prob_in] + offset);
-  V const apart = in[old_log_prob_in] == nullptr ? V(T(0)) : V(log_prob - old);
-  return {log_prob,
-          old,
-          math::limited(apart, V(-log_ratio_limit), log_ratio_limit),
-          load_ahead<V>(in[advantage_in] + offset),
-          load(statistic_in, T(0)),
-          load(count_in, T(1)),
-          load(correction_in, T(1)),
-          load(selected_in, T(0))};
+  V old = log_prob;
+  if (in[old_log_prob_in] != nullptr) {
+    old = load_ahead<V>(in[old_log_prob_in] + offset);
+    log_ratio = math::limited(V(log_prob - old), V(-log_ratio_limit), log_ratio_limit);
+  }
+  if constexpr (has_statistic<L>) {
+    if (in[statistic_in] != nullptr) statistic = V::load_unaligned(in[statistic_in] + offset);
+    if (in[count_in] != nullptr) count = V::load_unaligned(in[count_in] + offset);
+  }
+  if constexpr (takes_correction<L>()) {
+    if (in[correction_in] != nullptr) correction = V::load_unaligned(in[correction_in] + offset);
+  }
+  if constexpr (selection_of<L>() != token_selection::none) selected = V::load_unaligned(in[selected_in] + offset);
+  return {log_prob, old, log_ratio, load_ahead<V>(in[advantage_in] + offset), statistic, count, correction, selected};
+}
+
+/// Whether the ratio of a token is beyond its limit, and so has no slope.
+template <class V>
+PREFOPT_INLINE auto is_limited(token_row<V> const& row, V const& log_ratio_limit) noexcept {
+  return xsimd::abs(V(row.log_prob - row.old_log_prob)) > log_ratio_limit;
 }
 
 template <class L, class T, class Arch>
-PREFOPT_NOINLINE void run_surrogate(void const* address, T log_ratio_limit, block<T>& block) noexcept {
+PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> const& settings, block<T>& block,
+                                    token_sums& totals) noexcept {
   using V = xsimd::batch<T, Arch>;
   L const surrogate = *static_cast<L const*>(address);
-  V const limit(log_ratio_limit), zero(T(0));
-  for_each_lanes<V, surrogate_inputs, surrogate_outputs>(
-      block, [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
-        auto const row = token_lanes<V>(in, offset, limit);
-        auto const at = surrogate(row);
-        V slope = at.slope;
-        if constexpr (slope_of<L>() == token_slope::by_log_ratio) {
-          slope = xsimd::select(xsimd::abs(V(row.log_prob - row.old_log_prob)) > limit, zero, slope);
-        }
-        V const results[]{at.value, slope, row.ratio(), at.below, at.above};
-        for (std::size_t c = 0; c < surrogate_outputs; ++c) results[c].store_unaligned(out[c] + offset);
-      });
+  V const zero(T(0)), one(T(1)), limit(settings.log_ratio_limit), kl_coefficient(settings.kl_coefficient),
+      entropy_coefficient(settings.entropy_coefficient), common_factor(settings.factor);
+  V losses = zero, ratios = zero, below = zero, above = zero, old_kls = zero, kls = zero, entropies = zero,
+    corrections = zero, squares = zero, non_finite = zero, largest = zero;
+  for_each_lanes<V, surrogate_inputs, surrogate_outputs>(block, [&](auto const& in, auto const& out, std::size_t offset,
+                                                                   auto const& is_there) PREFOPT_INLINE_LAMBDA {
+    auto const row = token_lanes<L>(in, offset, limit);
+    auto counts = is_there;
+    if (in[live_in] != nullptr) counts = counts & (load_ahead<V>(in[live_in] + offset) > zero);
+    auto const only = [&](V const& x) PREFOPT_INLINE_LAMBDA { return V(xsimd::select(counts, x, zero)); };
+
+    auto const at = surrogate(row);
+    V value = at.value, slope = at.slope;
+    if constexpr (slope_of<L>() == token_slope::by_log_ratio) {
+      slope = xsimd::select(is_limited(row, limit), zero, slope);
+    } else if constexpr (slope_of<L>() == token_slope::by_sequence) {
+      V const of_statistic = xsimd::select(is_limited(row, limit), zero, V(surrogate.statistic(row).slope));
+      slope = math::vanishing(of_statistic, V::load_unaligned(in[chain_in] + offset));
+    }
+    V correction = one;
+    if (in[correction_in] != nullptr) {
+      correction = V::load_unaligned(in[correction_in] + offset);
+      corrections += only(correction);
+      squares += only(V(correction * correction));
+      if constexpr (!takes_correction<L>()) {
+        value = math::vanishing(correction, value);
+        // Those by the sequence have it in their sum.
+        if constexpr (slope_of<L>() != token_slope::by_sequence) slope = math::vanishing(correction, slope);
+      }
+    }
+    if (in[kl_in] != nullptr) {
+      V const kl = V::load_unaligned(in[kl_in] + offset);
+      kls += only(kl);
+      if (in[kl_slope_in] != nullptr) {
+        V const price = settings.is_corrected ? V(kl_coefficient * correction) : kl_coefficient;
+        value = value + math::vanishing(price, kl);
+        slope = slope + math::vanishing(price, V::load_unaligned(in[kl_slope_in] + offset));
+      }
+    }
+    if (in[entropy_in] != nullptr) {
+      V const entropy = load_ahead<V>(in[entropy_in] + offset);
+      value = value - math::vanishing(entropy_coefficient, entropy);
+      entropies += only(entropy);
+    }
+    V const factor = in[factor_in] == nullptr ? common_factor : V::load_unaligned(in[factor_in] + offset);
+    auto const put = [&](std::size_t c, V x) PREFOPT_INLINE_LAMBDA {
+      if (out[c] == nullptr) return;
+      if (c != token_loss_out && settings.accumulate) x = V::load_unaligned(out[c] + offset) + x;
+      store_ahead(x, out[c] + offset);
+    };
+    V probe = math::fma(row.log_prob, zero, V(row.advantage * zero));
+    for (std::size_t const c : {old_log_prob_in, ref_log_prob_in, rollout_log_prob_in, entropy_in}) {
+      if (in[c] != nullptr) probe = math::fma(V::load_unaligned(in[c] + offset), zero, probe);
+    }
+    put(token_loss_out, only(value));
+    put(d_log_prob_out, only(V(factor * slope)));
+    put(d_entropy_out, only(V(-entropy_coefficient * factor)));
+    losses += only(V(factor * value));
+    // Not probe != 0: xsimd 8.1 orders that comparison on AVX, and NaN would pass.
+    non_finite += xsimd::select(probe == zero, zero, only(one));
+    below += only(at.below);
+    above += only(at.above);
+    if (in[old_log_prob_in] != nullptr) {
+      V const ratio = row.ratio();
+      ratios += only(ratio);
+      largest = xsimd::select(counts & (ratio > largest), ratio, largest);
+      V const old_kl = ratio - one - (row.log_prob - row.old_log_prob);
+      old_kls += only(xsimd::select(ratio > V(std::numeric_limits<T>::max()), ratio, old_kl));
+    }
+  });
+  auto const add = [&](token_sum which, V const& x)
+                       PREFOPT_INLINE_LAMBDA { totals.of[which] += static_cast<double>(sum_of_lanes(x)); };
+  add(token_loss_sum, losses);
+  add(below_sum, below);
+  add(above_sum, above);
+  add(token_non_finite_sum, non_finite);
+  if (block.in[old_log_prob_in] != nullptr) {
+    add(ratio_sum, ratios);
+    add(old_kl_sum, old_kls);
+    alignas(64) T ratio[V::size];
+    largest.store_aligned(ratio);
+    totals.largest_ratio =
+        std::max(totals.largest_ratio, static_cast<double>(*std::max_element(ratio, ratio + V::size)));
+  }
+  if (block.in[kl_in] != nullptr) add(kl_sum, kls);
+  if (block.in[entropy_in] != nullptr) add(entropy_sum, entropies);
+  if (block.in[correction_in] != nullptr) {
+    add(correction_sum, corrections);
+    add(correction_square_sum, squares);
+  }
 }
 
 template <class L, class T, class Arch>
 PREFOPT_NOINLINE void run_statistic(void const* address, T log_ratio_limit, block<T>& block) noexcept {
   using V = xsimd::batch<T, Arch>;
   L const surrogate = *static_cast<L const*>(address);
-  V const limit(log_ratio_limit), zero(T(0));
-  for_each_lanes<V, surrogate_inputs, 2>(
+  V const limit(log_ratio_limit);
+  for_each_lanes<V, surrogate_inputs, 1>(
       block, [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
-        auto const row = token_lanes<V>(in, offset, limit);
-        auto const at = surrogate.statistic(row);
-        V const slope = xsimd::select(xsimd::abs(V(row.log_prob - row.old_log_prob)) > limit, zero, at.slope);
-        at.value.store_unaligned(out[value_out] + offset);
-        slope.store_unaligned(out[slope_out] + offset);
+        auto const at = surrogate.statistic(token_lanes<L>(in, offset, limit));
+        live_part(in[live_in], offset, at.value).store_unaligned(out[0] + offset);
       });
 }
 
 template <class L, class T, class Arch>
-constexpr surrogate_kernel<T> statistic_of() noexcept {
-  if constexpr (has_statistic<L>) return &run_statistic<L, T, Arch>;
-  return nullptr;
+PREFOPT_NOINLINE void run_slopes(void const* address, T log_ratio_limit, block<T>& block) noexcept {
+  using V = xsimd::batch<T, Arch>;
+  L const surrogate = *static_cast<L const*>(address);
+  V const limit(log_ratio_limit);
+  for_each_lanes<V, surrogate_inputs, 1>(
+      block, [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
+        V slope = surrogate(token_lanes<L>(in, offset, limit)).slope;
+        if (in[correction_in] != nullptr) {
+          slope = math::vanishing(V::load_unaligned(in[correction_in] + offset), slope);
+        }
+        live_part(in[live_in], offset, slope).store_unaligned(out[0] + offset);
+      });
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI::detail

@@ -57,8 +57,7 @@ class token_engine {
         outputs_{outputs},
         options_{options},
         split_{checked(), batch.log_prob.size()},
-        counts_(sequences()),
-        factors_(sequences()) {
+        counts_(sequences()) {
     fill_work();
   }
 
@@ -88,25 +87,27 @@ class token_engine {
                                                                   : all[1];
     double const denominator = options_.denominator.value_or(number == 0 ? 1 : number);
     bool const divides = options_.reduction == reduction::mean;
-    auto const factor = [&](std::size_t s, double of) {
-      factors_[s] = counts_[s] == 0 ? T(0) : static_cast<T>(of / (divides ? denominator : 1));
-    };
+    double const scale = 1 / (divides ? denominator : 1);
     if (mode == aggregation_mode::prompt_mean) {
-      for_each_group_member([&](std::size_t group, std::size_t s) { factor(s, 1 / of_group[group]); });
-    } else {
+      factors_.resize(sequences());
+      for_each_group_member([&](std::size_t group, std::size_t s) {
+        factors_[s] = of_group[group] == 0 ? T(0) : static_cast<T>(scale / of_group[group]);
+      });
+    } else if (mode == aggregation_mode::sequence_mean_of_means) {
+      factors_.resize(sequences());
       for (std::size_t s = 0; s < sequences(); ++s) {
-        factor(s, mode == aggregation_mode::sequence_mean_of_means         ? 1 / static_cast<double>(counts_[s])
-                  : mode == aggregation_mode::sequence_mean_of_sums_scaled ? 1 / terms_.aggregation.horizon
-                                                                           : 1);
+        factors_[s] = counts_[s] == 0 ? T(0) : static_cast<T>(scale / static_cast<double>(counts_[s]));
       }
     }
-    work_.factors = factors_.data();
+    work_.factors = factors_.empty() ? nullptr : factors_.data();
+    bool const is_scaled = mode == aggregation_mode::sequence_mean_of_sums_scaled;
+    work_.settings.factor = static_cast<T>(is_scaled ? scale / terms_.aggregation.horizon : scale);
     work_.counts = counts_.data();
     work_.selected = selected.empty() ? nullptr : selected.data();
     token_sums sums = run();
     // Nothing can fail from here on: the ranks meet.
     if (options_.all_reduce) add_up_ranks(options_.all_reduce, sums.of);
-    return report_of(sums, all, divides || options_.reduction == reduction::sum ? 1 : denominator, denominator);
+    return report_of(sums, all, options_.reduction == reduction::none ? denominator : 1, denominator);
   }
 
  private:
@@ -168,26 +169,26 @@ class token_engine {
   void fill_work() noexcept {
     work_.surrogate = loss_.kernels.surrogate;
     work_.statistic = loss_.kernels.statistic;
+    work_.slopes = loss_.kernels.slopes;
     work_.loss = loss_.loss;
     for (std::size_t c = 0; c < f::input_count; ++c) work_.in[c] = (batch_.*f::inputs<T>[c].values).memory();
     for (std::size_t c = 0; c < f::output_count; ++c) work_.out[c] = (outputs_.*f::results<T>[c].values).memory();
     work_.offsets = batch_.offsets.memory();
     auto const& facts = loss_.facts.surrogate;
-    work_.slope = facts.slope;
     work_.takes_correction = facts.takes_correction;
     work_.decay = facts.decay;
     work_.estimator = static_cast<unsigned char>(terms_.kl.estimator);
     work_.correction = static_cast<unsigned char>(terms_.correction.mode);
-    work_.is_corrected = terms_.kl.is_corrected;
-    work_.accumulate = options_.gradient == gradient_write::accumulate;
+    work_.settings.is_corrected = terms_.kl.is_corrected;
+    work_.settings.accumulate = options_.gradient == gradient_write::accumulate;
     work_.needs_finite = options_.non_finite != on_invalid::propagate;
     work_.skip_non_finite = options_.non_finite == on_invalid::skip;
     work_.advantage_of_sequences = batch_.advantage.size() != batch_.log_prob.size();
-    work_.log_ratio_limit = static_cast<T>(terms_.log_ratio_limit);
-    work_.kl_coefficient = static_cast<T>(terms_.kl.coefficient);
+    work_.settings.log_ratio_limit = static_cast<T>(terms_.log_ratio_limit);
+    work_.settings.kl_coefficient = static_cast<T>(terms_.kl.coefficient);
     work_.kl_log_ratio_limit = static_cast<T>(terms_.kl.log_ratio_limit);
     work_.kl_value_limit = static_cast<T>(terms_.kl.value_limit);
-    work_.entropy_coefficient = static_cast<T>(terms_.entropy_coefficient);
+    work_.settings.entropy_coefficient = static_cast<T>(terms_.entropy_coefficient);
     work_.correction_low = terms_.correction.low;
     work_.correction_high = terms_.correction.high;
     work_.off_policy_limit = terms_.correction.off_policy_limit;
@@ -274,25 +275,28 @@ class token_engine {
     return total;
   }
 
-  [[nodiscard]] static token_report report_of(token_sums const& sums, std::array<double, 6> const& all, double divisor,
-                                              double denominator) noexcept {
-    double const counted = sums.of[token_count_sum] == 0 ? 1 : sums.of[token_count_sum];
+  [[nodiscard]] token_report report_of(token_sums const& sums, std::array<double, 6> const& all, double divisor,
+                                       double denominator) const noexcept {
+    double const counted = all[0] == 0 ? 1 : all[0];
     auto const mean = [&](token_sum which) { return sums.of[which] / counted; };
+    bool const has_ratio = !batch_.old_log_prob.empty();
+    bool const is_corrected = terms_.correction.mode != correction_mode::none || masks_off_policy(terms_.correction);
     double const squares = sums.of[correction_square_sum];
+    double const effective = squares == 0 ? 0 : sums.of[correction_sum] * (sums.of[correction_sum] / squares);
+    double const none = all[0] == 0 ? 0 : 1;
     return {.loss = sums.of[token_loss_sum] / divisor,
-            .mean_ratio = mean(ratio_sum),
-            .largest_ratio = sums.largest_ratio,
+            .mean_ratio = has_ratio ? mean(ratio_sum) : none,
+            .largest_ratio = has_ratio ? sums.largest_ratio : none,
             .clipped_low = mean(below_sum),
             .clipped_high = mean(above_sum),
             .old_kl = mean(old_kl_sum),
             .kl = mean(kl_sum),
             .entropy = mean(entropy_sum),
-            .mean_correction = mean(correction_sum),
-            .effective_sample_size =
-                squares == 0 ? 0 : sums.of[correction_sum] * (sums.of[correction_sum] / squares),
-            .masked_share = all[3] == 0 ? 0 : 1 - sums.of[token_count_sum] / all[3],
+            .mean_correction = is_corrected ? mean(correction_sum) : none,
+            .effective_sample_size = is_corrected ? effective : all[0],
+            .masked_share = all[3] == 0 ? 0 : 1 - all[0] / all[3],
             .denominator = denominator,
-            .count = static_cast<std::size_t>(sums.of[token_count_sum]),
+            .count = static_cast<std::size_t>(all[0]),
             .skipped = static_cast<std::size_t>(all[5]),
             .non_finite = static_cast<std::size_t>(sums.of[token_non_finite_sum] + all[5]),
             .sequences = static_cast<std::size_t>(all[1]),

@@ -12,39 +12,53 @@
 #include <prefopt/token/kl_penalty.hpp>
 #include <prefopt/token/sampler_correction.hpp>
 #include <type_traits>
+#include <utility>
 
 // What is done with tokens whatever the surrogate: which of them count, sums over sequences, the KL, corrections,
 // aggregation, and all that a report says.
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
-/// The sum of a sequence's values, piece by piece, in an order that depends on the sequence alone.
+/// The sum of a sequence's values, piece by piece, in an order that depends on the sequence alone: in lanes over as many
+/// values as a block has, then in double.
+template <batch V>
 class sequence_sum {
+  using T = typename V::value_type;
+
  public:
-  template <class T>
   void add(T const* x, std::size_t count) noexcept {
     std::size_t i = 0;
-    for (; i < count && at_ != 0; ++i, at_ = (at_ + 1) % strands) strands_[at_] += static_cast<double>(x[i]);
-    for (; i + strands <= count; i += strands) {
-      for (std::size_t j = 0; j < strands; ++j) strands_[j] += static_cast<double>(x[i + j]);
+    while (i < count) {
+      if (at_ % V::size != 0 || count - i < V::size) {
+        strands_[at_++ % V::size] += x[i++];
+      } else {
+        V lanes = V::load_aligned(strands_);
+        std::size_t const whole = std::min((count - i) / V::size * V::size, block_examples - at_);
+        for (std::size_t const end = i + whole; i < end; i += V::size) lanes += V::load_unaligned(x + i);
+        lanes.store_aligned(strands_);
+        at_ += whole;
+      }
+      if (at_ == block_examples) flush();
     }
-    for (; i < count; ++i, ++at_) strands_[at_] += static_cast<double>(x[i]);
   }
   /// The sum, after which the next sequence begins.
   [[nodiscard]] double take() noexcept {
-    double total = 0;
-    for (double& strand : strands_) {
-      total += strand;
-      strand = 0;
-    }
-    at_ = 0;
-    return total;
+    flush();
+    return std::exchange(total_, 0);
   }
 
  private:
-  static constexpr std::size_t strands = 8;
-  double strands_[strands] = {};
+  void flush() noexcept {
+    V const lanes = V::load_aligned(strands_);
+    total_ += static_cast<double>(sum_of_lanes(lanes));
+    V(T(0)).store_aligned(strands_);
+    at_ = 0;
+  }
+
+  static_assert(block_examples % V::size == 0);
+  alignas(64) T strands_[V::size] = {};
   std::size_t at_ = 0;
+  double total_ = 0;
 };
 
 /// Sequences are looked at in chunks that stay in the cache: of about this many tokens, or one sequence that is longer.
@@ -55,22 +69,20 @@ template <class T, class Arch>
 class token_kernel {
   using f = token_family;
   using V = xsimd::batch<T, Arch>;
-  using numbers = T[block_examples];
+  using numbers = T[block_examples + V::size];
 
  public:
   explicit token_kernel(token_work<T> const& work) noexcept : work_{work}, offsets_column_{work.offsets} {
     for (std::size_t c = 0; c < f::input_count; ++c) in_[c] = column<T>{work.in[c]};
     for (std::size_t c = 0; c < f::output_count; ++c) out_[c] = output<T>{work.out[c]};
-    std::fill(ones_, ones_ + block_examples, T(1));
   }
 
   void run(std::size_t begin, std::size_t end, token_sums& totals) noexcept {
     for_each_chunk(begin, end, [&] {
       sum_up_corrections();
       sum_up_statistics();
-      bool const by_sequence = static_cast<token_slope>(work_.slope) == token_slope::by_sequence;
-      if (by_sequence) sum_up_slopes();
-      for_each_block(work_.decay != 0, [&] { finish_block(by_sequence, totals); });
+      sum_up_slopes();
+      for_each_block(work_.decay != 0, [&] { run_block(totals); });
     });
   }
 
@@ -87,9 +99,10 @@ class token_kernel {
     }
     for_each_chunk(begin, end, [&] {
       double counted[chunk_sequences];
-      sum_up(counted, [&](T* values) noexcept {
+      sum_up(counted, [&](T* values) noexcept -> T const* {
         look_at_mask(seen);
-        std::copy_n(live_, count_, values);
+        if (live_ == nullptr) std::fill_n(values, count_, T(1));
+        return live_ == nullptr ? values : live_;
       });
       for (std::size_t s = 0; s < sequences_; ++s) {
         seen.counted += counted[s];
@@ -127,8 +140,8 @@ class token_kernel {
       begin_ = first + (backwards ? blocks - 1 - i : i) * block_examples;
       count_ = std::min(block_examples, first + size - begin_);
       for (std::size_t c = 0; c < f::input_count; ++c) at_[c] = in_[c].block(begin_, count_, in_buffer_[c]);
-      if (work_.advantage_of_sequences) spread(advantages_, in_buffer_[f::advantage], at_[f::advantage]);
-      live_ = at_[f::mask] == nullptr ? ones_ : at_[f::mask];
+      if (work_.advantage_of_sequences) at_[f::advantage] = spread(advantages_, in_buffer_[f::advantage]);
+      live_ = at_[f::mask];
       if (work_.skip_non_finite) leave_out_non_finite();
       body();
     }
@@ -150,21 +163,23 @@ class token_kernel {
   }
 
   /// Gives every token of the block its sequence's value.
-  void spread(T const* of_sequences, T* buffer, T const*& target) const noexcept {
+  [[nodiscard]] T const* spread(T const* of_sequences, T* buffer) const noexcept {
     for_each_piece([&](std::size_t s, std::size_t from, std::size_t count) noexcept {
-      std::fill_n(buffer + from, count, of_sequences[s]);
+      V const value(of_sequences[s]);
+      // What lies behind the piece, the next one overwrites.
+      for (std::size_t i = from; i < from + count; i += V::size) value.store_unaligned(buffer + i);
     });
-    target = buffer;
+    return buffer;
   }
 
-  /// Sums over the sequences of the chunk what body writes for each block.
+  /// Sums over the sequences of the chunk what body finds for each block, in the memory that it is given or elsewhere.
   template <class Body>
   void sum_up(double* sums, Body const& body) noexcept {
     std::fill_n(sums, sequences_, 0.0);
-    sequence_sum sum;
-    numbers values;
+    sequence_sum<V> sum;
+    numbers memory;
     for_each_block(false, [&] {
-      body(values);
+      T const* const values = body(memory);
       for_each_piece([&](std::size_t s, std::size_t from, std::size_t count) noexcept {
         sum.add(values + from, count);
         if (begin_ + from + count == place(s + 1)) sums[s] = sum.take();
@@ -181,11 +196,6 @@ class token_kernel {
     std::copy(in.begin(), in.end(), pieces.in.begin());
     std::copy(out.begin(), out.end(), pieces.out.begin());
     for_each_lanes<V, Inputs, Outputs>(pieces, step);
-  }
-
-  static PREFOPT_INLINE V kept(V const& live, V const& x) noexcept {
-    V const zero(T(0));
-    return xsimd::select(live > zero, x, zero);
   }
 
   /// 0 * every column that is read: NaN where one is not finite.
@@ -206,7 +216,7 @@ class token_kernel {
     in_lanes<f::input_count, 1>(
         in, {live_buffer_},
         [&](auto const& from, auto const& to, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
-          V const zero(T(0)), live = V::load_unaligned(from[f::mask] + offset);
+          V const zero(T(0)), live = from[f::mask] == nullptr ? V(T(1)) : V::load_unaligned(from[f::mask] + offset);
           V(xsimd::select(probe(from, offset) == zero, live, zero)).store_unaligned(to[0] + offset);
         });
     live_ = live_buffer_;
@@ -214,9 +224,14 @@ class token_kernel {
 
   void look_at_mask(token_inspection& seen) const noexcept {
     if (at_[f::mask] != nullptr) {
-      bool odd = false;
-      for (std::size_t i = 0; i < count_; ++i) odd |= !(at_[f::mask][i] == 0 || at_[f::mask][i] == 1);
-      for (std::size_t i = 0; odd && i < count_; ++i) {
+      V const zero(T(0)), one(T(1));
+      auto odd = zero > zero;
+      in_lanes<1, 0>({at_[f::mask]}, {}, [&](auto const& in, auto const&, std::size_t offset, auto const&)
+                                            PREFOPT_INLINE_LAMBDA {
+        V const x = V::load_unaligned(in[0] + offset);
+        odd = odd | !((x == zero) | (x == one));
+      });
+      for (std::size_t i = 0; xsimd::any(odd) && i < count_; ++i) {
         T const x = at_[f::mask][i];
         if (!(x == 0 || x == 1)) seen.not_a_mask = std::min(seen.not_a_mask, begin_ + i);
       }
@@ -244,12 +259,13 @@ class token_kernel {
   }
 
   /// The difference of two columns at the tokens that count.
-  void subtract(T const* a, T const* b, T* target) const noexcept {
+  T const* subtract(T const* a, T const* b, T* target) const noexcept {
     in_lanes<3, 1>({a, b, live_}, {target},
                    [](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
                      V const difference = V::load_unaligned(in[0] + offset) - V::load_unaligned(in[1] + offset);
-                     kept(V::load_unaligned(in[2] + offset), difference).store_unaligned(out[0] + offset);
+                     live_part(in[2], offset, difference).store_unaligned(out[0] + offset);
                    });
+    return target;
   }
 
   /// A sequence's correction, or whether its tokens have one; and whether it is too far off-policy.
@@ -258,7 +274,9 @@ class token_kernel {
     auto const mean = [&](double sum, std::size_t s) { return counts[s] == 0 ? 0 : sum / static_cast<double>(counts[s]); };
     double sums[chunk_sequences];
     if (mode() >= correction_mode::sequence_truncate) {
-      sum_up(sums, [&](T* values) noexcept { subtract(at_[f::old_log_prob], at_[f::rollout_log_prob], values); });
+      sum_up(sums, [&](T* values) noexcept {
+        return subtract(at_[f::old_log_prob], at_[f::rollout_log_prob], values);
+      });
       bool const is_product = mode() == correction_mode::sequence_truncate || mode() == correction_mode::sequence_mask;
       bool const truncates = mode() == correction_mode::sequence_truncate || mode() == correction_mode::geometric_truncate;
       for (std::size_t s = 0; s < sequences_; ++s) {
@@ -274,7 +292,7 @@ class token_kernel {
     if (masks_sequences()) {
       T const *const *const at = at_, *const *const sampler = at + (in_[f::rollout_log_prob].empty() ? f::old_log_prob
                                                                                                       : f::rollout_log_prob);
-      sum_up(sums, [&](T* values) noexcept { subtract(*sampler, at[f::log_prob], values); });
+      sum_up(sums, [&](T* values) noexcept { return subtract(*sampler, at[f::log_prob], values); });
       for (std::size_t s = 0; s < sequences_; ++s) is_off_policy_[s] = T(mean(sums[s], s) > work_.off_policy_limit ? 1 : 0);
     }
   }
@@ -282,10 +300,9 @@ class token_kernel {
   /// The corrections of the block's tokens; null if all are 1.
   [[nodiscard]] T const* corrections() noexcept {
     if (mode() == correction_mode::none && !masks_sequences()) return nullptr;
-    T const* of_sequence = nullptr;
-    if (mode() >= correction_mode::sequence_truncate) spread(correction_of_, sequence_buffer_, of_sequence);
-    T const* is_off = nullptr;
-    if (masks_sequences()) spread(is_off_policy_, off_policy_buffer_, is_off);
+    T const* const of_sequence =
+        mode() >= correction_mode::sequence_truncate ? spread(correction_of_, sequence_buffer_) : nullptr;
+    T const* const is_off = masks_sequences() ? spread(is_off_policy_, off_policy_buffer_) : nullptr;
     bool const of_tokens = is_of_tokens(), masks = mode() == correction_mode::token_mask,
                truncates = mode() == correction_mode::token_truncate;
     V const zero(T(0)), one(T(1)), low(static_cast<T>(work_.correction_low)), high(static_cast<T>(work_.correction_high));
@@ -309,14 +326,15 @@ class token_kernel {
     return correction_buffer_;
   }
 
-  /// The surrogate's block without its statistic.
+  /// The block for a surrogate, but its statistic.
   [[nodiscard]] block<T> surrogate_block() noexcept {
     block<T> tokens{};
     tokens.count = count_;
     tokens.in[log_prob_in] = at_[f::log_prob];
     tokens.in[old_log_prob_in] = at_[f::old_log_prob];
     tokens.in[advantage_in] = at_[f::advantage];
-    if (work_.takes_correction) tokens.in[correction_in] = corrections();
+    tokens.in[live_in] = live_;
+    tokens.in[correction_in] = corrections();
     if (work_.selected != nullptr) {
       std::copy_n(work_.selected + begin_, count_, selected_buffer_);
       tokens.in[selected_in] = selected_buffer_;
@@ -324,94 +342,88 @@ class token_kernel {
     return tokens;
   }
 
-  void find_statistics(T* values, T* slopes) noexcept {
-    block<T> tokens = surrogate_block();
-    tokens.out[value_out] = values;
-    tokens.out[slope_out] = slopes;
-    work_.statistic(work_.loss, work_.log_ratio_limit, tokens);
-    for (std::size_t i = 0; i < count_; ++i) values[i] = live_[i] == 0 ? T(0) : values[i];
+  T const* find_statistics(block<T> tokens, T* values) const noexcept {
+    tokens.out[0] = values;
+    work_.statistic(work_.loss, work_.settings.log_ratio_limit, tokens);
+    return values;
   }
 
   void sum_up_statistics() noexcept {
     if (work_.statistic == nullptr || work_.decay != 0) return;
     double sums[chunk_sequences];
-    sum_up(sums, [&](T* values) noexcept { find_statistics(values, statistic_slope_); });
+    sum_up(sums, [&](T* values) noexcept { return find_statistics(surrogate_block(), values); });
     for (std::size_t s = 0; s < sequences_; ++s) statistic_of_[s] = static_cast<T>(sums[s]);
   }
 
   /// Of each token the sum over it and the later ones of its sequence; blocks come from the last to the first.
   void discount(T* values) noexcept {
-    std::size_t bounds[block_examples + 1], pieces = 0;
-    for_each_piece([&](std::size_t, std::size_t from, std::size_t) noexcept { bounds[pieces++] = from; });
-    std::size_t end = count_;
-    while (pieces-- > 0) {
-      bool const is_whole = std::binary_search(offsets_, offsets_ + sequences_ + 1, static_cast<std::int64_t>(begin_ + end));
-      if (is_whole) carry_ = 0;
-      for (std::size_t i = end; i-- > bounds[pieces];) {
+    std::size_t begins[block_examples], pieces = 0;
+    for_each_piece([&](std::size_t, std::size_t from, std::size_t) noexcept { begins[pieces++] = from; });
+    for (std::size_t end = count_; pieces-- > 0; end = begins[pieces]) {
+      auto const behind = static_cast<std::int64_t>(begin_ + end);
+      if (std::binary_search(offsets_, offsets_ + sequences_ + 1, behind)) carry_ = 0;
+      for (std::size_t i = end; i-- > begins[pieces];) {
         carry_ = static_cast<double>(values[i]) + work_.decay * carry_;
         values[i] = static_cast<T>(carry_);
       }
-      end = bounds[pieces];
     }
   }
-
-  /// Value, slope, ratio and clipping of the block's tokens.
-  void run_surrogate() noexcept {
-    block<T> tokens = surrogate_block();
-    if (work_.statistic != nullptr) {
-      T const* statistic = statistic_;
-      if (work_.decay != 0) {
-        find_statistics(statistic_, statistic_slope_);
-        discount(statistic_);
-      } else {
-        spread(statistic_of_, statistic_, statistic);
-      }
-      tokens.in[statistic_in] = statistic;
-      spread(work_.counts + first_, count_buffer_, tokens.in[count_in]);
-    }
-    for (std::size_t c = 0; c < surrogate_outputs; ++c) tokens.out[c] = computed_[c];
-    work_.surrogate(work_.loss, work_.log_ratio_limit, tokens);
-  }
-
-  /// What multiplies the surrogate.
-  [[nodiscard]] T const* multipliers() noexcept { return work_.takes_correction ? nullptr : corrections(); }
 
   /// The slopes by the sum of the statistic, added up over each sequence.
   void sum_up_slopes() noexcept {
+    if (work_.slopes == nullptr) return;
+    bool const is_alike = work_.advantage_of_sequences && !is_of_tokens() && !masks_sequences();
+    if (is_alike) return find_slopes();
     double sums[chunk_sequences];
     sum_up(sums, [&](T* values) noexcept {
-      run_surrogate();
-      in_lanes<3, 1>({computed_[slope_out], multipliers(), live_}, {values},
-                     [](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
-                       V slope = V::load_unaligned(in[0] + offset);
-                       if (in[1] != nullptr) slope = math::vanishing(V::load_unaligned(in[1] + offset), slope);
-                       kept(V::load_unaligned(in[2] + offset), slope).store_unaligned(out[0] + offset);
-                     });
+      block<T> tokens = surrogate_block();
+      tokens.in[statistic_in] = spread(statistic_of_, statistic_buffer_);
+      tokens.in[count_in] = spread(work_.counts + first_, count_buffer_);
+      tokens.out[0] = values;
+      work_.slopes(work_.loss, work_.settings.log_ratio_limit, tokens);
+      return static_cast<T const*>(values);
     });
-    for (std::size_t s = 0; s < sequences_; ++s) slope_of_[s] = static_cast<T>(sums[s]);
+    for (std::size_t s = 0; s < sequences_; ++s) chain_of_[s] = static_cast<T>(sums[s]);
+  }
+
+  /// The same where all tokens of a sequence have one slope: a sequence a lane.
+  void find_slopes() noexcept {
+    T const* const counts = work_.counts + first_;
+    for (std::size_t s = 0; s < sequences_; s += block_examples) {
+      block<T> tokens{};
+      tokens.count = std::min(block_examples, sequences_ - s);
+      tokens.in[log_prob_in] = tokens.in[advantage_in] = advantages_ + s;
+      tokens.in[statistic_in] = statistic_of_ + s;
+      tokens.in[count_in] = counts + s;
+      tokens.in[correction_in] = mode() == correction_mode::none ? nullptr : correction_of_ + s;
+      tokens.out[0] = chain_of_ + s;
+      work_.slopes(work_.loss, work_.settings.log_ratio_limit, tokens);
+    }
+    for (std::size_t s = 0; s < sequences_; ++s) chain_of_[s] = counts[s] == 0 ? T(0) : chain_of_[s] * counts[s];
   }
 
   /// The estimate of the KL and its slope.
   void estimate_kl() noexcept {
     V const most(work_.kl_log_ratio_limit), most_value(work_.kl_value_limit), zero(T(0)), one(T(1)), half(T(0.5));
+    V const log_ratio_limit(work_.settings.log_ratio_limit);
     auto const with = [&](auto const& estimate) {
-      in_lanes<3, 2>({at_[f::log_prob], at_[f::ref_log_prob], computed_[ratio_out]}, {kl_, kl_slope_},
-                     [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
-                       V const apart = V::load_unaligned(in[0] + offset) - V::load_unaligned(in[1] + offset);
-                       V const d = math::limited(apart, V(-most), most);
-                       value_slope<V> const at = estimate(d, V::load_unaligned(in[2] + offset));
-                       auto const is_cut = (xsimd::abs(apart) > most) | (xsimd::abs(at.value) > most_value);
-                       math::limited(at.value, V(-most_value), most_value).store_unaligned(out[0] + offset);
-                       V(xsimd::select(is_cut, zero, at.slope)).store_unaligned(out[1] + offset);
-                     });
+      in_lanes<3, 2>(
+          {at_[f::log_prob], at_[f::ref_log_prob], at_[f::old_log_prob]}, {kl_, kl_slope_},
+          [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
+            V const log_prob = V::load_unaligned(in[0] + offset), apart = log_prob - load_ahead<V>(in[1] + offset);
+            V const d = math::limited(apart, V(-most), most);
+            auto const ratio = [&] {
+              V const log_ratio = log_prob - V::load_unaligned(in[2] + offset);
+              return math::exp_of_any(math::limited(log_ratio, V(-log_ratio_limit), log_ratio_limit));
+            };
+            value_slope<V> const at = estimate(d, ratio);
+            auto const is_cut = (xsimd::abs(apart) > most) | (xsimd::abs(at.value) > most_value);
+            math::limited(at.value, V(-most_value), most_value).store_unaligned(out[0] + offset);
+            V(xsimd::select(is_cut, zero, at.slope)).store_unaligned(out[1] + offset);
+          });
     };
-    // e^-d - 1, without cancellation on either side; and with + d by its series, near 0.
-    auto const less_one = [&](V const& d) PREFOPT_INLINE_LAMBDA {
-      V const of_negative = math::expm1(math::negated_abs(d));
-      return V(xsimd::select(d < zero, V(-of_negative * math::exp_of_any(V(-d))), of_negative));
-    };
+    // From e = e^-d - 1; near 0 by d^2 / 2! - d^3 / 3! + ...
     auto const k3 = [&](V const& d, V const& e) PREFOPT_INLINE_LAMBDA {
-      // d^2 / 2! - d^3 / 3! + ...
       constexpr T near = sizeof(T) == 4 ? static_cast<T>(0.1) : static_cast<T>(0.02);
       constexpr std::array series{T(1) / 2,   -T(1) / 6,    T(1) / 24,    -T(1) / 120,
                                   T(1) / 720, -T(1) / 5040, T(1) / 40320, -T(1) / 362880};
@@ -420,135 +432,69 @@ class token_kernel {
       V const finite = xsimd::select(d < V(std::numeric_limits<T>::lowest()), V(std::numeric_limits<T>::lowest()), d);
       return V(xsimd::select(xsimd::abs(d) < V(near), close, V(e + finite)));
     };
+    auto const less_one = [](V const& d) PREFOPT_INLINE_LAMBDA { return math::expm1_of_any(V(-d)); };
     switch (static_cast<kl_estimator>(work_.estimator)) {
       case kl_estimator::none:
         break;
       case kl_estimator::k1:
-        return with([&](V const& d, V const&) PREFOPT_INLINE_LAMBDA { return value_slope<V>{d, one}; });
+        return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA { return value_slope<V>{d, one}; });
       case kl_estimator::k2:
-        return with([&](V const& d, V const&) PREFOPT_INLINE_LAMBDA { return value_slope<V>{V(half * d * d), d}; });
+        return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA { return value_slope<V>{V(half * d * d), d}; });
       case kl_estimator::k3:
-        return with([&](V const& d, V const&) PREFOPT_INLINE_LAMBDA {
+        return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA {
           V const e = less_one(d);
           return value_slope<V>{k3(d, e), V(-e)};
         });
       case kl_estimator::abs:
-        return with([&](V const& d, V const&) PREFOPT_INLINE_LAMBDA {
+        return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA {
           V const sign = xsimd::select(d > zero, one, xsimd::select(d < zero, V(-one), d));
           return value_slope<V>{xsimd::abs(d), sign};
         });
       case kl_estimator::k1_straight:
-        return with([&](V const& d, V const&) PREFOPT_INLINE_LAMBDA { return value_slope<V>{d, d}; });
+        return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA { return value_slope<V>{d, d}; });
       case kl_estimator::k3_straight:
-        return with([&](V const& d, V const&) PREFOPT_INLINE_LAMBDA { return value_slope<V>{k3(d, less_one(d)), d}; });
+        return with(
+            [&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA { return value_slope<V>{k3(d, less_one(d)), d}; });
       case kl_estimator::k1_corrected:
-        return with([&](V const& d, V const& ratio) PREFOPT_INLINE_LAMBDA {
-          return value_slope<V>{math::vanishing(ratio, d), math::vanishing(ratio, V(d + one))};
+        return with([&](V const& d, auto const& ratio) PREFOPT_INLINE_LAMBDA {
+          V const r = ratio();
+          return value_slope<V>{math::vanishing(r, d), math::vanishing(r, V(d + one))};
         });
       case kl_estimator::k3_corrected:
-        return with([&](V const& d, V const& ratio) PREFOPT_INLINE_LAMBDA {
-          return value_slope<V>{math::vanishing(ratio, k3(d, less_one(d))), math::vanishing(ratio, d)};
+        return with([&](V const& d, auto const& ratio) PREFOPT_INLINE_LAMBDA {
+          V const r = ratio();
+          return value_slope<V>{math::vanishing(r, k3(d, less_one(d))), math::vanishing(r, d)};
         });
     }
   }
 
-  /// Everything put together, written and summed up.
-  void finish_block(bool by_sequence, token_sums& totals) noexcept {
-    enum : std::size_t {
-      value = f::input_count,
-      slope,
-      ratio,
-      below,
-      above,
-      live,
-      factor,
-      correction,
-      kl,
-      kl_slope,
-      chain,
-      inputs
-    };
-    run_surrogate();
-    bool const has_kl = static_cast<kl_estimator>(work_.estimator) != kl_estimator::none;
-    if (has_kl) estimate_kl();
-    std::array<T const*, inputs> in;
-    std::copy_n(at_, f::input_count, in.begin());
-    for (std::size_t c = 0; c < surrogate_outputs; ++c) in[value + c] = computed_[c];
-    in[live] = live_;
-    spread(work_.factors + first_, factor_buffer_, in[factor]);
-    in[correction] = multipliers();
-    in[kl] = has_kl ? kl_ : nullptr;
-    in[kl_slope] = has_kl && work_.kl_coefficient != 0 ? kl_slope_ : nullptr;
-    in[chain] = nullptr;
-    if (by_sequence) {
-      numbers unused;
-      find_statistics(unused, statistic_slope_);
-      in[slope] = statistic_slope_;
-      spread(slope_of_, slope_buffer_, in[chain]);
+  void run_block(token_sums& totals) noexcept {
+    block<T> tokens = surrogate_block();
+    if (work_.statistic != nullptr) {
+      if (work_.decay != 0) {
+        find_statistics(tokens, statistic_buffer_);
+        discount(statistic_buffer_);
+        tokens.in[statistic_in] = statistic_buffer_;
+      } else {
+        tokens.in[statistic_in] = spread(statistic_of_, statistic_buffer_);
+      }
+      tokens.in[count_in] = spread(work_.counts + first_, count_buffer_);
     }
-    std::array<T*, f::output_count> out;
+    if (work_.slopes != nullptr) tokens.in[chain_in] = spread(chain_of_, chain_buffer_);
+    if (work_.factors != nullptr) tokens.in[factor_in] = spread(work_.factors + first_, factor_buffer_);
+    if (static_cast<kl_estimator>(work_.estimator) != kl_estimator::none) {
+      estimate_kl();
+      tokens.in[kl_in] = kl_;
+      if (work_.settings.kl_coefficient != 0) tokens.in[kl_slope_in] = kl_slope_;
+    }
+    tokens.in[entropy_in] = at_[f::entropy];
+    tokens.in[ref_log_prob_in] = at_[f::ref_log_prob];
+    tokens.in[rollout_log_prob_in] = at_[f::rollout_log_prob];
     for (std::size_t c = 0; c < f::output_count; ++c) {
-      out[c] = out_[c].block(begin_, count_, out_buffer_[c], work_.accumulate);
+      tokens.out[c] = out_[c].block(begin_, count_, out_buffer_[c], work_.settings.accumulate);
     }
-    V const zero(T(0)), one(T(1)), kl_coefficient(work_.kl_coefficient), entropy_coefficient(work_.entropy_coefficient);
-    V sums[token_sum_count];
-    for (V& sum : sums) sum = zero;
-    V largest = zero;
-    in_lanes<inputs, f::output_count>(in, out, [&](auto const& from, auto const& to, std::size_t offset,
-                                                  auto const& is_there) PREFOPT_INLINE_LAMBDA {
-      auto const load = [&](std::size_t c) PREFOPT_INLINE_LAMBDA { return V::load_unaligned(from[c] + offset); };
-      auto const counts = (load(live) > zero) & is_there;
-      auto const only = [&](V const& x) PREFOPT_INLINE_LAMBDA { return V(xsimd::select(counts, x, zero)); };
-      V total = load(value), gradient = load(slope);
-      if (from[chain] != nullptr) gradient = math::vanishing(gradient, load(chain));
-      V weight = one;
-      if (from[correction] != nullptr) {
-        weight = load(correction);
-        total = math::vanishing(weight, total);
-        if (from[chain] == nullptr) gradient = math::vanishing(weight, gradient);
-      }
-      if (from[kl] != nullptr) {
-        V const estimate = load(kl);
-        sums[kl_sum] += only(estimate);
-        if (from[kl_slope] != nullptr) {
-          V const price = work_.is_corrected ? V(kl_coefficient * weight) : kl_coefficient;
-          total = total + math::vanishing(price, estimate);
-          gradient = gradient + math::vanishing(price, load(kl_slope));
-        }
-      }
-      V const share = load(factor);
-      if (from[f::entropy] != nullptr) {
-        V const entropy = load(f::entropy);
-        total = total - entropy_coefficient * entropy;
-        sums[entropy_sum] += only(entropy);
-      }
-      auto const put = [&](std::size_t c, V x) PREFOPT_INLINE_LAMBDA {
-        if (to[c] == nullptr) return;
-        if (c != f::loss && work_.accumulate) x = V::load_unaligned(to[c] + offset) + x;
-        store_ahead(x, to[c] + offset);
-      };
-      V const r = load(ratio);
-      V const apart = from[f::old_log_prob] == nullptr ? zero : V(load(f::log_prob) - load(f::old_log_prob));
-      sums[token_non_finite_sum] += only(xsimd::select(probe(from, offset) == zero, zero, one));
-      put(f::loss, only(total));
-      put(f::d_log_prob, only(V(share * gradient)));
-      put(f::d_entropy, only(V(-entropy_coefficient * share)));
-      sums[token_loss_sum] += only(V(share * total));
-      sums[token_count_sum] += only(one);
-      sums[ratio_sum] += only(r);
-      largest = xsimd::select(counts & (r > largest), r, largest);
-      sums[below_sum] += only(load(below));
-      sums[above_sum] += only(load(above));
-      sums[old_kl_sum] += only(xsimd::select(r > V(std::numeric_limits<T>::max()), r, V(r - one - apart)));
-      sums[correction_sum] += only(weight);
-      sums[correction_square_sum] += only(V(weight * weight));
-    });
+    work_.surrogate(work_.loss, work_.settings, tokens, totals);
     for (std::size_t c = 0; c < f::output_count; ++c) out_[c].commit(begin_, count_, out_buffer_[c]);
-    for (std::size_t i = 0; i < token_sum_count; ++i) totals.of[i] += static_cast<double>(sum_of_lanes(sums[i]));
-    alignas(64) T ratios[V::size];
-    largest.store_aligned(ratios);
-    totals.largest_ratio =
-        std::max(totals.largest_ratio, static_cast<double>(*std::max_element(ratios, ratios + V::size)));
   }
 
   token_work<T> const& work_;
@@ -562,16 +508,16 @@ class token_kernel {
   std::size_t first_ = 0, sequences_ = 0;
   std::int64_t offset_buffer_[chunk_sequences + 1];
   T advantage_buffer_[chunk_sequences], correction_of_[chunk_sequences], is_off_policy_[chunk_sequences],
-      statistic_of_[chunk_sequences], slope_of_[chunk_sequences];
+      statistic_of_[chunk_sequences], chain_of_[chunk_sequences];
 
   // The block.
   std::size_t begin_ = 0, count_ = 0;
   double carry_ = 0;
   T const* at_[f::input_count];
   T const* live_ = nullptr;
-  numbers ones_, in_buffer_[f::input_count], out_buffer_[f::output_count], computed_[surrogate_outputs];
+  numbers in_buffer_[f::input_count], out_buffer_[f::output_count];
   numbers live_buffer_, factor_buffer_, count_buffer_, correction_buffer_, sequence_buffer_, off_policy_buffer_,
-      selected_buffer_, statistic_, statistic_slope_, slope_buffer_, kl_, kl_slope_;
+      selected_buffer_, statistic_buffer_, chain_buffer_, kl_, kl_slope_;
 };
 
 template <class T, class Arch>
@@ -588,7 +534,10 @@ PREFOPT_NOINLINE void count_tokens(token_work<T> const& work, std::size_t begin,
 
 template <class L, class T, class Arch>
 constexpr token_kernels<T> token_kernels_of() noexcept {
-  return {&run_surrogate<L, T, Arch>, statistic_of<L, T, Arch>(), &run_tokens<T, Arch>, &count_tokens<T, Arch>};
+  token_kernels<T> kernels{&run_surrogate<L, T, Arch>, nullptr, nullptr, &run_tokens<T, Arch>, &count_tokens<T, Arch>};
+  if constexpr (has_statistic<L>) kernels.statistic = &run_statistic<L, T, Arch>;
+  if constexpr (slope_of<L>() == token_slope::by_sequence) kernels.slopes = &run_slopes<L, T, Arch>;
+  return kernels;
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI::detail

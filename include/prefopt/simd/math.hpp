@@ -19,6 +19,8 @@ struct math_constants<float> {
   static constexpr int exponent_bias = 127;
   // exp(x) is a normal number from here on.
   static constexpr float exp_lowest = -87.33654f;
+  // And no number beyond it.
+  static constexpr float exp_highest = 88.73f;
   static constexpr float ln2_high = 0.693115234375f, ln2_low = 3.194618329871446e-05f;
   // (exp(r) - 1 - r) / r^2 on |r| <= ln(2) / 2; relative error of exp(r) 7.6e-10.
   static constexpr std::array exp_tail{0.5f,
@@ -42,6 +44,7 @@ struct math_constants<double> {
   static constexpr double round_shift = 0x1.8p52;
   static constexpr int exponent_bias = 1023;
   static constexpr double exp_lowest = -708.3964185322641;
+  static constexpr double exp_highest = 709.79;
   static constexpr double ln2_high = 0.6931467056274414, ln2_low = 4.7493250390316726e-07;
   // Relative error of exp(r) 1.6e-17.
   static constexpr std::array exp_tail{0.5000000000000001,     0.16666666666666669,    0.041666666666623824,
@@ -99,7 +102,7 @@ PREFOPT_INLINE binary_parts<xsimd::batch<T, Arch>> split_binary(xsimd::batch<T, 
           bits_as<T>((bits & words(mask)) | words(one))};
 }
 
-/// exp(x) = mantissa * 2^n for x <= 0. Far below the range nothing of it is of use.
+/// exp(x) = mantissa * 2^n. Far outside the range nothing of it is of use.
 template <batch V>
 struct reduced_exp {
   V shifted, n, mantissa;
@@ -302,7 +305,12 @@ inline constexpr struct {
       using bits = typename constants::bits;
       constexpr T infinity = std::numeric_limits<T>::infinity();
       // Beyond it exp(x) is no number, and below it 2^n is one or has the bits of infinity.
-      constexpr T highest = sizeof(T) == 4 ? static_cast<T>(88.73) : static_cast<T>(709.79);
+      constexpr T highest = constants::exp_highest;
+#if defined(__AVX512F__)
+      if constexpr (std::is_base_of_v<xsimd::avx512f, typename V::arch_type>) {
+        return xsimd::select(x > V(highest), V(infinity), detail::exp_of_negative(x));
+      }
+#endif
       detail::exp_parts<V> const parts{x, V(constants::exp_lowest)};
       // Half the power is a number where the power is not.
       auto const one_less = xsimd::batch<bits, typename V::arch_type>(bits{1} << constants::mantissa_bits);
@@ -345,6 +353,34 @@ inline constexpr struct {
     }
   }
 } expm1{};
+
+/// exp(x) - 1 for any x, without the cancellation.
+///     lanes     float, double: largest error 1.5 ULP; other scalars: exp(x) - 1 or their own expm1
+///     special   0 gives 0; -inf gives -1, +inf gives +inf; NaN gives NaN
+inline constexpr struct {
+  template <lane V>
+  PREFOPT_INLINE V operator()(V const& x) const noexcept {
+    if constexpr (detail::batch<V>) {
+      using T = typename V::value_type;
+      using constants = detail::math_constants<T>;
+      V const lowest(T(-40)), highest(constants::exp_highest), half(T(0.5));
+      V const near = math::select(x < lowest, lowest, x);
+      // As in expm1, but with half of 2^n, which is a number where 2^n is not.
+      constexpr T shift = constants::round_shift + static_cast<T>(constants::exponent_bias - 1);
+      V const shifted = detail::fused(near, V(static_cast<T>(1.4426950408889634)), V(shift));
+      V const n = shifted - V(shift);
+      V const r =
+          detail::fused_negated(n, V(constants::ln2_low), detail::fused_negated(n, V(constants::ln2_high), near));
+      using bits = typename constants::bits;
+      V const power = detail::bits_as<T>(detail::bits_as<bits>(shifted) << constants::mantissa_bits);
+      V const of_rest = detail::fused(V(detail::polynomial(r, constants::exp_tail) * r), r, r);
+      V const halved = detail::fused(power, of_rest, V(power - half));
+      return xsimd::select(x > highest, V(std::numeric_limits<T>::infinity()), V(halved + halved));
+    } else {
+      return math::expm1(x);
+    }
+  }
+} expm1_of_any{};
 
 /// x, or NaN where one of the others is NaN.
 inline constexpr struct {

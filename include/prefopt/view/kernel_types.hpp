@@ -164,7 +164,6 @@ struct list_kernels {
 /// What a call sums up over the counted tokens.
 enum token_sum : std::size_t {
   token_loss_sum,  ///< of factor * loss
-  token_count_sum,
   ratio_sum,
   below_sum,
   above_sum,
@@ -181,38 +180,60 @@ struct token_sums {
   double largest_ratio;
 };
 
-/// A block of tokens for a surrogate: in and out are indexed by these.
+/// What a surrogate's kernel takes of a block of tokens: columns, and numbers that were found for each token. All but
+/// log_prob and advantage may be null.
 enum surrogate_input : std::size_t {
   log_prob_in,
   old_log_prob_in,
   advantage_in,
+  live_in,  ///< 1 for a token that counts, else 0
   statistic_in,
   count_in,
   correction_in,
   selected_in,
+  chain_in,   ///< what the slopes by the sequence's statistic add up to
+  factor_in,  ///< null: the settings' factor
+  kl_in,
+  kl_slope_in,
+  entropy_in,
+  // Only looked at for what is not finite.
+  ref_log_prob_in,
+  rollout_log_prob_in,
   surrogate_inputs
 };
-enum surrogate_output : std::size_t { value_out, slope_out, ratio_out, below_out, above_out, surrogate_outputs };
+enum surrogate_output : std::size_t { token_loss_out, d_log_prob_out, d_entropy_out, surrogate_outputs };
 
-/// Of every token of a block the value, the slope, the ratio and whether it was clipped; or the statistic and its slope.
 template <class T>
-using surrogate_kernel = void (*)(void const* surrogate, T log_ratio_limit, block<T>&) noexcept;
+struct surrogate_settings {
+  T factor, log_ratio_limit, kl_coefficient, entropy_coefficient;
+  bool is_corrected;  ///< the KL
+  bool accumulate;
+};
+
+/// Writes the outputs of a block of tokens, adds to the sums.
+template <class T>
+using surrogate_kernel = void (*)(void const* surrogate, surrogate_settings<T> const&, block<T>&, token_sums&) noexcept;
+/// The statistic of every token, or its slope by the sequence's times the correction; 0 where it does not count.
+template <class T>
+using statistic_kernel = void (*)(void const* surrogate, T log_ratio_limit, block<T>&) noexcept;
 
 /// A token batch for a surrogate, and what a call does to every token alike.
 template <class T>
 struct token_work {
-  surrogate_kernel<T> surrogate, statistic;  ///< statistic: null for a surrogate without one
+  surrogate_kernel<T> surrogate;
+  statistic_kernel<T> statistic, slopes;  ///< null for a surrogate without
   void const* loss;
+  PREFOPT_KERNELS::surrogate_settings<T> settings;
   std::array<column_memory<T>, most_inputs> in;
   std::array<output_memory<T>, most_outputs> out;
   column_memory<std::int64_t> offsets;
-  T const* factors;            ///< one a sequence: what its tokens' losses are multiplied by
-  T const* counts;             ///< one a sequence: its counted tokens
+  T const* factors;               ///< one a sequence; null: the settings' is every one's
+  T const* counts;                ///< one a sequence: its counted tokens
   unsigned char const* selected;  ///< one a token, or null
-  unsigned char slope, estimator, correction;  ///< a token_slope, a kl_estimator, a correction_mode
-  bool is_corrected, takes_correction, accumulate, needs_finite, skip_non_finite, advantage_of_sequences;
+  unsigned char estimator, correction;  ///< a kl_estimator, a correction_mode
+  bool takes_correction, needs_finite, skip_non_finite, advantage_of_sequences;
   double decay;  ///< of the statistic; 0: it is a plain sum
-  T log_ratio_limit, kl_coefficient, kl_log_ratio_limit, kl_value_limit, entropy_coefficient;
+  T kl_log_ratio_limit, kl_value_limit;
   double correction_low, correction_high, off_policy_limit;
 };
 
@@ -232,7 +253,8 @@ using token_counter = void (*)(token_work<T> const&, std::size_t begin, std::siz
 /// The kernels of a surrogate.
 template <class T>
 struct token_kernels {
-  surrogate_kernel<T> surrogate, statistic;
+  surrogate_kernel<T> surrogate;
+  statistic_kernel<T> statistic, slopes;
   token_runner<T> run;
   token_counter<T> count;
 };
