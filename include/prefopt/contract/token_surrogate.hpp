@@ -16,6 +16,7 @@
 //   slope                        a token_slope: what the slope is by; by_log_ratio if not said
 //   statistic(row)               something of each counted token, with its slope by the log-ratio, that is added up over the
 //                                sequence: row.sequence in the call operator
+//   takes_mean = true            or averaged
 //   decay()                      then row.sequence is the sum over this and the later tokens, each token later times decay
 //   takes_correction = true      row.correction is the sampler's correction, which is then not multiplied with the value
 //   selects                      a token_selection: tokens that the whole batch picks, 1 in row.selected
@@ -29,8 +30,8 @@ namespace prefopt::inline PREFOPT_ABI {
 enum class token_slope : unsigned char {
   by_log_prob,   ///< the token's own log-prob: a limit of the log-ratio does not touch it
   by_log_ratio,  ///< log_prob - old_log_prob: 0 where that is limited
-  /// the sum of the statistic over the sequence, and so by every token of it; value and slope then depend on advantage,
-  /// sequence and count alone
+  /// the statistic of the sequence, and so by every token of it; value and slope then depend on advantage and sequence
+  /// alone
   by_sequence
 };
 
@@ -48,19 +49,16 @@ struct token_row {
   V log_ratio;   ///< log_prob - old_log_prob, limited if the loss says so
   V advantage;
   V sequence;    ///< the surrogate's statistic
-  V count;       ///< counted tokens of the sequence
   V correction;  ///< the sampler's, where the surrogate takes it
   V selected;    ///< 1 or 0
 
   PREFOPT_INLINE token_row(V const& of_log_prob, V const& of_old, V const& of_log_ratio, V const& of_advantage,
-                           V const& of_sequence, V const& of_count, V const& of_correction,
-                           V const& is_selected) noexcept
+                           V const& of_sequence, V const& of_correction, V const& is_selected) noexcept
       : log_prob(math::copy(of_log_prob)),
         old_log_prob(math::copy(of_old)),
         log_ratio(math::copy(of_log_ratio)),
         advantage(math::copy(of_advantage)),
         sequence(math::copy(of_sequence)),
-        count(math::copy(of_count)),
         correction(math::copy(of_correction)),
         selected(math::copy(is_selected)) {}
 
@@ -112,6 +110,12 @@ template <class L>
 constexpr token_slope slope_of() noexcept {
   if constexpr (requires { L::slope; }) return L::slope;
   return token_slope::by_log_ratio;
+}
+
+template <class L>
+constexpr bool takes_mean() noexcept {
+  if constexpr (requires { L::takes_mean; }) return L::takes_mean;
+  return false;
 }
 
 template <class L>

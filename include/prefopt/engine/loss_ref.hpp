@@ -159,9 +159,9 @@ constexpr unsigned written_by() noexcept {
 
 template <class L>
 surrogate_facts facts_of_surrogate(L const& surrogate) noexcept {
-  surrogate_facts facts{.slope = static_cast<unsigned char>(slope_of<L>()),
-                        .selection = static_cast<unsigned char>(selection_of<L>()),
-                        .takes_correction = takes_correction<L>()};
+  surrogate_facts facts{.selection = static_cast<unsigned char>(selection_of<L>()),
+                        .takes_correction = takes_correction<L>(),
+                        .takes_mean = takes_mean<L>()};
   if constexpr (requires { surrogate.decay(); }) facts.decay = surrogate.decay();
   if constexpr (selection_of<L>() != token_selection::none) {
     facts.share = surrogate.share();

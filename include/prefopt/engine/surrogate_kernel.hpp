@@ -18,32 +18,38 @@ PREFOPT_INLINE V live_part(T const* live, std::size_t offset, V const& x) noexce
   return xsimd::select(V::load_unaligned(live + offset) > zero, x, zero);
 }
 
+/// Infinity is none.
+template <class T>
+PREFOPT_INLINE bool is_limit(T limit) noexcept {
+  return limit <= std::numeric_limits<T>::max();
+}
+
 /// Tokens in lanes, with what the surrogate L reads. Columns that are not there have their neutral values.
-template <class L, class V, class In>
-PREFOPT_INLINE token_row<V> token_lanes(In const& in, std::size_t offset, V const& log_ratio_limit) noexcept {
-  using T = typename V::value_type;
-  V log_ratio(T(0)), statistic(T(0)), count(T(1)), correction(T(1)), selected(T(0));
+template <class L, class V, class T, class In>
+PREFOPT_INLINE token_row<V> token_lanes(In const& in, std::size_t offset, T log_ratio_limit) noexcept {
+  V log_ratio(T(0)), statistic(T(0)), correction(T(1)), selected(T(0));
   V const log_prob = load_ahead<V>(in[log_prob_in] + offset);
   V old = log_prob;
   if (in[old_log_prob_in] != nullptr) {
     old = load_ahead<V>(in[old_log_prob_in] + offset);
-    log_ratio = math::limited(V(log_prob - old), V(-log_ratio_limit), log_ratio_limit);
+    log_ratio = log_prob - old;
+    if (is_limit(log_ratio_limit)) log_ratio = math::limited(log_ratio, V(-log_ratio_limit), V(log_ratio_limit));
   }
   if constexpr (has_statistic<L>) {
     if (in[statistic_in] != nullptr) statistic = V::load_unaligned(in[statistic_in] + offset);
-    if (in[count_in] != nullptr) count = V::load_unaligned(in[count_in] + offset);
   }
   if constexpr (takes_correction<L>()) {
     if (in[correction_in] != nullptr) correction = V::load_unaligned(in[correction_in] + offset);
   }
   if constexpr (selection_of<L>() != token_selection::none) selected = V::load_unaligned(in[selected_in] + offset);
-  return {log_prob, old, log_ratio, load_ahead<V>(in[advantage_in] + offset), statistic, count, correction, selected};
+  return {log_prob, old, log_ratio, load_ahead<V>(in[advantage_in] + offset), statistic, correction, selected};
 }
 
-/// Whether the ratio of a token is beyond its limit, and so has no slope.
-template <class V>
-PREFOPT_INLINE auto is_limited(token_row<V> const& row, V const& log_ratio_limit) noexcept {
-  return xsimd::abs(V(row.log_prob - row.old_log_prob)) > log_ratio_limit;
+/// A slope by the log-ratio, which has none where that is limited.
+template <class V, class T>
+PREFOPT_INLINE V limited_slope(V const& slope, token_row<V> const& row, T log_ratio_limit) noexcept {
+  if (!is_limit(log_ratio_limit)) return slope;
+  return xsimd::select(xsimd::abs(V(row.log_prob - row.old_log_prob)) > V(log_ratio_limit), V(T(0)), slope);
 }
 
 template <class L, class T, class Arch>
@@ -51,13 +57,14 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
                                     token_sums& totals) noexcept {
   using V = xsimd::batch<T, Arch>;
   L const surrogate = *static_cast<L const*>(address);
-  V const zero(T(0)), one(T(1)), limit(settings.log_ratio_limit), kl_coefficient(settings.kl_coefficient),
+  T const limit = settings.log_ratio_limit;
+  V const zero(T(0)), one(T(1)), kl_coefficient(settings.kl_coefficient),
       entropy_coefficient(settings.entropy_coefficient), common_factor(settings.factor);
   V losses = zero, ratios = zero, below = zero, above = zero, old_kls = zero, kls = zero, entropies = zero,
     corrections = zero, squares = zero, non_finite = zero, largest = zero;
   for_each_lanes<V, surrogate_inputs, surrogate_outputs>(block, [&](auto const& in, auto const& out, std::size_t offset,
                                                                    auto const& is_there) PREFOPT_INLINE_LAMBDA {
-    auto const row = token_lanes<L>(in, offset, limit);
+    auto const row = token_lanes<L, V>(in, offset, limit);
     auto counts = is_there;
     if (in[live_in] != nullptr) counts = counts & (load_ahead<V>(in[live_in] + offset) > zero);
     auto const only = [&](V const& x) PREFOPT_INLINE_LAMBDA { return V(xsimd::select(counts, x, zero)); };
@@ -65,9 +72,9 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
     auto const at = surrogate(row);
     V value = at.value, slope = at.slope;
     if constexpr (slope_of<L>() == token_slope::by_log_ratio) {
-      slope = xsimd::select(is_limited(row, limit), zero, slope);
+      slope = limited_slope(slope, row, limit);
     } else if constexpr (slope_of<L>() == token_slope::by_sequence) {
-      V const of_statistic = xsimd::select(is_limited(row, limit), zero, V(surrogate.statistic(row).slope));
+      V const of_statistic = limited_slope(V(surrogate.statistic(row).slope), row, limit);
       slope = math::vanishing(of_statistic, V::load_unaligned(in[chain_in] + offset));
     }
     V correction = one;
@@ -102,15 +109,20 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
       store_ahead(x, out[c] + offset);
     };
     V probe = math::fma(row.log_prob, zero, V(row.advantage * zero));
-    for (std::size_t const c : {old_log_prob_in, ref_log_prob_in, rollout_log_prob_in, entropy_in}) {
+    auto const look_at = [&](std::size_t c) PREFOPT_INLINE_LAMBDA {
       if (in[c] != nullptr) probe = math::fma(V::load_unaligned(in[c] + offset), zero, probe);
-    }
+    };
+    look_at(old_log_prob_in);
+    look_at(ref_log_prob_in);
+    look_at(rollout_log_prob_in);
+    look_at(entropy_in);
     put(token_loss_out, only(value));
     put(d_log_prob_out, only(V(factor * slope)));
     put(d_entropy_out, only(V(-entropy_coefficient * factor)));
     losses += only(V(factor * value));
     // Not probe != 0: xsimd 8.1 orders that comparison on AVX, and NaN would pass.
-    non_finite += xsimd::select(probe == zero, zero, only(one));
+    auto const is_bad = counts & !(probe == zero);
+    if (xsimd::any(is_bad)) [[unlikely]] non_finite += xsimd::select(is_bad, one, zero);
     below += only(at.below);
     above += only(at.above);
     if (in[old_log_prob_in] != nullptr) {
@@ -147,10 +159,9 @@ template <class L, class T, class Arch>
 PREFOPT_NOINLINE void run_statistic(void const* address, T log_ratio_limit, block<T>& block) noexcept {
   using V = xsimd::batch<T, Arch>;
   L const surrogate = *static_cast<L const*>(address);
-  V const limit(log_ratio_limit);
   for_each_lanes<V, surrogate_inputs, 1>(
       block, [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
-        auto const at = surrogate.statistic(token_lanes<L>(in, offset, limit));
+        auto const at = surrogate.statistic(token_lanes<L, V>(in, offset, log_ratio_limit));
         live_part(in[live_in], offset, at.value).store_unaligned(out[0] + offset);
       });
 }
@@ -159,10 +170,9 @@ template <class L, class T, class Arch>
 PREFOPT_NOINLINE void run_slopes(void const* address, T log_ratio_limit, block<T>& block) noexcept {
   using V = xsimd::batch<T, Arch>;
   L const surrogate = *static_cast<L const*>(address);
-  V const limit(log_ratio_limit);
   for_each_lanes<V, surrogate_inputs, 1>(
       block, [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
-        V slope = surrogate(token_lanes<L>(in, offset, limit)).slope;
+        V slope = surrogate(token_lanes<L, V>(in, offset, log_ratio_limit)).slope;
         if (in[correction_in] != nullptr) {
           slope = math::vanishing(V::load_unaligned(in[correction_in] + offset), slope);
         }

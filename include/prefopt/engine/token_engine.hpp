@@ -175,7 +175,7 @@ class token_engine {
     for (std::size_t c = 0; c < f::output_count; ++c) work_.out[c] = (outputs_.*f::results<T>[c].values).memory();
     work_.offsets = batch_.offsets.memory();
     auto const& facts = loss_.facts.surrogate;
-    work_.takes_correction = facts.takes_correction;
+    work_.takes_mean = facts.takes_mean;
     work_.decay = facts.decay;
     work_.estimator = static_cast<unsigned char>(terms_.kl.estimator);
     work_.correction = static_cast<unsigned char>(terms_.correction.mode);

@@ -139,6 +139,8 @@ class token_kernel {
     for (std::size_t i = 0; i < blocks; ++i) {
       begin_ = first + (backwards ? blocks - 1 - i : i) * block_examples;
       count_ = std::min(block_examples, first + size - begin_);
+      auto const* const after = std::upper_bound(offsets_, offsets_ + sequences_ + 1, static_cast<std::int64_t>(begin_));
+      first_piece_ = static_cast<std::size_t>(after - offsets_) - 1;
       for (std::size_t c = 0; c < f::input_count; ++c) at_[c] = in_[c].block(begin_, count_, in_buffer_[c]);
       if (work_.advantage_of_sequences) at_[f::advantage] = spread(advantages_, in_buffer_[f::advantage]);
       live_ = at_[f::mask];
@@ -154,9 +156,8 @@ class token_kernel {
   /// Calls body(sequence, first in the block, tokens) for the pieces of sequences in the block.
   template <class Body>
   void for_each_piece(Body const& body) const noexcept {
-    auto const* const after = std::upper_bound(offsets_, offsets_ + sequences_ + 1, static_cast<std::int64_t>(begin_));
     std::size_t const end = begin_ + count_;
-    for (auto s = static_cast<std::size_t>(after - offsets_) - 1; s < sequences_ && place(s) < end; ++s) {
+    for (std::size_t s = first_piece_; s < sequences_ && place(s) < end; ++s) {
       std::size_t const from = std::max(place(s), begin_), to = std::min(place(s + 1), end);
       if (from < to) body(s, from - begin_, to - from);
     }
@@ -352,7 +353,7 @@ class token_kernel {
     if (work_.statistic == nullptr || work_.decay != 0) return;
     double sums[chunk_sequences];
     sum_up(sums, [&](T* values) noexcept { return find_statistics(surrogate_block(), values); });
-    for (std::size_t s = 0; s < sequences_; ++s) statistic_of_[s] = static_cast<T>(sums[s]);
+    for (std::size_t s = 0; s < sequences_; ++s) statistic_of_[s] = static_cast<T>(sums[s] * share(s));
   }
 
   /// Of each token the sum over it and the later ones of its sequence; blocks come from the last to the first.
@@ -378,61 +379,63 @@ class token_kernel {
     sum_up(sums, [&](T* values) noexcept {
       block<T> tokens = surrogate_block();
       tokens.in[statistic_in] = spread(statistic_of_, statistic_buffer_);
-      tokens.in[count_in] = spread(work_.counts + first_, count_buffer_);
       tokens.out[0] = values;
       work_.slopes(work_.loss, work_.settings.log_ratio_limit, tokens);
       return static_cast<T const*>(values);
     });
-    for (std::size_t s = 0; s < sequences_; ++s) chain_of_[s] = static_cast<T>(sums[s]);
+    for (std::size_t s = 0; s < sequences_; ++s) chain_of_[s] = static_cast<T>(sums[s] * share(s));
+  }
+
+  /// What a token adds to its sequence's statistic, or takes of its slope.
+  [[nodiscard]] double share(std::size_t s) const noexcept {
+    double const n = static_cast<double>(work_.counts[first_ + s]);
+    return n == 0 ? 0 : work_.takes_mean ? 1 / n : 1;
   }
 
   /// The same where all tokens of a sequence have one slope: a sequence a lane.
   void find_slopes() noexcept {
-    T const* const counts = work_.counts + first_;
     for (std::size_t s = 0; s < sequences_; s += block_examples) {
       block<T> tokens{};
       tokens.count = std::min(block_examples, sequences_ - s);
       tokens.in[log_prob_in] = tokens.in[advantage_in] = advantages_ + s;
       tokens.in[statistic_in] = statistic_of_ + s;
-      tokens.in[count_in] = counts + s;
       tokens.in[correction_in] = mode() == correction_mode::none ? nullptr : correction_of_ + s;
       tokens.out[0] = chain_of_ + s;
       work_.slopes(work_.loss, work_.settings.log_ratio_limit, tokens);
     }
-    for (std::size_t s = 0; s < sequences_; ++s) chain_of_[s] = counts[s] == 0 ? T(0) : chain_of_[s] * counts[s];
+    for (std::size_t s = 0; s < sequences_; ++s) {
+      chain_of_[s] = share(s) == 0 ? T(0) : work_.takes_mean ? chain_of_[s] : chain_of_[s] * work_.counts[first_ + s];
+    }
   }
 
   /// The estimate of the KL and its slope.
   void estimate_kl() noexcept {
-    V const most(work_.kl_log_ratio_limit), most_value(work_.kl_value_limit), zero(T(0)), one(T(1)), half(T(0.5));
-    V const log_ratio_limit(work_.settings.log_ratio_limit);
+    V const zero(T(0)), one(T(1)), half(T(0.5));
+    T const limit = work_.kl_log_ratio_limit, value_limit = work_.kl_value_limit,
+            log_ratio_limit = work_.settings.log_ratio_limit;
     auto const with = [&](auto const& estimate) {
       in_lanes<3, 2>(
           {at_[f::log_prob], at_[f::ref_log_prob], at_[f::old_log_prob]}, {kl_, kl_slope_},
           [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
             V const log_prob = V::load_unaligned(in[0] + offset), apart = log_prob - load_ahead<V>(in[1] + offset);
-            V const d = math::limited(apart, V(-most), most);
+            V d = apart;
+            if (is_limit(limit)) d = math::limited(d, V(-limit), V(limit));
             auto const ratio = [&] {
-              V const log_ratio = log_prob - V::load_unaligned(in[2] + offset);
-              return math::exp_of_any(math::limited(log_ratio, V(-log_ratio_limit), log_ratio_limit));
+              V log_ratio = log_prob - V::load_unaligned(in[2] + offset);
+              if (is_limit(log_ratio_limit)) log_ratio = math::limited(log_ratio, V(-log_ratio_limit), V(log_ratio_limit));
+              return math::exp_of_any(log_ratio);
             };
             value_slope<V> const at = estimate(d, ratio);
-            auto const is_cut = (xsimd::abs(apart) > most) | (xsimd::abs(at.value) > most_value);
-            math::limited(at.value, V(-most_value), most_value).store_unaligned(out[0] + offset);
-            V(xsimd::select(is_cut, zero, at.slope)).store_unaligned(out[1] + offset);
+            V value = at.value, slope = at.slope;
+            if (is_limit(limit)) slope = xsimd::select(xsimd::abs(apart) > V(limit), zero, slope);
+            if (is_limit(value_limit)) {
+              slope = xsimd::select(xsimd::abs(value) > V(value_limit), zero, slope);
+              value = math::limited(value, V(-value_limit), V(value_limit));
+            }
+            value.store_unaligned(out[0] + offset);
+            slope.store_unaligned(out[1] + offset);
           });
     };
-    // From e = e^-d - 1; near 0 by d^2 / 2! - d^3 / 3! + ...
-    auto const k3 = [&](V const& d, V const& e) PREFOPT_INLINE_LAMBDA {
-      constexpr T near = sizeof(T) == 4 ? static_cast<T>(0.1) : static_cast<T>(0.02);
-      constexpr std::array series{T(1) / 2,   -T(1) / 6,    T(1) / 24,    -T(1) / 120,
-                                  T(1) / 720, -T(1) / 5040, T(1) / 40320, -T(1) / 362880};
-      V const close = d * d * polynomial(d, series);
-      // -inf must not meet the +inf of e.
-      V const finite = xsimd::select(d < V(std::numeric_limits<T>::lowest()), V(std::numeric_limits<T>::lowest()), d);
-      return V(xsimd::select(xsimd::abs(d) < V(near), close, V(e + finite)));
-    };
-    auto const less_one = [](V const& d) PREFOPT_INLINE_LAMBDA { return math::expm1_of_any(V(-d)); };
     switch (static_cast<kl_estimator>(work_.estimator)) {
       case kl_estimator::none:
         break;
@@ -442,8 +445,8 @@ class token_kernel {
         return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA { return value_slope<V>{V(half * d * d), d}; });
       case kl_estimator::k3:
         return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA {
-          V const e = less_one(d);
-          return value_slope<V>{k3(d, e), V(-e)};
+          auto const at = math::expm1_with_rest(V(-d));
+          return value_slope<V>{at.beyond_linear, V(-at.value)};
         });
       case kl_estimator::abs:
         return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA {
@@ -453,8 +456,9 @@ class token_kernel {
       case kl_estimator::k1_straight:
         return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA { return value_slope<V>{d, d}; });
       case kl_estimator::k3_straight:
-        return with(
-            [&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA { return value_slope<V>{k3(d, less_one(d)), d}; });
+        return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA {
+          return value_slope<V>{math::expm1_with_rest(V(-d)).beyond_linear, d};
+        });
       case kl_estimator::k1_corrected:
         return with([&](V const& d, auto const& ratio) PREFOPT_INLINE_LAMBDA {
           V const r = ratio();
@@ -463,7 +467,7 @@ class token_kernel {
       case kl_estimator::k3_corrected:
         return with([&](V const& d, auto const& ratio) PREFOPT_INLINE_LAMBDA {
           V const r = ratio();
-          return value_slope<V>{math::vanishing(r, k3(d, less_one(d))), math::vanishing(r, d)};
+          return value_slope<V>{math::vanishing(r, V(math::expm1_with_rest(V(-d)).beyond_linear)), math::vanishing(r, d)};
         });
     }
   }
@@ -478,7 +482,6 @@ class token_kernel {
       } else {
         tokens.in[statistic_in] = spread(statistic_of_, statistic_buffer_);
       }
-      tokens.in[count_in] = spread(work_.counts + first_, count_buffer_);
     }
     if (work_.slopes != nullptr) tokens.in[chain_in] = spread(chain_of_, chain_buffer_);
     if (work_.factors != nullptr) tokens.in[factor_in] = spread(work_.factors + first_, factor_buffer_);
@@ -511,12 +514,12 @@ class token_kernel {
       statistic_of_[chunk_sequences], chain_of_[chunk_sequences];
 
   // The block.
-  std::size_t begin_ = 0, count_ = 0;
+  std::size_t begin_ = 0, count_ = 0, first_piece_ = 0;
   double carry_ = 0;
   T const* at_[f::input_count];
   T const* live_ = nullptr;
   numbers in_buffer_[f::input_count], out_buffer_[f::output_count];
-  numbers live_buffer_, factor_buffer_, count_buffer_, correction_buffer_, sequence_buffer_, off_policy_buffer_,
+  numbers live_buffer_, factor_buffer_, correction_buffer_, sequence_buffer_, off_policy_buffer_,
       selected_buffer_, statistic_buffer_, chain_buffer_, kl_, kl_slope_;
 };
 

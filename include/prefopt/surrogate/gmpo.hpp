@@ -13,6 +13,7 @@ struct gmpo {
 
   static constexpr columns needs = columns::old_policy;
   static constexpr token_slope slope = token_slope::by_sequence;
+  static constexpr bool takes_mean = true;
 
   template <lane V>
   PREFOPT_INLINE value_slope<V> statistic(token_row<V> const& row) const noexcept {
@@ -26,9 +27,9 @@ struct gmpo {
   template <lane V>
   PREFOPT_INLINE token_value<V> operator()(token_row<V> const& row) const noexcept {
     V const zero = math::constant<V>(0);
-    V const value = math::vanishing(V(-row.advantage), math::exp_of_any(math::divide(row.sequence, row.count)));
+    V const value = math::vanishing(V(-row.advantage), math::exp_of_any(row.sequence));
     auto const is_good = row.advantage > zero;
-    return {value, math::divide(value, row.count),
+    return {value, value,
             math::select(is_good, zero, math::indicator<V>(row.log_ratio < -math::constant<V>(low))),
             math::select(is_good, math::indicator<V>(row.log_ratio > math::constant<V>(high)), zero)};
   }

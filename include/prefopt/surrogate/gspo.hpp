@@ -14,6 +14,7 @@ struct gspo {
 
   static constexpr columns needs = columns::old_policy;
   static constexpr token_slope slope = token_slope::by_sequence;
+  static constexpr bool takes_mean = true;
 
   template <lane V>
   PREFOPT_INLINE value_slope<V> statistic(token_row<V> const& row) const noexcept {
@@ -21,10 +22,9 @@ struct gspo {
   }
   template <lane V>
   PREFOPT_INLINE token_value<V> operator()(token_row<V> const& row) const noexcept {
-    V const one = math::constant<V>(1), ratio = math::exp_of_any(math::divide(row.sequence, row.count));
-    auto const at = clipped_surrogate(row.advantage, ratio, V(one - math::constant<V>(low)),
-                                              V(one + math::constant<V>(high)));
-    return {at.value, math::divide(at.slope, row.count), at.below, at.above};
+    V const one = math::constant<V>(1);
+    return clipped_surrogate(row.advantage, math::exp_of_any(row.sequence), V(one - math::constant<V>(low)),
+                             V(one + math::constant<V>(high)));
   }
 
   static constexpr loss_card card{"gspo", "max(-A s, -A clip(s, 1 - low, 1 + high)), s = exp(mean(l - o))",

@@ -16,6 +16,7 @@ struct gspo_token {
 
   static constexpr columns needs = columns::old_policy;
   static constexpr token_slope slope = token_slope::by_log_prob;
+  static constexpr bool takes_mean = true;
 
   template <lane V>
   PREFOPT_INLINE value_slope<V> statistic(token_row<V> const& row) const noexcept {
@@ -24,7 +25,7 @@ struct gspo_token {
   template <lane V>
   PREFOPT_INLINE token_value<V> operator()(token_row<V> const& row) const noexcept {
     V const zero = math::constant<V>(0), one = math::constant<V>(1), highest = math::constant<V>(limit);
-    V const mean = math::divide(row.sequence, row.count);
+    V const mean = row.sequence;
     auto const over = math::indicator<V>(mean > highest) > (limit == 0 ? one : zero);
     V const ratio = math::exp_of_any(math::select(over, highest, mean));
     auto const at = clipped_surrogate(row.advantage, ratio, V(one - math::constant<V>(low)),
