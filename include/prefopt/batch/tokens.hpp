@@ -20,8 +20,8 @@ struct token_batch {
   column<T> rollout_log_prob{};  ///< as the sampler gave it, which computes otherwise
   /// One a token, or, if that is another number, one a sequence.
   column<T> advantage{};
-  column<T> mask{};     ///< 1 for a token that counts, 0 for one that does not; not given: all count
-  column<T> entropy{};  ///< of the policy at each token, in nats: for the entropy bonus
+  column<T> mask{};                      ///< 1 for a token that counts, 0 for one that does not; not given: all count
+  column<T> entropy{};                   ///< of the policy at each token, in nats: for the entropy bonus
   column<std::int64_t> offsets{};        ///< sequences + 1 entries: the first 0, never falling, the last the tokens
   column<std::int64_t> group_offsets{};  ///< groups + 1 entries, likewise of sequences; for aggregation::prompt_mean
 };

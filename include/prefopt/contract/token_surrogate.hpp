@@ -22,6 +22,7 @@
 //   selects                      a token_selection: tokens that the whole batch picks, 1 in row.selected
 //   share(), may_select(covariance, advantage, log_ratio)
 //                                of these, how many of the counted tokens; which of them can be
+//   ratio(row)                   what the report calls the ratio, if it is not the token's
 //   parameters(), card           as of any loss
 
 namespace prefopt::inline PREFOPT_ABI {
@@ -46,7 +47,7 @@ enum class token_selection : unsigned char {
 template <lane V>
 struct token_row {
   V log_prob, old_log_prob;
-  V log_ratio;   ///< log_prob - old_log_prob, limited if the loss says so
+  V log_ratio;  ///< log_prob - old_log_prob, limited if the loss says so
   V advantage;
   V sequence;    ///< the surrogate's statistic
   V correction;  ///< the sampler's, where the surrogate takes it
@@ -106,6 +107,15 @@ concept has_statistic = requires(L const surrogate, token_row<float> const row) 
   noexcept->std::same_as<value_slope<float>>;
 };
 
+template <class L, class V>
+PREFOPT_INLINE V ratio_of(L const& surrogate, token_row<V> const& row) noexcept {
+  if constexpr (requires { surrogate.ratio(row); }) {
+    return surrogate.ratio(row);
+  } else {
+    return row.ratio();
+  }
+}
+
 template <class L>
 constexpr token_slope slope_of() noexcept {
   if constexpr (requires { L::slope; }) return L::slope;
@@ -134,8 +144,7 @@ constexpr token_selection selection_of() noexcept {
 
 /// What a policy-gradient loss does at one token.
 template <class L>
-concept token_surrogate =
-    detail::calls_with_token<L, float> && detail::calls_with_token<L, double> &&
+concept token_surrogate = detail::calls_with_token<L, float> && detail::calls_with_token<L, double> &&
     detail::calls_with_token<L, xsimd::batch<float>> && detail::calls_with_token<L, xsimd::batch<double>>;
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -177,7 +177,8 @@ template <class L>
 constexpr loss_facts facts_of(resolved<L> const& loss) noexcept {
   using R = resolved<L>;
   if constexpr (std::same_as<family_of<L>, token_family>) {
-    return {.name = name_of<L>(), .needs = needs_of<R>(), .takes = takes_of<R>(), .surrogate = facts_of_surrogate(loss)};
+    return {
+        .name = name_of<L>(), .needs = needs_of<R>(), .takes = takes_of<R>(), .surrogate = facts_of_surrogate(loss)};
   } else if constexpr (!std::same_as<family_of<L>, list_family>) {
     return {.name = name_of<L>(),
             .needs = needs_of<R>(),

@@ -35,7 +35,8 @@ std::vector<unsigned char> select_tokens(void const* surrogate, surrogate_facts 
     if (!token.counts) continue;
     double const covariance = (token.advantage - advantages / counted) * (token.log_prob - log_probs / counted);
     if (std::isnan(covariance)) continue;
-    if (facts.may_select(surrogate, covariance, token.advantage, token.log_ratio)) candidates.emplace_back(-covariance, i);
+    if (facts.may_select(surrogate, covariance, token.advantage, token.log_ratio))
+      candidates.emplace_back(-covariance, i);
   }
   auto const wanted = static_cast<std::size_t>(std::max(1.0, std::floor(facts.share * counted)));
   std::size_t const count = std::min(wanted, candidates.size());

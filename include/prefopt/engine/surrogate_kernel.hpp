@@ -60,79 +60,79 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
   T const limit = settings.log_ratio_limit;
   V const zero(T(0)), one(T(1)), kl_coefficient(settings.kl_coefficient),
       entropy_coefficient(settings.entropy_coefficient), common_factor(settings.factor);
-  V losses = zero, ratios = zero, below = zero, above = zero, old_kls = zero, kls = zero, entropies = zero,
+  V losses = zero, ratios = zero, below = zero, above = zero, squared = zero, kls = zero, entropies = zero,
     corrections = zero, squares = zero, non_finite = zero, largest = zero;
-  for_each_lanes<V, surrogate_inputs, surrogate_outputs>(block, [&](auto const& in, auto const& out, std::size_t offset,
-                                                                   auto const& is_there) PREFOPT_INLINE_LAMBDA {
-    auto const row = token_lanes<L, V>(in, offset, limit);
-    auto counts = is_there;
-    if (in[live_in] != nullptr) counts = counts & (load_ahead<V>(in[live_in] + offset) > zero);
-    auto const only = [&](V const& x) PREFOPT_INLINE_LAMBDA { return V(xsimd::select(counts, x, zero)); };
+  for_each_lanes<V, surrogate_inputs, surrogate_outputs>(
+      block, [&](auto const& in, auto const& out, std::size_t offset, auto const& is_there) PREFOPT_INLINE_LAMBDA {
+        auto const row = token_lanes<L, V>(in, offset, limit);
+        auto counts = is_there;
+        if (in[live_in] != nullptr) counts = counts & (load_ahead<V>(in[live_in] + offset) > zero);
+        auto const only = [&](V const& x) PREFOPT_INLINE_LAMBDA { return V(xsimd::select(counts, x, zero)); };
 
-    auto const at = surrogate(row);
-    V value = at.value, slope = at.slope;
-    if constexpr (slope_of<L>() == token_slope::by_log_ratio) {
-      slope = limited_slope(slope, row, limit);
-    } else if constexpr (slope_of<L>() == token_slope::by_sequence) {
-      V const of_statistic = limited_slope(V(surrogate.statistic(row).slope), row, limit);
-      slope = math::vanishing(of_statistic, V::load_unaligned(in[chain_in] + offset));
-    }
-    V correction = one;
-    if (in[correction_in] != nullptr) {
-      correction = V::load_unaligned(in[correction_in] + offset);
-      corrections += only(correction);
-      squares += only(V(correction * correction));
-      if constexpr (!takes_correction<L>()) {
-        value = math::vanishing(correction, value);
-        // Those by the sequence have it in their sum.
-        if constexpr (slope_of<L>() != token_slope::by_sequence) slope = math::vanishing(correction, slope);
-      }
-    }
-    if (in[kl_in] != nullptr) {
-      V const kl = V::load_unaligned(in[kl_in] + offset);
-      kls += only(kl);
-      if (in[kl_slope_in] != nullptr) {
-        V const price = settings.is_corrected ? V(kl_coefficient * correction) : kl_coefficient;
-        value = value + math::vanishing(price, kl);
-        slope = slope + math::vanishing(price, V::load_unaligned(in[kl_slope_in] + offset));
-      }
-    }
-    if (in[entropy_in] != nullptr) {
-      V const entropy = load_ahead<V>(in[entropy_in] + offset);
-      value = value - math::vanishing(entropy_coefficient, entropy);
-      entropies += only(entropy);
-    }
-    V const factor = in[factor_in] == nullptr ? common_factor : V::load_unaligned(in[factor_in] + offset);
-    auto const put = [&](std::size_t c, V x) PREFOPT_INLINE_LAMBDA {
-      if (out[c] == nullptr) return;
-      if (c != token_loss_out && settings.accumulate) x = V::load_unaligned(out[c] + offset) + x;
-      store_ahead(x, out[c] + offset);
-    };
-    V probe = math::fma(row.log_prob, zero, V(row.advantage * zero));
-    auto const look_at = [&](std::size_t c) PREFOPT_INLINE_LAMBDA {
-      if (in[c] != nullptr) probe = math::fma(V::load_unaligned(in[c] + offset), zero, probe);
-    };
-    look_at(old_log_prob_in);
-    look_at(ref_log_prob_in);
-    look_at(rollout_log_prob_in);
-    look_at(entropy_in);
-    put(token_loss_out, only(value));
-    put(d_log_prob_out, only(V(factor * slope)));
-    put(d_entropy_out, only(V(-entropy_coefficient * factor)));
-    losses += only(V(factor * value));
-    // Not probe != 0: xsimd 8.1 orders that comparison on AVX, and NaN would pass.
-    auto const is_bad = counts & !(probe == zero);
-    if (xsimd::any(is_bad)) [[unlikely]] non_finite += xsimd::select(is_bad, one, zero);
-    below += only(at.below);
-    above += only(at.above);
-    if (in[old_log_prob_in] != nullptr) {
-      V const ratio = row.ratio();
-      ratios += only(ratio);
-      largest = xsimd::select(counts & (ratio > largest), ratio, largest);
-      V const old_kl = ratio - one - (row.log_prob - row.old_log_prob);
-      old_kls += only(xsimd::select(ratio > V(std::numeric_limits<T>::max()), ratio, old_kl));
-    }
-  });
+        auto const at = surrogate(row);
+        V value = at.value, slope = at.slope;
+        if constexpr (slope_of<L>() == token_slope::by_log_ratio) {
+          slope = limited_slope(slope, row, limit);
+        } else if constexpr (slope_of<L>() == token_slope::by_sequence) {
+          V const of_statistic = limited_slope(V(surrogate.statistic(row).slope), row, limit);
+          slope = math::vanishing(of_statistic, V::load_unaligned(in[chain_in] + offset));
+        }
+        V correction = one;
+        if (in[correction_in] != nullptr) {
+          correction = V::load_unaligned(in[correction_in] + offset);
+          corrections += only(correction);
+          squares += only(V(correction * correction));
+          if constexpr (!takes_correction<L>()) {
+            value = math::vanishing(correction, value);
+            // Those by the sequence have it in their sum.
+            if constexpr (slope_of<L>() != token_slope::by_sequence) slope = math::vanishing(correction, slope);
+          }
+        }
+        if (in[kl_in] != nullptr) {
+          V const kl = V::load_unaligned(in[kl_in] + offset);
+          kls += only(kl);
+          if (in[kl_slope_in] != nullptr) {
+            V const price = settings.is_corrected ? V(kl_coefficient * correction) : kl_coefficient;
+            value = value + math::vanishing(price, kl);
+            slope = slope + math::vanishing(price, V::load_unaligned(in[kl_slope_in] + offset));
+          }
+        }
+        if (in[entropy_in] != nullptr) {
+          V const entropy = load_ahead<V>(in[entropy_in] + offset);
+          value = value - math::vanishing(entropy_coefficient, entropy);
+          entropies += only(entropy);
+        }
+        V const factor = in[factor_in] == nullptr ? common_factor : V::load_unaligned(in[factor_in] + offset);
+        auto const put = [&](std::size_t c, V x) PREFOPT_INLINE_LAMBDA {
+          if (out[c] == nullptr) return;
+          if (c != token_loss_out && settings.accumulate) x = V::load_unaligned(out[c] + offset) + x;
+          store_ahead(x, out[c] + offset);
+        };
+        V probe = math::fma(row.log_prob, zero, V(row.advantage * zero));
+        auto const look_at = [&](std::size_t c) PREFOPT_INLINE_LAMBDA {
+          if (in[c] != nullptr) probe = math::fma(V::load_unaligned(in[c] + offset), zero, probe);
+        };
+        look_at(old_log_prob_in);
+        look_at(ref_log_prob_in);
+        look_at(rollout_log_prob_in);
+        look_at(entropy_in);
+        put(token_loss_out, only(value));
+        put(d_log_prob_out, only(V(factor * slope)));
+        put(d_entropy_out, only(V(-entropy_coefficient * factor)));
+        losses += only(V(factor * value));
+        // Not probe != 0: xsimd 8.1 orders that comparison on AVX, and NaN would pass.
+        auto const is_bad = counts & !(probe == zero);
+        if (xsimd::any(is_bad)) [[unlikely]]
+          non_finite += xsimd::select(is_bad, one, zero);
+        below += only(at.below);
+        above += only(at.above);
+        if (in[old_log_prob_in] != nullptr) {
+          V const ratio = ratio_of(surrogate, row), apart = row.log_prob - row.old_log_prob;
+          ratios += only(ratio);
+          largest = xsimd::select(counts & (ratio > largest), ratio, largest);
+          squared += only(V(apart * apart));
+        }
+      });
   auto const add = [&](token_sum which, V const& x)
                        PREFOPT_INLINE_LAMBDA { totals.of[which] += static_cast<double>(sum_of_lanes(x)); };
   add(token_loss_sum, losses);
@@ -141,7 +141,7 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
   add(token_non_finite_sum, non_finite);
   if (block.in[old_log_prob_in] != nullptr) {
     add(ratio_sum, ratios);
-    add(old_kl_sum, old_kls);
+    add(squared_log_ratio_sum, squared);
     alignas(64) T ratio[V::size];
     largest.store_aligned(ratio);
     totals.largest_ratio =

@@ -68,15 +68,13 @@ class token_engine {
     for (T const n : counts_) live += n > 0 ? 1 : 0;
     if (terms_.aggregation.mode == aggregation_mode::prompt_mean) {
       of_group.resize(groups());
-      for_each_group_member([&](std::size_t group, std::size_t s) { of_group[group] += static_cast<double>(counts_[s]); });
+      for_each_group_member(
+          [&](std::size_t group, std::size_t s) { of_group[group] += static_cast<double>(counts_[s]); });
       for (double const n : of_group) prompts += n > 0 ? 1 : 0;
     }
-    std::array<double, 6> all{seen.counted,
-                              live,
-                              prompts,
-                              static_cast<double>(batch_.log_prob.size()),
-                              static_cast<double>(sequences()),
-                              seen.skipped};
+    std::array<double, 6> all{
+        seen.counted, live, prompts, static_cast<double>(batch_.log_prob.size()), static_cast<double>(sequences()),
+        seen.skipped};
     auto const selected = select();
     if (options_.all_reduce) add_up_ranks(options_.all_reduce, all);
 
@@ -145,9 +143,8 @@ class token_engine {
   [[nodiscard]] column<std::int64_t> const& checked() const {
     std::size_t const tokens = batch_.log_prob.size();
     bool is_one_each = true;
-    check_offsets(
-        "evaluate", batch_.offsets, tokens, [&](std::size_t, std::size_t size) { is_one_each &= size == 1; },
-        {"offsets", "sequence", "log_prob"});
+    check_offsets("evaluate", batch_.offsets, tokens, [&](std::size_t, std::size_t size) { is_one_each &= size == 1; },
+                  {"offsets", "sequence", "log_prob"});
     std::size_t const of_sequences = batch_.offsets.size() - 1;
     check_columns<f, T>(facts_of_terms(), batch_, outputs_, of_sequences, tokens, false);
     if (batch_.advantage.size() == tokens && tokens == of_sequences && !is_one_each) {
@@ -159,9 +156,8 @@ class token_engine {
       fail_evaluate("prompt_mean needs group_offsets, which are not given");
     }
     if (batch_.group_offsets.is_given()) {
-      check_offsets(
-          "evaluate", batch_.group_offsets, of_sequences, [](std::size_t, std::size_t) {},
-          {"group_offsets", "group", "the batch's number of sequences"});
+      check_offsets("evaluate", batch_.group_offsets, of_sequences, [](std::size_t, std::size_t) {},
+                    {"group_offsets", "group", "the batch's number of sequences"});
     }
     return batch_.offsets;
   }
@@ -289,7 +285,7 @@ class token_engine {
             .largest_ratio = has_ratio ? sums.largest_ratio : none,
             .clipped_low = mean(below_sum),
             .clipped_high = mean(above_sum),
-            .old_kl = mean(old_kl_sum),
+            .old_kl = mean(squared_log_ratio_sum) / 2,
             .kl = mean(kl_sum),
             .entropy = mean(entropy_sum),
             .mean_correction = is_corrected ? mean(correction_sum) : none,

@@ -26,50 +26,36 @@ class sequence_sum {
   using T = typename V::value_type;
 
  public:
+  /// All pieces but a sequence's last are whole blocks.
   void add(T const* x, std::size_t count) noexcept {
-    std::size_t i = 0;
-    while (i < count) {
-      if (at_ % V::size != 0 || count - i < V::size) {
-        strands_[at_++ % V::size] += x[i++];
-      } else {
-        V lanes = V::load_aligned(strands_);
-        std::size_t const whole = std::min((count - i) / V::size * V::size, block_examples - at_);
-        for (std::size_t const end = i + whole; i < end; i += V::size) lanes += V::load_unaligned(x + i);
-        lanes.store_aligned(strands_);
-        at_ += whole;
-      }
-      if (at_ == block_examples) flush();
+    V lanes(T(0));
+    std::size_t const whole = count - count % V::size;
+    for (std::size_t i = 0; i < whole; i += V::size) lanes += V::load_unaligned(x + i);
+    if (whole != count) {
+      alignas(64) T rest[V::size] = {};
+      std::copy(x + whole, x + count, rest);
+      lanes += V::load_aligned(rest);
     }
+    total_ += static_cast<double>(sum_of_lanes(lanes));
   }
   /// The sum, after which the next sequence begins.
-  [[nodiscard]] double take() noexcept {
-    flush();
-    return std::exchange(total_, 0);
-  }
+  [[nodiscard]] double take() noexcept { return std::exchange(total_, 0); }
 
  private:
-  void flush() noexcept {
-    V const lanes = V::load_aligned(strands_);
-    total_ += static_cast<double>(sum_of_lanes(lanes));
-    V(T(0)).store_aligned(strands_);
-    at_ = 0;
-  }
-
-  static_assert(block_examples % V::size == 0);
-  alignas(64) T strands_[V::size] = {};
-  std::size_t at_ = 0;
   double total_ = 0;
 };
 
 /// Sequences are looked at in chunks that stay in the cache: of about this many tokens, or one sequence that is longer.
 inline constexpr std::size_t chunk_tokens = 4096, chunk_sequences = 512;
+/// And in blocks that fit into the nearest one.
+inline constexpr std::size_t token_block = 512;
 
 /// Runs the sequences of one part.
 template <class T, class Arch>
 class token_kernel {
   using f = token_family;
   using V = xsimd::batch<T, Arch>;
-  using numbers = T[block_examples + V::size];
+  using numbers = T[token_block + V::size];
 
  public:
   explicit token_kernel(token_work<T> const& work) noexcept : work_{work}, offsets_column_{work.offsets} {
@@ -122,6 +108,7 @@ class token_kernel {
         ++sequences_;
       }
       first_ = begin;
+      divide_into_blocks();
       if (work_.advantage_of_sequences) {
         advantages_ = in_[f::advantage].block(begin, sequences_, advantage_buffer_);
       }
@@ -130,16 +117,39 @@ class token_kernel {
     }
   }
 
+  /// Where there are sums over sequences, one that does not fit into what is left of a block begins one of its own: they
+  /// are in the same order wherever the sequence stands.
+  void divide_into_blocks() noexcept {
+    bool const has_sums =
+        work_.statistic != nullptr || mode() >= correction_mode::sequence_truncate || masks_sequences();
+    blocks_ = 0;
+    if (sequences_ == 1 || !has_sums) {
+      blocks_ = (place(sequences_) - place(0) + token_block - 1) / token_block;
+      is_regular_ = true;
+      return;
+    }
+    is_regular_ = false;
+    std::size_t end = 0;
+    for (std::size_t s = 0; s < sequences_; ++s) {
+      if (blocks_ != 0 && place(s + 1) <= end) continue;
+      for (std::size_t at = place(s); at < place(s + 1); at = end) {
+        block_begins_[blocks_++] = at;
+        end = at + token_block;
+      }
+    }
+    block_begins_[blocks_] = place(sequences_);
+  }
+
   /// Calls body for the blocks of the chunk, with the columns at hand.
   template <class Body>
   void for_each_block(bool backwards, Body const& body) noexcept {
-    std::size_t const first = place(0), size = place(sequences_) - first;
-    std::size_t const blocks = (size + block_examples - 1) / block_examples;
     carry_ = 0;
-    for (std::size_t i = 0; i < blocks; ++i) {
-      begin_ = first + (backwards ? blocks - 1 - i : i) * block_examples;
-      count_ = std::min(block_examples, first + size - begin_);
-      auto const* const after = std::upper_bound(offsets_, offsets_ + sequences_ + 1, static_cast<std::int64_t>(begin_));
+    for (std::size_t done = 0; done < blocks_; ++done) {
+      std::size_t const i = backwards ? blocks_ - 1 - done : done;
+      begin_ = is_regular_ ? place(0) + i * token_block : block_begins_[i];
+      count_ = (is_regular_ ? std::min(place(sequences_), begin_ + token_block) : block_begins_[i + 1]) - begin_;
+      auto const* const after =
+          std::upper_bound(offsets_, offsets_ + sequences_ + 1, static_cast<std::int64_t>(begin_));
       first_piece_ = static_cast<std::size_t>(after - offsets_) - 1;
       for (std::size_t c = 0; c < f::input_count; ++c) at_[c] = in_[c].block(begin_, count_, in_buffer_[c]);
       if (work_.advantage_of_sequences) at_[f::advantage] = spread(advantages_, in_buffer_[f::advantage]);
@@ -227,11 +237,11 @@ class token_kernel {
     if (at_[f::mask] != nullptr) {
       V const zero(T(0)), one(T(1));
       auto odd = zero > zero;
-      in_lanes<1, 0>({at_[f::mask]}, {}, [&](auto const& in, auto const&, std::size_t offset, auto const&)
-                                            PREFOPT_INLINE_LAMBDA {
-        V const x = V::load_unaligned(in[0] + offset);
-        odd = odd | !((x == zero) | (x == one));
-      });
+      in_lanes<1, 0>({at_[f::mask]}, {},
+                     [&](auto const& in, auto const&, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
+                       V const x = V::load_unaligned(in[0] + offset);
+                       odd = odd | !((x == zero) | (x == one));
+                     });
       for (std::size_t i = 0; xsimd::any(odd) && i < count_; ++i) {
         T const x = at_[f::mask][i];
         if (!(x == 0 || x == 1)) seen.not_a_mask = std::min(seen.not_a_mask, begin_ + i);
@@ -272,14 +282,16 @@ class token_kernel {
   /// A sequence's correction, or whether its tokens have one; and whether it is too far off-policy.
   void sum_up_corrections() noexcept {
     T const* const counts = work_.counts + first_;
-    auto const mean = [&](double sum, std::size_t s) { return counts[s] == 0 ? 0 : sum / static_cast<double>(counts[s]); };
+    auto const mean = [&](double sum, std::size_t s) {
+      return counts[s] == 0 ? 0 : sum / static_cast<double>(counts[s]);
+    };
     double sums[chunk_sequences];
     if (mode() >= correction_mode::sequence_truncate) {
-      sum_up(sums, [&](T* values) noexcept {
-        return subtract(at_[f::old_log_prob], at_[f::rollout_log_prob], values);
-      });
+      sum_up(sums,
+             [&](T* values) noexcept { return subtract(at_[f::old_log_prob], at_[f::rollout_log_prob], values); });
       bool const is_product = mode() == correction_mode::sequence_truncate || mode() == correction_mode::sequence_mask;
-      bool const truncates = mode() == correction_mode::sequence_truncate || mode() == correction_mode::geometric_truncate;
+      bool const truncates =
+          mode() == correction_mode::sequence_truncate || mode() == correction_mode::geometric_truncate;
       for (std::size_t s = 0; s < sequences_; ++s) {
         double const weight = std::exp(is_product ? sums[s] : mean(sums[s], s));
         bool const is_inside = weight >= work_.correction_low && weight <= work_.correction_high;
@@ -291,10 +303,12 @@ class token_kernel {
       }
     }
     if (masks_sequences()) {
-      T const *const *const at = at_, *const *const sampler = at + (in_[f::rollout_log_prob].empty() ? f::old_log_prob
-                                                                                                      : f::rollout_log_prob);
+      T const *const *const at = at_, *const *const sampler =
+                                          at +
+                                          (in_[f::rollout_log_prob].empty() ? f::old_log_prob : f::rollout_log_prob);
       sum_up(sums, [&](T* values) noexcept { return subtract(*sampler, at[f::log_prob], values); });
-      for (std::size_t s = 0; s < sequences_; ++s) is_off_policy_[s] = T(mean(sums[s], s) > work_.off_policy_limit ? 1 : 0);
+      for (std::size_t s = 0; s < sequences_; ++s)
+        is_off_policy_[s] = T(mean(sums[s], s) > work_.off_policy_limit ? 1 : 0);
     }
   }
 
@@ -306,7 +320,8 @@ class token_kernel {
     T const* const is_off = masks_sequences() ? spread(is_off_policy_, off_policy_buffer_) : nullptr;
     bool const of_tokens = is_of_tokens(), masks = mode() == correction_mode::token_mask,
                truncates = mode() == correction_mode::token_truncate;
-    V const zero(T(0)), one(T(1)), low(static_cast<T>(work_.correction_low)), high(static_cast<T>(work_.correction_high));
+    V const zero(T(0)), one(T(1)), low(static_cast<T>(work_.correction_low)),
+        high(static_cast<T>(work_.correction_high));
     in_lanes<5, 1>(
         {at_[f::old_log_prob], at_[f::rollout_log_prob], of_sequence, is_off, at_[f::advantage]}, {correction_buffer_},
         [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
@@ -358,7 +373,7 @@ class token_kernel {
 
   /// Of each token the sum over it and the later ones of its sequence; blocks come from the last to the first.
   void discount(T* values) noexcept {
-    std::size_t begins[block_examples], pieces = 0;
+    std::size_t begins[token_block], pieces = 0;
     for_each_piece([&](std::size_t, std::size_t from, std::size_t) noexcept { begins[pieces++] = from; });
     for (std::size_t end = count_; pieces-- > 0; end = begins[pieces]) {
       auto const behind = static_cast<std::int64_t>(begin_ + end);
@@ -394,9 +409,9 @@ class token_kernel {
 
   /// The same where all tokens of a sequence have one slope: a sequence a lane.
   void find_slopes() noexcept {
-    for (std::size_t s = 0; s < sequences_; s += block_examples) {
+    for (std::size_t s = 0; s < sequences_; s += token_block) {
       block<T> tokens{};
-      tokens.count = std::min(block_examples, sequences_ - s);
+      tokens.count = std::min(token_block, sequences_ - s);
       tokens.in[log_prob_in] = tokens.in[advantage_in] = advantages_ + s;
       tokens.in[statistic_in] = statistic_of_ + s;
       tokens.in[correction_in] = mode() == correction_mode::none ? nullptr : correction_of_ + s;
@@ -414,27 +429,28 @@ class token_kernel {
     T const limit = work_.kl_log_ratio_limit, value_limit = work_.kl_value_limit,
             log_ratio_limit = work_.settings.log_ratio_limit;
     auto const with = [&](auto const& estimate) {
-      in_lanes<3, 2>(
-          {at_[f::log_prob], at_[f::ref_log_prob], at_[f::old_log_prob]}, {kl_, kl_slope_},
-          [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
-            V const log_prob = V::load_unaligned(in[0] + offset), apart = log_prob - load_ahead<V>(in[1] + offset);
-            V d = apart;
-            if (is_limit(limit)) d = math::limited(d, V(-limit), V(limit));
-            auto const ratio = [&] {
-              V log_ratio = log_prob - V::load_unaligned(in[2] + offset);
-              if (is_limit(log_ratio_limit)) log_ratio = math::limited(log_ratio, V(-log_ratio_limit), V(log_ratio_limit));
-              return math::exp_of_any(log_ratio);
-            };
-            value_slope<V> const at = estimate(d, ratio);
-            V value = at.value, slope = at.slope;
-            if (is_limit(limit)) slope = xsimd::select(xsimd::abs(apart) > V(limit), zero, slope);
-            if (is_limit(value_limit)) {
-              slope = xsimd::select(xsimd::abs(value) > V(value_limit), zero, slope);
-              value = math::limited(value, V(-value_limit), V(value_limit));
-            }
-            value.store_unaligned(out[0] + offset);
-            slope.store_unaligned(out[1] + offset);
-          });
+      in_lanes<3, 2>({at_[f::log_prob], at_[f::ref_log_prob], at_[f::old_log_prob]}, {kl_, kl_slope_},
+                     [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
+                       V const log_prob = V::load_unaligned(in[0] + offset),
+                               apart = log_prob - load_ahead<V>(in[1] + offset);
+                       V d = apart;
+                       if (is_limit(limit)) d = math::limited(d, V(-limit), V(limit));
+                       auto const ratio = [&] {
+                         V log_ratio = log_prob - V::load_unaligned(in[2] + offset);
+                         if (is_limit(log_ratio_limit))
+                           log_ratio = math::limited(log_ratio, V(-log_ratio_limit), V(log_ratio_limit));
+                         return math::exp_of_any(log_ratio);
+                       };
+                       value_slope<V> const at = estimate(d, ratio);
+                       V value = at.value, slope = at.slope;
+                       if (is_limit(limit)) slope = xsimd::select(xsimd::abs(apart) > V(limit), zero, slope);
+                       if (is_limit(value_limit)) {
+                         slope = xsimd::select(xsimd::abs(value) > V(value_limit), zero, slope);
+                         value = math::limited(value, V(-value_limit), V(value_limit));
+                       }
+                       value.store_unaligned(out[0] + offset);
+                       slope.store_unaligned(out[1] + offset);
+                     });
     };
     switch (static_cast<kl_estimator>(work_.estimator)) {
       case kl_estimator::none:
@@ -467,7 +483,8 @@ class token_kernel {
       case kl_estimator::k3_corrected:
         return with([&](V const& d, auto const& ratio) PREFOPT_INLINE_LAMBDA {
           V const r = ratio();
-          return value_slope<V>{math::vanishing(r, V(math::expm1_with_rest(V(-d)).beyond_linear)), math::vanishing(r, d)};
+          return value_slope<V>{math::vanishing(r, V(math::expm1_with_rest(V(-d)).beyond_linear)),
+                                math::vanishing(r, d)};
         });
     }
   }
@@ -510,6 +527,8 @@ class token_kernel {
   T const* advantages_ = nullptr;
   std::size_t first_ = 0, sequences_ = 0;
   std::int64_t offset_buffer_[chunk_sequences + 1];
+  std::size_t blocks_ = 0, block_begins_[chunk_sequences + chunk_tokens / token_block + 1];
+  bool is_regular_ = true;
   T advantage_buffer_[chunk_sequences], correction_of_[chunk_sequences], is_off_policy_[chunk_sequences],
       statistic_of_[chunk_sequences], chain_of_[chunk_sequences];
 
@@ -519,8 +538,8 @@ class token_kernel {
   T const* at_[f::input_count];
   T const* live_ = nullptr;
   numbers in_buffer_[f::input_count], out_buffer_[f::output_count];
-  numbers live_buffer_, factor_buffer_, correction_buffer_, sequence_buffer_, off_policy_buffer_,
-      selected_buffer_, statistic_buffer_, chain_buffer_, kl_, kl_slope_;
+  numbers live_buffer_, factor_buffer_, correction_buffer_, sequence_buffer_, off_policy_buffer_, selected_buffer_,
+      statistic_buffer_, chain_buffer_, kl_, kl_slope_;
 };
 
 template <class T, class Arch>

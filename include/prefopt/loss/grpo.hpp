@@ -16,10 +16,10 @@ struct grpo {
 
   static constexpr advantage_mode advantages = advantage_mode::group_std;
   [[nodiscard]] constexpr policy_gradient<surrogate::ppo_clip> composition() const noexcept {
-    return {.surrogate = {.low = low, .high = high},
-            .kl = {.estimator = kl_coefficient == 0 ? kl_estimator::none : kl_estimator::k3,
-                   .coefficient = kl_coefficient},
-            .aggregation = {.mode = aggregation_mode::sequence_mean_of_means}};
+    return {
+        .surrogate = {.low = low, .high = high},
+        .kl = {.estimator = kl_coefficient == 0 ? kl_estimator::none : kl_estimator::k3, .coefficient = kl_coefficient},
+        .aggregation = {.mode = aggregation_mode::sequence_mean_of_means}};
   }
 
   static constexpr loss_card card{"grpo", "ppo_clip + c k3, mean of means, group_std", "arXiv:2402.03300, eq. 3"};

@@ -14,8 +14,7 @@ struct gspo {
 
   static constexpr advantage_mode advantages = advantage_mode::group_std;
   [[nodiscard]] constexpr policy_gradient<surrogate::gspo> composition() const noexcept {
-    return {.surrogate = {.low = low, .high = high},
-            .aggregation = {.mode = aggregation_mode::sequence_mean_of_means}};
+    return {.surrogate = {.low = low, .high = high}, .aggregation = {.mode = aggregation_mode::sequence_mean_of_means}};
   }
 
   static constexpr loss_card card{"gspo", "ppo_clip of exp(mean(l - o)), mean of means, group_std", "arXiv:2507.18071"};

@@ -143,7 +143,10 @@ using unpaired_losses = loss_list<kto, apo_zero_unpaired, bco, binary_cross_entr
 
 /// The one list of the surrogates of tokens, which any KL, correction and aggregation goes with.
 using token_surrogates =
-    loss_list<surrogate::reinforce, surrogate::ppo_clip, surrogate::cispo, surrogate::cispo_around_one, surrogate::topr, surrogate::sapo, surrogate::gspo, surrogate::gspo_token, surrogate::sequence_clip, surrogate::gmpo, surrogate::vespo, surrogate::dro_token, surrogate::dppo_tv, surrogate::dppo_kl, surrogate::fipo, surrogate::clip_cov, surrogate::kl_cov, surrogate::masked_ratio>;
+    loss_list<surrogate::reinforce, surrogate::ppo_clip, surrogate::cispo, surrogate::cispo_around_one, surrogate::topr,
+              surrogate::sapo, surrogate::gspo, surrogate::gspo_token, surrogate::sequence_clip, surrogate::gmpo,
+              surrogate::vespo, surrogate::dro_token, surrogate::dppo_tv, surrogate::dppo_kl, surrogate::fipo,
+              surrogate::clip_cov, surrogate::kl_cov, surrogate::masked_ratio>;
 
 /// The one list of the presets, which are compositions of them.
 using token_losses = loss_list<grpo, dr_grpo, dapo, gspo, cispo, rloo, reinforce_pp, ppo>;

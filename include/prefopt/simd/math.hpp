@@ -368,7 +368,8 @@ inline constexpr struct {
     if constexpr (detail::batch<V>) {
       using T = typename V::value_type;
       using constants = detail::math_constants<T>;
-      V const lowest(T(-40)), highest(constants::exp_highest), half(T(0.5)), infinity(std::numeric_limits<T>::infinity());
+      V const lowest(T(-40)), highest(constants::exp_highest), half(T(0.5)),
+          infinity(std::numeric_limits<T>::infinity());
       V const near = math::select(x < lowest, lowest, x);
       // As in expm1, but with half of 2^n, which is a number where 2^n is not.
       constexpr T shift = constants::round_shift + static_cast<T>(constants::exponent_bias - 1);

@@ -28,8 +28,7 @@ struct cispo {
   [[nodiscard]] constexpr char const* problem() const noexcept {
     return low <= high ? nullptr : "low is above high, expected low <= high";
   }
-  static constexpr loss_card card{"cispo", "-clip(r, low, high) A l, the ratio held constant",
-                                  "arXiv:2506.13585"};
+  static constexpr loss_card card{"cispo", "-clip(r, low, high) A l, the ratio held constant", "arXiv:2506.13585"};
   template <class L = cispo>
   static constexpr auto parameters() noexcept {
     return std::tuple{parameter{"low", &L::low, range::non_negative()},

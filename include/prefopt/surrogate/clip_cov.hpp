@@ -12,9 +12,9 @@ namespace prefopt::inline PREFOPT_ABI::surrogate {
 /// The draw depends on the batch alone: the same call picks the same tokens. Of several ranks each picks its own.
 ///     source    Cui et al. 2025, arXiv:2505.22617; verl's `clip_cov`
 struct clip_cov {
-  double low = 0.2;                 ///< in [0, 1]
-  double high = 0.2;                ///< >= 0
-  double tokens = 2e-4;             ///< share of the counted tokens, in (0, 1]
+  double low = 0.2;      ///< in [0, 1]
+  double high = 0.2;     ///< >= 0
+  double tokens = 2e-4;  ///< share of the counted tokens, in (0, 1]
   double lowest_covariance = 1, highest_covariance = 5;
 
   static constexpr columns needs = columns::old_policy;
@@ -39,8 +39,7 @@ struct clip_cov {
                ? nullptr
                : "lowest_covariance is above highest_covariance, expected it not to be";
   }
-  static constexpr loss_card card{"clip_cov", "ppo_clip, 0 for some tokens of high covariance",
-                                  "arXiv:2505.22617"};
+  static constexpr loss_card card{"clip_cov", "ppo_clip, 0 for some tokens of high covariance", "arXiv:2505.22617"};
   template <class L = clip_cov>
   static constexpr auto parameters() noexcept {
     return std::tuple{parameter{"low", &L::low, range{.low = 0, .high = 1}},

@@ -22,13 +22,12 @@ struct dppo_kl {
     auto const at_most_0 = [&](V const& x) { return math::select(x > zero, zero, x); };
     V const l = at_most_0(row.log_prob), o = at_most_0(row.old_log_prob);
     V const other_p = -math::expm1(l), other_q = -math::expm1(o);
-    V const divergence = math::vanishing(math::exp(o), V(o - l)) +
-                         math::vanishing(other_q, V(math::log(other_q) - math::log(other_p)));
+    V const divergence =
+        math::vanishing(math::exp(o), V(o - l)) + math::vanishing(other_q, V(math::log(other_q) - math::log(other_p)));
     auto const is_good = row.advantage > zero;
     V const bound = math::select(is_good, math::constant<V>(high), math::constant<V>(low));
     V const toward = math::select(is_good, V(o - l), V(l - o));
-    return kept_in_region(row, cap,
-                                  math::indicator<V>((divergence <= bound) | (toward >= zero)));
+    return kept_in_region(row, cap, math::indicator<V>((divergence <= bound) | (toward >= zero)));
   }
 
   static constexpr loss_card card{"dppo_kl", "-min(r, cap) A l while the binary KL is within low and high",
@@ -36,8 +35,7 @@ struct dppo_kl {
   template <class L = dppo_kl>
   static constexpr auto parameters() noexcept {
     return std::tuple{parameter{"low", &L::low, range::non_negative()},
-                      parameter{"high", &L::high, range::non_negative()},
-                      parameter{"cap", &L::cap, range::positive()}};
+                      parameter{"high", &L::high, range::non_negative()}, parameter{"cap", &L::cap, range::positive()}};
   }
 };
 

@@ -33,8 +33,7 @@ struct dppo_tv {
     V const moved = math::exp_of_any(row.log_prob) - math::exp_of_any(row.old_log_prob);
     return kept_in_region(
         row, cap,
-        V(math::select(row.advantage > math::constant<V>(0),
-                       math::indicator<V>(moved <= math::constant<V>(high)),
+        V(math::select(row.advantage > math::constant<V>(0), math::indicator<V>(moved <= math::constant<V>(high)),
                        math::indicator<V>(moved >= -math::constant<V>(low)))));
   }
 

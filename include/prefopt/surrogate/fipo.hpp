@@ -12,12 +12,12 @@ namespace prefopt::inline PREFOPT_ABI::surrogate {
 ///     S = w ppo_clip,  dS/dl = w of ppo_clip's
 ///     source    swift's `fipo`
 struct fipo {
-  double low = 0.2;                           ///< in [0, 1]
-  double high = 0.28;                         ///< >= 0
-  double dual = 0;                            ///< 0: no cap; else >= 1
-  double half_life = 32;                      ///< in tokens, > 0
-  double weight_low = 1, weight_high = 1.2;   ///< > 0
-  double safety = 4;                          ///< > 0
+  double low = 0.2;                          ///< in [0, 1]
+  double high = 0.28;                        ///< >= 0
+  double dual = 0;                           ///< 0: no cap; else >= 1
+  double half_life = 32;                     ///< in tokens, > 0
+  double weight_low = 1, weight_high = 1.2;  ///< > 0
+  double safety = 4;                         ///< > 0
 
   static constexpr columns needs = columns::old_policy;
 
@@ -32,11 +32,11 @@ struct fipo {
   PREFOPT_INLINE token_value<V> operator()(token_row<V> const& row) const noexcept {
     V const zero = math::constant<V>(0);
     auto const at = ppo_clip{.low = low, .high = high, .dual = dual}(row);
-    V const follows = math::limited(math::exp_of_any(row.sequence), math::constant<V>(weight_low),
-                                      math::constant<V>(weight_high));
+    V const follows =
+        math::limited(math::exp_of_any(row.sequence), math::constant<V>(weight_low), math::constant<V>(weight_high));
     auto const is_unsafe = (row.advantage < zero) & (row.ratio() > math::constant<V>(safety));
-    V const weight = math::select(
-        is_unsafe, math::limited(follows, math::constant<V>(0.8), math::constant<V>(1)), follows);
+    V const weight =
+        math::select(is_unsafe, math::limited(follows, math::constant<V>(0.8), math::constant<V>(1)), follows);
     return {math::vanishing(at.value, weight), math::vanishing(at.slope, weight), at.below, at.above};
   }
 
@@ -44,8 +44,7 @@ struct fipo {
     if (weight_low > weight_high) return "weight_low is above weight_high, expected weight_low <= weight_high";
     return ppo_clip{.low = low, .high = high, .dual = dual}.problem();
   }
-  static constexpr loss_card card{"fipo", "w ppo_clip, w = clip(e^F, weight_low, weight_high) held constant",
-                                  "swift"};
+  static constexpr loss_card card{"fipo", "w ppo_clip, w = clip(e^F, weight_low, weight_high) held constant", "swift"};
   template <class L = fipo>
   static constexpr auto parameters() noexcept {
     return std::tuple{parameter{"low", &L::low, range{.low = 0, .high = 1}},

@@ -25,12 +25,15 @@ struct gmpo {
     return {math::select(cut, math::select(is_good, highest, lowest), row.log_ratio), math::select(cut, zero, one)};
   }
   template <lane V>
+  [[nodiscard]] PREFOPT_INLINE V ratio(token_row<V> const& row) const noexcept {
+    return math::exp_of_any(row.sequence);
+  }
+  template <lane V>
   PREFOPT_INLINE token_value<V> operator()(token_row<V> const& row) const noexcept {
     V const zero = math::constant<V>(0);
-    V const value = math::vanishing(V(-row.advantage), math::exp_of_any(row.sequence));
+    V const value = math::vanishing(V(-row.advantage), ratio(row));
     auto const is_good = row.advantage > zero;
-    return {value, value,
-            math::select(is_good, zero, math::indicator<V>(row.log_ratio < -math::constant<V>(low))),
+    return {value, value, math::select(is_good, zero, math::indicator<V>(row.log_ratio < -math::constant<V>(low))),
             math::select(is_good, math::indicator<V>(row.log_ratio > math::constant<V>(high)), zero)};
   }
 

@@ -21,9 +21,13 @@ struct gspo {
     return {row.log_ratio, math::constant<V>(1)};
   }
   template <lane V>
+  [[nodiscard]] PREFOPT_INLINE V ratio(token_row<V> const& row) const noexcept {
+    return math::exp_of_any(row.sequence);
+  }
+  template <lane V>
   PREFOPT_INLINE token_value<V> operator()(token_row<V> const& row) const noexcept {
     V const one = math::constant<V>(1);
-    return clipped_surrogate(row.advantage, math::exp_of_any(row.sequence), V(one - math::constant<V>(low)),
+    return clipped_surrogate(row.advantage, ratio(row), V(one - math::constant<V>(low)),
                              V(one + math::constant<V>(high)));
   }
 

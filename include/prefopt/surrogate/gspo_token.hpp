@@ -28,8 +28,8 @@ struct gspo_token {
     V const mean = row.sequence;
     auto const over = math::indicator<V>(mean > highest) > (limit == 0 ? one : zero);
     V const ratio = math::exp_of_any(math::select(over, highest, mean));
-    auto const at = clipped_surrogate(row.advantage, ratio, V(one - math::constant<V>(low)),
-                                              V(one + math::constant<V>(high)));
+    auto const at =
+        clipped_surrogate(row.advantage, ratio, V(one - math::constant<V>(low)), V(one + math::constant<V>(high)));
     return {at.value, math::select(over, zero, at.slope), at.below, at.above};
   }
 

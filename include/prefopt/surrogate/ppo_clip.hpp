@@ -21,7 +21,7 @@ struct ppo_clip {
   PREFOPT_INLINE token_value<V> operator()(token_row<V> const& row) const noexcept {
     V const zero = math::constant<V>(0), one = math::constant<V>(1);
     auto const clipped = clipped_surrogate(row.advantage, row.ratio(), V(one - math::constant<V>(low)),
-                                                   V(one + math::constant<V>(high)));
+                                           V(one + math::constant<V>(high)));
     if (dual == 0) return clipped;
     V const cap = -math::constant<V>(dual) * row.advantage;
     auto const capped = (row.advantage < zero) & (clipped.value > cap);
@@ -32,8 +32,7 @@ struct ppo_clip {
   [[nodiscard]] constexpr char const* problem() const noexcept {
     return dual == 0 || dual >= 1 ? nullptr : "dual is less than 1, expected 0, which is none, or a number >= 1";
   }
-  static constexpr loss_card card{"ppo_clip", "max(-A r, -A clip(r, 1 - low, 1 + high))",
-                                  "arXiv:1707.06347, eq. 7"};
+  static constexpr loss_card card{"ppo_clip", "max(-A r, -A clip(r, 1 - low, 1 + high))", "arXiv:1707.06347, eq. 7"};
   template <class L = ppo_clip>
   static constexpr auto parameters() noexcept {
     return std::tuple{parameter{"low", &L::low, range{.low = 0, .high = 1}},

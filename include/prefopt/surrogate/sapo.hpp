@@ -18,8 +18,8 @@ struct sapo {
   template <lane V>
   PREFOPT_INLINE token_value<V> operator()(token_row<V> const& row) const noexcept {
     V const one = math::constant<V>(1), four = math::constant<V>(4), ratio = row.ratio();
-    V const k = math::select(row.advantage > math::constant<V>(0), math::constant<V>(tau_pos),
-                             math::constant<V>(tau_neg));
+    V const k =
+        math::select(row.advantage > math::constant<V>(0), math::constant<V>(tau_pos), math::constant<V>(tau_neg));
     auto const at = math::logistic(V(k * (ratio - one)));
     V const weight = -four * row.advantage;
     return {math::vanishing(weight, math::divide(at.sigmoid, k)),

@@ -30,8 +30,8 @@ struct vespo {
             lambda = math::select(is_bad, math::constant<V>(lambda_neg), math::constant<V>(lambda_pos)),
             lowest = math::constant<V>(-18.420680743952367), highest = math::constant<V>(20);
     V const w = math::limited(row.sequence, lowest, highest);
-    V const weight = -math::vanishing(
-        row.advantage, math::exp_of_any(V(lambda + k * w - lambda * math::exp_of_any(w))));
+    V const weight =
+        -math::vanishing(row.advantage, math::exp_of_any(V(lambda + k * w - lambda * math::exp_of_any(w))));
     return {math::vanishing(weight, row.log_prob), weight, math::indicator<V>(row.sequence < lowest),
             math::indicator<V>(row.sequence > highest)};
   }

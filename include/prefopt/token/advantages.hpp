@@ -53,9 +53,9 @@ struct advantage_options {
 
 namespace detail {
 
-inline constexpr std::string_view advantage_mode_names[]{
-    "centered",    "group_std",       "group_std_population", "batch_std",      "leave_one_out",
-    "mean_scaled", "length_weighted", "best_of_k",            "non_zero_scaled"};
+inline constexpr std::string_view advantage_mode_names[]{"centered",        "group_std",     "group_std_population",
+                                                         "batch_std",       "leave_one_out", "mean_scaled",
+                                                         "length_weighted", "best_of_k",     "non_zero_scaled"};
 
 constexpr double standard_epsilon(advantage_mode mode) noexcept {
   switch (mode) {
@@ -125,26 +125,27 @@ void advantages(column<T> const& reward, column<std::int64_t> const& group_offse
   using detail::fail, detail::text, detail::elements;
   constexpr std::string_view where = "advantages";
   std::size_t const n = reward.size();
-  detail::check_offsets(
-      where, group_offsets, n, [](std::size_t, std::size_t) {}, {"group_offsets", "group", "reward"});
-  if (advantage.size() != n) fail(where, {"output advantage has ", elements(advantage.size()), ", reward has ", text(n)});
+  detail::check_offsets(where, group_offsets, n, [](std::size_t, std::size_t) {}, {"group_offsets", "group", "reward"});
+  if (advantage.size() != n)
+    fail(where, {"output advantage has ", elements(advantage.size()), ", reward has ", text(n)});
   auto const mode = options.mode;
   bool const reads_length = mode == advantage_mode::length_weighted;
-  if (reads_length && length.size() != n) fail(where, {"length has ", elements(length.size()), ", reward has ", text(n)});
+  if (reads_length && length.size() != n)
+    fail(where, {"length has ", elements(length.size()), ", reward has ", text(n)});
   if (!reads_length && !length.empty()) fail(where, {name_of(mode), " does not read length, which is given"});
   double const epsilon = options.epsilon.value_or(detail::standard_epsilon(mode));
-  if (!(epsilon >= 0) || !std::isfinite(epsilon)) fail(where, "epsilon is " + text(epsilon) + ", expected a finite number >= 0");
+  if (!(epsilon >= 0) || !std::isfinite(epsilon))
+    fail(where, "epsilon is " + text(epsilon) + ", expected a finite number >= 0");
   for (std::size_t i = 0; i < n; ++i) {
     if (options.non_finite == on_invalid::error && !std::isfinite(reward[i])) {
       fail(where, {"reward[", text(i), "] is ", text(static_cast<double>(reward[i])), ", expected a finite number"});
     }
     if (reads_length && !(length[i] >= 0 && std::isfinite(length[i]))) {
-      fail(where, {"length[", text(i), "] is ", text(static_cast<double>(length[i])), ", expected a finite number >= 0"});
+      fail(where,
+           {"length[", text(i), "] is ", text(static_cast<double>(length[i])), ", expected a finite number >= 0"});
     }
   }
-  auto const counts = [&](std::size_t i) {
-    return options.non_finite != on_invalid::skip || std::isfinite(reward[i]);
-  };
+  auto const counts = [&](std::size_t i) { return options.non_finite != on_invalid::skip || std::isfinite(reward[i]); };
   auto const at = [&](std::size_t i) { return static_cast<double>(reward[i]); };
 
   detail::moments all;
@@ -164,7 +165,8 @@ void advantages(column<T> const& reward, column<std::int64_t> const& group_offse
 
   std::vector<double> values(n);
   for (std::size_t group = 0; group + 1 < group_offsets.size(); ++group) {
-    auto const begin = static_cast<std::size_t>(group_offsets[group]), end = static_cast<std::size_t>(group_offsets[group + 1]);
+    auto const begin = static_cast<std::size_t>(group_offsets[group]),
+               end = static_cast<std::size_t>(group_offsets[group + 1]);
     detail::moments own;
     double weighted = 0, lengths = 0, best = -std::numeric_limits<double>::infinity(), second = best;
     std::size_t best_at = end;
@@ -212,9 +214,8 @@ void advantages(column<T> const& reward, column<std::int64_t> const& group_offse
           values[i] = lengths == 0 ? at(i) : at(i) - weighted / lengths;
           break;
         case advantage_mode::best_of_k:
-          values[i] = i == best_at && own.count > 1
-                          ? detail::quotient_or_zero(best - second, own.deviation(1) + epsilon)
-                          : 0;
+          values[i] =
+              i == best_at && own.count > 1 ? detail::quotient_or_zero(best - second, own.deviation(1) + epsilon) : 0;
           break;
         case advantage_mode::non_zero_scaled:
           values[i] = non_zero == 0 ? 0 : apart * (all.count / non_zero);
@@ -240,10 +241,10 @@ void discounted_advantages(column<T> const& reward, std::type_identity_t<column<
   using detail::fail, detail::text, detail::elements;
   constexpr std::string_view where = "discounted_advantages";
   std::size_t const n = reward.size();
-  detail::check_offsets(
-      where, offsets, n, [](std::size_t, std::size_t) {}, {"offsets", "sequence", "reward"});
+  detail::check_offsets(where, offsets, n, [](std::size_t, std::size_t) {}, {"offsets", "sequence", "reward"});
   auto const expect_size = [&](std::string_view name, std::size_t size, bool may_be_absent) {
-    if (size != n && !(may_be_absent && size == 0)) fail(where, {name, " has ", elements(size), ", reward has ", text(n)});
+    if (size != n && !(may_be_absent && size == 0))
+      fail(where, {name, " has ", elements(size), ", reward has ", text(n)});
   };
   expect_size("value", value.size(), true);
   expect_size("mask", mask.size(), true);

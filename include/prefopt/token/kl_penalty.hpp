@@ -1,8 +1,8 @@
 #pragma once
 
 #include <limits>
-#include <prefopt/core/errors.hpp>
 #include <prefopt/core/abi.hpp>
+#include <prefopt/core/errors.hpp>
 #include <span>
 #include <string_view>
 

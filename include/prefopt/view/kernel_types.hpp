@@ -167,7 +167,7 @@ enum token_sum : std::size_t {
   ratio_sum,
   below_sum,
   above_sum,
-  old_kl_sum,
+  squared_log_ratio_sum,
   kl_sum,
   entropy_sum,
   correction_sum,
@@ -226,9 +226,9 @@ struct token_work {
   std::array<column_memory<T>, most_inputs> in;
   std::array<output_memory<T>, most_outputs> out;
   column_memory<std::int64_t> offsets;
-  T const* factors;               ///< one a sequence; null: the settings' is every one's
-  T const* counts;                ///< one a sequence: its counted tokens
-  unsigned char const* selected;  ///< one a token, or null
+  T const* factors;                     ///< one a sequence; null: the settings' is every one's
+  T const* counts;                      ///< one a sequence: its counted tokens
+  unsigned char const* selected;        ///< one a token, or null
   unsigned char estimator, correction;  ///< a kl_estimator, a correction_mode
   bool takes_mean, needs_finite, skip_non_finite, advantage_of_sequences;
   double decay;  ///< of the statistic; 0: it is a plain sum

@@ -30,9 +30,9 @@ void check_offsets(std::string_view where, column<std::int64_t> const& offsets, 
     for (std::size_t i = 0; i < count; ++i) {
       std::size_t const index = begin + i;
       if (at[i] < before || static_cast<std::uint64_t>(at[i]) > n || (index == 0 && at[i] != 0)) {
-        fail(where, {names.offsets, "[", text(index), "] is ", std::to_string(at[i]),
-                     index == 0 ? ", expected 0"
-                                : ", expected a number from " + std::to_string(before) + " to " + text(n)});
+        fail(where,
+             {names.offsets, "[", text(index), "] is ", std::to_string(at[i]),
+              index == 0 ? ", expected 0" : ", expected a number from " + std::to_string(before) + " to " + text(n)});
       }
       if (index != 0) size_of(index - 1, static_cast<std::size_t>(at[i] - before));
       before = at[i];
