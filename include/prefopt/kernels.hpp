@@ -8,6 +8,7 @@
 #include <prefopt/engine/at_run_time.hpp>
 #include <prefopt/engine/evaluate.hpp>
 #include <prefopt/engine/make_loss.hpp>
+#include <prefopt/engine/make_token_loss.hpp>
 #include <prefopt/logprob/linear_token_logprobs.hpp>
 #include <string_view>
 #include <type_traits>
@@ -21,8 +22,8 @@ namespace prefopt::inline PREFOPT_ABI::kernels {
 // once. Everything is as in the functions of the same name outside this namespace, bit for bit as if the file had been
 // compiled for that instruction set: `evaluate<at_run_time>(…)` in short. Losses are those of the list and one modifier
 // over each, or those named under LOSSES, one's own with a card among them. What an any_pair_loss or any_list_loss runs
-// was decided where it was made: here, make_pair_loss, make_list_loss,
-// make_unpaired_loss and for_this_cpu make them.
+// was decided where it was made: here, make_pair_loss, make_list_loss, make_unpaired_loss, make_token_loss and for_this_cpu
+// make them.
 
 /// The instruction set in use: sse2, sse4_2, avx2, avx512 or neon. Throws std::invalid_argument where PREFOPT_ISA names
 /// one that is not compiled, or that this CPU does not have, and where the CPU has none of them.
@@ -62,6 +63,18 @@ PREFOPT_HIDDEN any_list_loss make_list_loss(std::string_view name, parameter_val
 template <class Losses = unpaired_losses>
 PREFOPT_HIDDEN any_unpaired_loss make_unpaired_loss(std::string_view name, parameter_values const& values = {}) {
   return prefopt::make_unpaired_loss<Losses, at_run_time>(name, values);
+}
+
+/// A preset or a surrogate by name, as prefopt::make_token_loss.
+PREFOPT_HIDDEN inline any_token_loss make_token_loss(std::string_view name, parameter_values const& values = {}) {
+  return prefopt::make_token_loss<at_run_time>(name, values);
+}
+
+template <token_loss L, detail::computed_in T>
+PREFOPT_HIDDEN token_report evaluate(L const& loss, token_batch<T> const& batch,
+                                     std::type_identity_t<token_outputs<T>> const& outputs = {},
+                                     options const& options = {}) {
+  return prefopt::evaluate<at_run_time>(loss, batch, outputs, options);
 }
 
 template <evaluable_loss L, template <class> class Batch, detail::computed_in T>

@@ -6,6 +6,7 @@
 #include <prefopt/batch/options.hpp>
 #include <prefopt/batch/pairs.hpp>
 #include <prefopt/batch/report.hpp>
+#include <prefopt/batch/tokens.hpp>
 #include <prefopt/batch/unpaired.hpp>
 #include <prefopt/chain/evaluate.hpp>
 #include <prefopt/chain/group_pairs.hpp>
@@ -16,7 +17,9 @@
 #include <prefopt/core/all_reduce.hpp>
 #include <prefopt/core/executor.hpp>
 #include <prefopt/engine/evaluate.hpp>
+#include <prefopt/engine/evaluate_tokens.hpp>
 #include <prefopt/engine/make_loss.hpp>
+#include <prefopt/engine/make_token_loss.hpp>
 #include <prefopt/engine/mixture.hpp>
 #include <prefopt/logprob/linear_token_logprobs.hpp>
 #include <prefopt/logprob/matrix_product.hpp>
@@ -30,6 +33,9 @@
 #include <prefopt/logprob/wpo_weights.hpp>
 #include <prefopt/loss/list.hpp>
 #include <prefopt/simd/half.hpp>
+#include <prefopt/token/advantages.hpp>
+#include <prefopt/token/policy_gradient.hpp>
+#include <prefopt/token/token_report.hpp>
 #include <prefopt/train/annotator_reliability.hpp>
 #include <prefopt/train/exponential_mean.hpp>
 #include <prefopt/train/hard_mixture.hpp>

@@ -46,13 +46,30 @@ PREFOPT_HIDDEN inline choice const& kernels_in_use() {
 
 PREFOPT_HIDDEN inline kernel_table const& table_in_use() { return kernels_in_use().table(); }
 
+/// A family's kernels among those of a name; null if the name is of another family.
+template <class Family, class T>
+constexpr kernels_of_family<Family, T> const* kernels_in(named_kernels const& named) noexcept {
+  constexpr bool is_float = std::same_as<T, float>;
+  if constexpr (std::same_as<Family, list_family>) {
+    if constexpr (is_float) return named.list_of_float;
+    if constexpr (!is_float) return named.list_of_double;
+  } else if constexpr (std::same_as<Family, token_family>) {
+    if constexpr (is_float) return named.token_of_float;
+    if constexpr (!is_float) return named.token_of_double;
+  } else {
+    if constexpr (is_float) return named.block_of_float;
+    if constexpr (!is_float) return named.block_of_double;
+  }
+}
+
 /// The kernels of a loss of that name and size, which is what can be told of its type.
-PREFOPT_HIDDEN inline named_kernels const& find_kernels(std::string_view name, std::size_t size, bool is_list) {
+template <class Family>
+PREFOPT_HIDDEN named_kernels const& find_kernels(std::string_view name, std::size_t size) {
   auto const& table = table_in_use();
   for (std::size_t i = 0; i < table.loss_count; ++i) {
     auto const& found = table.losses[i];
     if (found.name != name) continue;
-    if (found.size != size || (found.list_of_float != nullptr) != is_list) {
+    if (found.size != size || kernels_in<Family, float>(found) == nullptr) {
       fail("kernels", std::string{name} + " is the name of another loss that is compiled");
     }
     return found;
@@ -67,28 +84,17 @@ struct kernels_for<at_run_time> {
   PREFOPT_HIDDEN static named_kernels const& find() {
     static_assert(
         requires { L::card.name; }, "prefopt: kernels are found by the name of their loss: give yours a card");
-    return find_kernels(name_of<L>(), sizeof(R), std::same_as<family_of<L>, list_family>);
+    return find_kernels<family_of<L>>(name_of<L>(), sizeof(R));
   }
   template <class L, class R, class T>
   PREFOPT_HIDDEN static kernels_of_family<family_of<L>, T> of_loss() {
     static named_kernels const& named = find<L, R>();
-    constexpr bool is_float = std::same_as<T, float>;
-    if constexpr (std::same_as<family_of<L>, list_family>) {
-      if constexpr (is_float) return *named.list_of_float;
-      if constexpr (!is_float) return *named.list_of_double;
-    } else {
-      if constexpr (is_float) return *named.block_of_float;
-      if constexpr (!is_float) return *named.block_of_double;
-    }
+    return *kernels_in<family_of<L>, T>(named);
   }
   template <class L, class R>
   PREFOPT_HIDDEN static kernels_of_types<family_of<L>> of_types() {
     named_kernels const& named = find<L, R>();
-    if constexpr (std::same_as<family_of<L>, list_family>) {
-      return {*named.list_of_float, *named.list_of_double};
-    } else {
-      return {*named.block_of_float, *named.block_of_double};
-    }
+    return {*kernels_in<family_of<L>, float>(named), *kernels_in<family_of<L>, double>(named)};
   }
 };
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <prefopt/engine/kernel_table.hpp>
 #include <prefopt/engine/loss_ref.hpp>
+#include <prefopt/engine/token_kernel.hpp>
 #include <prefopt/logprob/token_logprobs.hpp>
 #include <prefopt/loss/list.hpp>
 #include <prefopt/simd/half.hpp>
@@ -37,7 +38,8 @@ namespace prefopt::inline PREFOPT_ABI {
 
 /// The losses of the list, and every modifier over each: what kernels are compiled for unless LOSSES names others.
 using every_loss_of_the_list =
-    detail::joined_lists<detail::with_modifiers<pair_losses>::type, list_losses, unpaired_losses>::type;
+    detail::joined_lists<detail::with_modifiers<pair_losses>::type, list_losses, unpaired_losses,
+                         token_surrogates>::type;
 
 namespace detail {
 
@@ -46,13 +48,19 @@ inline constexpr auto kernels_of = kernels_for<xsimd::default_arch>::template of
 
 template <class L>
 constexpr named_kernels named_kernels_of() noexcept {
-  char const* const name = name_text<L>.data();
-  std::size_t const size = sizeof(resolved<L>);
+  named_kernels named{name_text<L>.data(), sizeof(resolved<L>), nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
+  auto const set = [&](auto of_float, auto of_double) {
+    named.*of_float = &kernels_of<L, float>;
+    named.*of_double = &kernels_of<L, double>;
+  };
   if constexpr (std::same_as<family_of<L>, list_family>) {
-    return {name, size, nullptr, nullptr, &kernels_of<L, float>, &kernels_of<L, double>};
+    set(&named_kernels::list_of_float, &named_kernels::list_of_double);
+  } else if constexpr (std::same_as<family_of<L>, token_family>) {
+    set(&named_kernels::token_of_float, &named_kernels::token_of_double);
   } else {
-    return {name, size, &kernels_of<L, float>, &kernels_of<L, double>, nullptr, nullptr};
+    set(&named_kernels::block_of_float, &named_kernels::block_of_double);
   }
+  return named;
 }
 
 /// Whether a name stands for one loss; the same loss may be there twice. Sorted first, since each pair of some hundred
@@ -70,7 +78,8 @@ constexpr bool has_distinct_names(named_kernels const (&losses)[Count]) {
   });
   for (std::size_t i = 1; i < Count; ++i) {
     auto const &a = *entries[i - 1].loss, &b = *entries[i].loss;
-    bool const is_same = a.block_of_float == b.block_of_float && a.list_of_float == b.list_of_float;
+    bool const is_same = a.block_of_float == b.block_of_float && a.list_of_float == b.list_of_float &&
+                         a.token_of_float == b.token_of_float;
     if (!is_same && entries[i - 1].name == entries[i].name) return false;
   }
   return true;

@@ -14,6 +14,8 @@ struct named_kernels {
   block_kernels<double> const* block_of_double;
   list_kernels<float> const* list_of_float;
   list_kernels<double> const* list_of_double;
+  token_kernels<float> const* token_of_float;
+  token_kernels<double> const* token_of_double;
 };
 
 /// Everything that is compiled for one instruction set: constant data.

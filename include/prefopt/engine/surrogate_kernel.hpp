@@ -156,22 +156,24 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
 }
 
 template <class L, class T, class Arch>
-PREFOPT_NOINLINE void run_statistic(void const* address, T log_ratio_limit, block<T>& block) noexcept {
+PREFOPT_NOINLINE void run_statistic(void const* address, T log_ratio_limit, block<T>& given) noexcept {
   using V = xsimd::batch<T, Arch>;
   L const surrogate = *static_cast<L const*>(address);
+  block<T> tokens = given;
   for_each_lanes<V, surrogate_inputs, 1>(
-      block, [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
+      tokens, [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
         auto const at = surrogate.statistic(token_lanes<L, V>(in, offset, log_ratio_limit));
         live_part(in[live_in], offset, at.value).store_unaligned(out[0] + offset);
       });
 }
 
 template <class L, class T, class Arch>
-PREFOPT_NOINLINE void run_slopes(void const* address, T log_ratio_limit, block<T>& block) noexcept {
+PREFOPT_NOINLINE void run_slopes(void const* address, T log_ratio_limit, block<T>& given) noexcept {
   using V = xsimd::batch<T, Arch>;
   L const surrogate = *static_cast<L const*>(address);
+  block<T> tokens = given;
   for_each_lanes<V, surrogate_inputs, 1>(
-      block, [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
+      tokens, [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
         V slope = surrogate(token_lanes<L, V>(in, offset, log_ratio_limit)).slope;
         if (in[correction_in] != nullptr) {
           slope = math::vanishing(V::load_unaligned(in[correction_in] + offset), slope);
