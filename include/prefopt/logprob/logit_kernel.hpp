@@ -85,11 +85,56 @@ PREFOPT_INLINE T highest_of(T const* values, std::size_t count) noexcept {
   return highest_lane(highest);
 }
 
-/// Adds up exp(values - reference), and the other sums if asked for; with Keep, writes the powers to `kept`. Gives back
-/// the largest value, as highest_of does: if that is above the reference, what has been added is meaningless.
-template <class V, bool Statistics, bool Keep, class T>
-PREFOPT_INLINE T add_powers(T const* values, std::size_t count, T reference, T* kept, void const* ahead,
-                            row_sums& sums) noexcept {
+using transform_kinds = row_transform::kinds;
+
+/// factor (v - reference), which may be a number where v - reference is none.
+inline double distance(row_transform const& by, double v, double reference) noexcept {
+  double const off = v - reference;
+  return std::isinf(off) ? by.factor * v - by.factor * reference : by.factor * off;
+}
+
+/// What becomes of logits, in lanes: factor v, see row_transform.
+template <class V, transform_kinds kind>
+struct transform_lanes {
+  using T = typename V::value_type;
+  T factor, inner;
+
+  explicit transform_lanes(row_transform const& transform) noexcept
+      : factor{static_cast<T>(transform.factor)}, inner{static_cast<T>(transform.inner)} {}
+
+  /// v, and its slope by the logit over `inner`. Infinite logits stay so: -inf is a token that cannot be, +inf a mistake.
+  PREFOPT_INLINE math::tanh_parts<V> capped(V const& x) const noexcept {
+    auto const parts = math::tanh(V(x * V(inner)));
+    return {V(xsimd::select(is_not_finite(x), x, parts.tanh)), parts.slope};
+  }
+
+  /// factor (v - reference).
+  PREFOPT_INLINE V distance(V const& v, V const& reference) const noexcept {
+    V const off = v - reference;
+    if constexpr (kind == transform_kinds::none) return off;
+    return off * V(factor);
+  }
+
+  /// Of one logit, as the lanes compute it.
+  [[nodiscard]] math::tanh_parts<T> of(T x) const noexcept {
+    if constexpr (kind != transform_kinds::capped) {
+      return {x, T(1)};
+    } else {
+      alignas(V::arch_type::alignment()) T v[V::size], slope[V::size];
+      auto const parts = capped(V(x));
+      parts.tanh.store_aligned(v);
+      parts.slope.store_aligned(slope);
+      return {v[0], slope[0]};
+    }
+  }
+};
+
+/// Adds up exp(factor (values - reference)), and the other sums if asked for; with Keep, writes the powers to `kept`,
+/// each times its slope if capped. Gives back the largest value, as highest_of does: if that is above the reference,
+/// what has been added is meaningless.
+template <class V, bool Statistics, bool Keep, class Transform, class T>
+PREFOPT_INLINE T add_powers(Transform const& transform, T const* values, std::size_t count, T reference,
+                            T const* slopes, T* kept, void const* ahead, row_sums& sums) noexcept {
   std::array<V, unrolled> powers, weighted, squares, highest;
   unroll([&](auto k) PREFOPT_INLINE_LAMBDA {
     powers[k] = weighted[k] = squares[k] = V(T(0));
@@ -100,14 +145,20 @@ PREFOPT_INLINE T add_powers(T const* values, std::size_t count, T reference, T* 
     unroll([&](auto k) PREFOPT_INLINE_LAMBDA {
       std::size_t const at = i + k * V::size;
       fetch_logits(static_cast<char const*>(ahead) + at * sizeof(T));
-      V const value = V::load_unaligned(values + at), t = value - V(reference);
+      V const value = V::load_unaligned(values + at), t = transform.distance(value, V(reference));
       if constexpr (!Keep) highest[k] = xsimd::max(value, highest[k]);
       exp_parts<V> const parts{t, lowest};
       // Fused in every case: what else is asked for does not show in the sum.
       powers[k] = fused(parts.mantissa, parts.power, powers[k]);
       if constexpr (Statistics || Keep) {
         V const power = parts.mantissa * parts.power;
-        if constexpr (Keep) power.store_unaligned(kept + at);
+        if constexpr (Keep) {
+          if (slopes != nullptr) {
+            (power * V::load_aligned(slopes + at)).store_unaligned(kept + at);
+          } else {
+            power.store_unaligned(kept + at);
+          }
+        }
         if constexpr (Statistics) {
           weighted[k] = fused(V(xsimd::select(t < lowest, V(T(0)), t)), power, weighted[k]);
           squares[k] = fused(power, power, squares[k]);
@@ -129,55 +180,75 @@ PREFOPT_INLINE T add_powers(T const* values, std::size_t count, T reference, T* 
 /// The references that the powers kept of each block are relative to.
 inline constexpr std::size_t most_kept_blocks = 1024;
 
-/// Reads a row once. With Keep, the powers exp(x - reference of the block) go to `kept`, which may be the row itself,
-/// and the references to `references`.
-template <class Arch, bool Statistics, bool Keep, class U, class T = computed_of<U>>
-PREFOPT_NOINLINE row_result<T> read_row(U const* row, std::size_t size, std::size_t label, T* kept = nullptr,
-                                        T* references = nullptr) noexcept {
+/// Reads a row once. With Keep, the powers exp(factor (v - reference of the block)), each times its slope if capped, go to
+/// `kept`, which may be the row itself, and the references to `references`.
+template <class Arch, transform_kinds kind, bool Statistics, bool Keep, class U, class T = computed_of<U>>
+PREFOPT_NOINLINE row_result<T> read_row(U const* row, std::size_t size, std::size_t label, row_transform const& row_is,
+                                        T* kept = nullptr, T* references = nullptr) noexcept {
   using V = xsimd::batch<T, Arch>;
   constexpr std::size_t step = unrolled * V::size;
+  constexpr bool is_capped = kind == transform_kinds::capped, keeps_slopes = is_capped && Keep;
   static_assert(block_logits % step == 0);
   constexpr T none = -std::numeric_limits<T>::infinity();
   alignas(64) T buffer[block_logits];
-  T const label_logit = load_number(row + label);
+  alignas(64) T slopes[keeps_slopes ? block_logits : 1];
+  transform_lanes<V, kind> const transform{row_is};
+  auto const of_label = transform.of(load_number(row + label));
+  T const label_value = of_label.tanh;
   row_result<T> result{};
   // The lowest finite number at least: so -inf has probability 0 in every row.
   T reference = std::numeric_limits<T>::lowest();
-  if (label_logit > reference) reference = label_logit;
+  if (label_value > reference) reference = label_value;
+  auto const put = [&](V const& x, std::size_t i) PREFOPT_INLINE_LAMBDA {
+    if constexpr (is_capped) {
+      auto const parts = transform.capped(x);
+      parts.tanh.store_aligned(buffer + i);
+      if constexpr (keeps_slopes) parts.slope.store_aligned(slopes + i);
+    } else {
+      x.store_aligned(buffer + i);
+    }
+  };
   row_sums sums;
   for (std::size_t begin = 0; begin < size; begin += block_logits) {
     std::size_t const count = std::min(block_logits, size - begin);
     bool const has_label = label - begin < count;
     T const* values = buffer;
     std::size_t padded = count;
-    if constexpr (std::same_as<U, T>) values = row + begin;
-    if (!std::same_as<U, T> || has_label || count % step != 0) {
+    if constexpr (std::same_as<U, T> && !is_capped) values = row + begin;
+    if (!std::same_as<U, T> || is_capped || has_label || count % step != 0) {
       // The label's logit is left out, and padding adds nothing.
       std::size_t i = 0;
-      for (; i + V::size <= count; i += V::size) load_lanes<V>(row + begin + i).store_aligned(buffer + i);
-      for (; i < count; ++i) buffer[i] = load_number(row + begin + i);
+      for (; i + V::size <= count; i += V::size) put(load_lanes<V>(row + begin + i), i);
       padded = (count + step - 1) / step * step;
+      std::size_t const whole = i;
+      for (; i < count; ++i) buffer[i] = load_number(row + begin + i);
       std::fill(buffer + count, buffer + padded, none);
+      if constexpr (is_capped) {
+        for (i = whole; i < padded; i += V::size) put(V::load_aligned(buffer + i), i);
+      }
       if (has_label) buffer[label - begin] = none;
       values = buffer;
     }
     auto const raise_to = [&](T highest) noexcept {
-      sums.lower(static_cast<double>(highest) - static_cast<double>(reference));
+      sums.lower(distance(row_is, static_cast<double>(highest), static_cast<double>(reference)));
       reference = highest;
     };
     // Short blocks are padded: only a whole one is written where it stays.
     T* const target = Keep && padded == count ? kept + begin : buffer;
+    auto const add_to = [&](row_sums& added) PREFOPT_INLINE_LAMBDA {
+      return add_powers<V, Statistics, Keep>(transform, values, padded, reference, keeps_slopes ? slopes : nullptr,
+                                             target, row + begin, added);
+    };
     // What has to be kept is written over what was read: the maximum must be known before. Otherwise the block is read
     // once, and again if it rises above all before it, which is seldom.
     if (Keep || begin == 0) {
       if (T const highest = highest_of<V>(values, padded); highest > reference) raise_to(highest);
     }
     row_sums added = sums;
-    T const highest = add_powers<V, Statistics, Keep>(values, padded, reference, target, row + begin, added);
-    if (highest > reference) {
+    if (T const highest = add_to(added); highest > reference) {
       raise_to(highest);
       added = sums;
-      add_powers<V, Statistics, Keep>(values, padded, reference, target, row + begin, added);
+      add_to(added);
     }
     sums = added;
     if constexpr (Keep) {
@@ -185,8 +256,8 @@ PREFOPT_NOINLINE row_result<T> read_row(U const* row, std::size_t size, std::siz
       references[begin / block_logits] = reference;
     }
   }
-  double const t = static_cast<double>(label_logit) - static_cast<double>(reference), power = std::exp(t);
-  double const all = sums.powers + power;
+  double const t = distance(row_is, static_cast<double>(label_value), static_cast<double>(reference));
+  double const power = std::exp(t), all = sums.powers + power;
   result.softmax.reference = reference;
   if (sums.powers < power) {
     // The label has most of the probability: log(1 + x) keeps what is left of it.
@@ -197,30 +268,60 @@ PREFOPT_NOINLINE row_result<T> read_row(U const* row, std::size_t size, std::siz
     result.softmax.log_sum = std::log(all);
     result.log_prob = t - result.softmax.log_sum;
   }
+  result.log_sum_exp = row_is.factor * static_cast<double>(reference) + result.softmax.log_sum;
   if constexpr (Statistics) {
     double const weighted = sums.weighted + (power > 0 ? t * power : 0);
     result.entropy = result.softmax.log_sum - weighted / all;
     result.square_sum = (sums.squares + power * power) / (all * all);
   }
-  result.highest = label_logit == reference;
+  result.label_slope = row_is.factor * row_is.inner * static_cast<double>(of_label.slope);
+  result.highest = label_value == reference;
   return result;
 }
 
-/// The gradient by a row's logits, d (onehot - softmax): -d p_j everywhere, then d (1 - p) at the label.
+/// The gradient by a row's logits x of d log_prob + d' entropy, for x' = factor v: each times the slope of x' by x,
+///     d (onehot - p_j) - d' p_j (log p_j + entropy)
 /// `target` may be the row itself. What would be subnormal is 0.
-template <class Arch, bool Accumulate, class U, class T = computed_of<U>>
-PREFOPT_NOINLINE void write_row_gradient(U const* row, std::size_t size, std::size_t label,
-                                         row_softmax<T> const& softmax, double d, U* target) noexcept {
+template <class Arch, transform_kinds kind, bool Entropy, bool Accumulate, class U, class T = computed_of<U>>
+PREFOPT_NOINLINE void write_row_gradient(U const* row, std::size_t size, std::size_t label, row_transform const& row_is,
+                                         row_softmax<T> const& softmax, row_slopes const& d, U* target) noexcept {
   using V = xsimd::batch<T, Arch>;
-  double const t = static_cast<double>(load_number(row + label)) - static_cast<double>(softmax.reference);
-  double at_label = -d * std::expm1(t - softmax.log_sum);
+  constexpr bool is_capped = kind == transform_kinds::capped;
+  transform_lanes<V, kind> const transform{row_is};
+  double const outer = row_is.factor * row_is.inner;
+  auto const of_label = transform.of(load_number(row + label));
+  double const t = distance(row_is, static_cast<double>(of_label.tanh), static_cast<double>(softmax.reference));
+  double const log_prob = t - softmax.log_sum;
+  double at_label = -d.log_prob * std::expm1(log_prob);
+  // Of what has no probability nothing is left of p log p.
+  if constexpr (Entropy) {
+    if (double const p = std::exp(log_prob); p != 0) at_label -= d.entropy * p * (log_prob + d.entropy_value);
+  }
+  if constexpr (kind != transform_kinds::none) at_label *= outer * static_cast<double>(of_label.slope);
   if constexpr (Accumulate) at_label += static_cast<double>(load_number(target + label));
-  T const factor = static_cast<T>(-d * std::exp(-softmax.log_sum));
-  T const smallest = std::min(T(1), std::abs(factor));
+  // power (factor + by_distance t), where power = p exp(log_sum) and t = log p + log_sum.
+  double const scale = outer * std::exp(-softmax.log_sum);
+  T const by_distance = Entropy ? static_cast<T>(-d.entropy * scale) : T(0);
+  double const d_log_power = Entropy ? d.log_prob + d.entropy * (d.entropy_value - softmax.log_sum) : d.log_prob;
+  T const factor = static_cast<T>(-d_log_power * scale);
+  T const smallest = Entropy ? T(1) : std::min(T(1), std::abs(factor));
   V const lowest(math_constants<T>::exp_lowest - (smallest > 0 ? std::log(smallest) : T(0)));
   auto const step = [&](U const* from, U* to) PREFOPT_INLINE_LAMBDA {
-    exp_parts<V> const parts{V(load_lanes<V>(from) - V(softmax.reference)), lowest};
-    V gradient = V(factor) * (parts.mantissa * parts.power);
+    V value = load_lanes<V>(from), slope(T(1));
+    if constexpr (is_capped) {
+      auto const parts = transform.capped(value);
+      value = parts.tanh;
+      slope = parts.slope;
+    }
+    V const t_of = transform.distance(value, V(softmax.reference));
+    exp_parts<V> const parts{t_of, lowest};
+    V by(factor);
+    if constexpr (Entropy) by = fused(V(by_distance), V(xsimd::select(t_of < lowest, V(T(0)), t_of)), by);
+    V gradient = by * (parts.mantissa * parts.power);
+    if constexpr (is_capped) gradient = gradient * slope;
+    if constexpr (is_capped || Entropy) {
+      gradient = xsimd::select(xsimd::abs(gradient) < V(std::numeric_limits<T>::min()), V(T(0)), gradient);
+    }
     if constexpr (Accumulate) gradient = load_lanes<V>(to) + gradient;
     store_lanes(gradient, to);
   };
@@ -239,17 +340,19 @@ PREFOPT_NOINLINE void write_row_gradient(U const* row, std::size_t size, std::si
   store_number(static_cast<T>(at_label), target + label);
 }
 
-/// The same from the powers that read_row kept: only scales them. `target` may be `kept`.
+/// That of d log_prob from the powers that read_row kept: only scales them. `target` may be `kept`.
 template <class Arch, class U, class T = computed_of<U>>
-PREFOPT_NOINLINE void scale_kept_row(T const* kept, std::size_t size, std::size_t label, row_result<T> const& result,
-                                     double d, T const* references, U* target) noexcept {
+PREFOPT_NOINLINE void scale_kept_row(T const* kept, std::size_t size, std::size_t label, row_transform const& row_is,
+                                     row_result<T> const& result, double d, T const* references, U* target) noexcept {
   using V = xsimd::batch<T, Arch>;
+  double const outer = row_is.factor * row_is.inner;
   T factor = 0;
   for (std::size_t begin = 0; begin < size; begin += block_logits) {
     T const reference = references[begin / block_logits];
     if (begin == 0 || reference != references[begin / block_logits - 1]) {
-      double const relative = static_cast<double>(reference) - static_cast<double>(result.softmax.reference);
-      factor = static_cast<T>(-d * std::exp(relative - result.softmax.log_sum));
+      double const relative =
+          distance(row_is, static_cast<double>(reference), static_cast<double>(result.softmax.reference));
+      factor = static_cast<T>(-d * outer * std::exp(relative - result.softmax.log_sum));
     }
     // Compared before, so that no subnormal number is ever made: each costs the processor a hundred cycles.
     V const lowest(factor == T(0) ? std::numeric_limits<T>::max() : std::numeric_limits<T>::min() / std::abs(factor));
@@ -268,42 +371,69 @@ PREFOPT_NOINLINE void scale_kept_row(T const* kept, std::size_t size, std::size_
       std::copy_n(scaled, count - i, target + begin + i);
     }
   }
-  store_number(static_cast<T>(-d * std::expm1(result.log_prob)), target + label);
+  store_number(static_cast<T>(-d * std::expm1(result.log_prob) * result.label_slope), target + label);
+}
+
+/// Calls f with the kind of a transform as a constant.
+template <class F>
+PREFOPT_INLINE void with_kind(row_transform const& transform, F const& f) noexcept {
+  using kinds = transform_kinds;
+  switch (transform.kind) {
+    case kinds::none:
+      return f(std::integral_constant<kinds, kinds::none>{});
+    case kinds::scaled:
+      return f(std::integral_constant<kinds, kinds::scaled>{});
+    case kinds::capped:
+      return f(std::integral_constant<kinds, kinds::capped>{});
+  }
+}
+
+template <class Arch, bool Statistics, class U, class T = computed_of<U>>
+void read_any_row(void const* row, std::size_t size, std::size_t label, row_transform const& transform,
+                  row_result<T>& result) noexcept {
+  with_kind(transform, [&](auto kind) noexcept {
+    result = read_row<Arch, kind(), Statistics, false>(static_cast<U const*>(row), size, label, transform);
+  });
+}
+
+template <class Arch, bool Statistics, class U, class T = computed_of<U>>
+void read_and_keep_any_row(void const* row, std::size_t size, std::size_t label, row_transform const& transform,
+                           T* kept, T* references, row_result<T>& result) noexcept {
+  with_kind(transform, [&](auto kind) noexcept {
+    result =
+        read_row<Arch, kind(), Statistics, true>(static_cast<U const*>(row), size, label, transform, kept, references);
+  });
+}
+
+template <class Arch, bool Accumulate, class U, class T = computed_of<U>>
+void write_any_gradient(void const* row, std::size_t size, std::size_t label, row_transform const& transform,
+                        row_softmax<T> const& softmax, row_slopes const& d, void* target) noexcept {
+  with_kind(transform, [&](auto kind) noexcept {
+    auto const* const from = static_cast<U const*>(row);
+    auto* const to = static_cast<U*>(target);
+    // A factor of 1 changes no bit of a distance.
+    constexpr auto kind_of_entropy = kind() == transform_kinds::none ? transform_kinds::scaled : kind();
+    if (d.entropy != 0) {
+      write_row_gradient<Arch, kind_of_entropy, true, Accumulate>(from, size, label, transform, softmax, d, to);
+    } else {
+      write_row_gradient<Arch, kind(), false, Accumulate>(from, size, label, transform, softmax, d, to);
+    }
+  });
 }
 
 template <class Arch, class U, class T = computed_of<U>>
 constexpr row_kernels<T> row_kernels_of() noexcept {
-  return {
-      sizeof(U),
-      [](void const* row, std::size_t size, std::size_t label, row_result<T>& result) noexcept {
-        result = read_row<Arch, false, false>(static_cast<U const*>(row), size, label);
-      },
-      [](void const* row, std::size_t size, std::size_t label, row_result<T>& result) noexcept {
-        result = read_row<Arch, true, false>(static_cast<U const*>(row), size, label);
-      },
-      [](void const* row, std::size_t size, std::size_t label, row_softmax<T> const& softmax, double d,
-         void* target) noexcept {
-        write_row_gradient<Arch, false>(static_cast<U const*>(row), size, label, softmax, d, static_cast<U*>(target));
-      },
-      [](void const* row, std::size_t size, std::size_t label, row_softmax<T> const& softmax, double d,
-         void* target) noexcept {
-        write_row_gradient<Arch, true>(static_cast<U const*>(row), size, label, softmax, d, static_cast<U*>(target));
-      }};
+  return {sizeof(U), &read_any_row<Arch, false, U>, &read_any_row<Arch, true, U>, &write_any_gradient<Arch, false, U>,
+          &write_any_gradient<Arch, true, U>};
 }
 
 template <class Arch, class U, class T = computed_of<U>>
 constexpr kept_row_kernels<T> kept_row_kernels_of() noexcept {
-  return {
-      [](void const* row, std::size_t size, std::size_t label, T* kept, T* references, row_result<T>& result) noexcept {
-        result = read_row<Arch, false, true>(static_cast<U const*>(row), size, label, kept, references);
-      },
-      [](void const* row, std::size_t size, std::size_t label, T* kept, T* references, row_result<T>& result) noexcept {
-        result = read_row<Arch, true, true>(static_cast<U const*>(row), size, label, kept, references);
-      },
-      [](T const* kept, std::size_t size, std::size_t label, row_result<T> const& result, double d, T const* references,
-         void* target) noexcept {
-        scale_kept_row<Arch>(kept, size, label, result, d, references, static_cast<U*>(target));
-      }};
+  return {&read_and_keep_any_row<Arch, false, U>, &read_and_keep_any_row<Arch, true, U>,
+          [](T const* kept, std::size_t size, std::size_t label, row_transform const& transform,
+             row_result<T> const& result, double d, T const* references, void* target) noexcept {
+            scale_kept_row<Arch>(kept, size, label, transform, result, d, references, static_cast<U*>(target));
+          }};
 }
 
 template <class Arch, class U, class T = computed_of<U>>
