@@ -78,11 +78,7 @@ struct torch_rows {
     if (!given.labels.defined()) fail(where, "labels is not given");
     check_readable(where, "logits", logits);
     check_logit_type(where, logits);
-    if (logits.scalar_type() == at::kDouble) {
-      checked_transform<double>(where, transform);
-    } else {
-      checked_transform<float>(where, transform);
-    }
+    checked_transform(where, transform);
     if (!logits.is_cpu()) {
       fail(where, "logits is on the device " + logits.device().str() +
                       ", expected cpu: make log-probs of it there, which torch_pairs and torch_groups take");

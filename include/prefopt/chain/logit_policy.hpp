@@ -32,7 +32,7 @@ struct logit_policy {
 
   void check(std::string_view where, gradient_write how) const {
     detail::check_logits(where, logits, tokens.labels, tokens.ignore_index);
-    detail::checked_transform<value_type>(where, transform);
+    detail::checked_transform(where, transform);
     tokens.check(where);
     if (wants_gradient()) detail::check_logit_gradient(where, logits, d_logits, how);
   }
@@ -83,7 +83,7 @@ struct logit_policy {
     return detail::row_kernels_for<Arch>::template plain<detail::storage_of<U>>();
   }
   [[nodiscard]] detail::row_transform row_transform() const {
-    return detail::checked_transform<value_type>("logit_policy", transform);
+    return detail::checked_transform("logit_policy", transform);
   }
 };
 

@@ -87,7 +87,7 @@ class linear_work {
   static void check(std::string_view where, linear_head<U> const& head, column<std::int64_t> const& labels,
                     linear_gradients<T> const& gradients, linear_options const& options) {
     check_arithmetic<T>(where, head.hidden.rows());
-    checked_transform<T>(where, options.transform);
+    checked_transform(where, options.transform);
     check_rows(where, "hidden", head.hidden);
     check_rows(where, "weight", head.weight);
     if (head.weight.columns() != head.hidden.columns()) {
@@ -142,7 +142,7 @@ class linear_work {
         labels_{labels},
         gradients_{gradients},
         options_{options},
-        transform_{checked_transform<T>("linear head", options.transform)},
+        transform_{checked_transform("linear head", options.transform)},
         product_{product},
         kernels_{kernels} {
     for (std::size_t row = 0; row < labels.size(); ++row) {
@@ -418,7 +418,7 @@ void linear_token_logprob_gradients(linear_head<U> const& head,
   auto const stored = detail::stored_head(head);
   work::check(where, stored, labels, gradients, options);
   detail::check_slopes(where, slopes, labels.size());
-  auto const transform = detail::checked_transform<T>(where, options.transform);
+  auto const transform = detail::checked_transform(where, options.transform);
   work chunks{stored,
               labels,
               gradients,

@@ -5,7 +5,9 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <prefopt/logprob/row_exp.hpp>
 #include <prefopt/logprob/row_kernels.hpp>
+#include <prefopt/logprob/row_tanh.hpp>
 #include <prefopt/simd/half.hpp>
 #include <prefopt/simd/math.hpp>
 #include <type_traits>
@@ -16,8 +18,11 @@ namespace prefopt::inline PREFOPT_ABI::detail {
 using namespace PREFOPT_KERNELS;
 
 /// A row of logits is worked through in blocks of this many: what is read of one again comes from the nearest cache.
-/// Within a block sums are in lanes, between blocks in double.
+/// Within a block sums are in lanes of the logits' type, between blocks in lanes of double.
 inline constexpr std::size_t block_logits = 512;
+
+/// How far a row's reference may lie below its highest logit: seldom is a block read twice because it rises.
+inline constexpr double tolerated_rise = 4;
 
 /// How far ahead of the computation logits are fetched into the cache, in bytes. Measured on rows of 32,000 and 128,256
 /// floats from memory: a fifth off the time; 2 to 4 KiB are alike.
@@ -29,35 +34,18 @@ PREFOPT_INLINE void fetch_logits(void const* at) noexcept {
 #endif
 }
 
-/// Sums over the logits other than the label's, t = x - reference, so that nothing is lost of 1 - p(label) where that
-/// is small.
-struct row_sums {
-  double powers = 0;    ///< exp(t)
-  double weighted = 0;  ///< t exp(t)
-  double squares = 0;   ///< exp(2 t)
+/// The loop over a row takes this many batches of lanes at a time, and computes as many together.
+inline constexpr std::size_t unrolled = 4, together = 2;
 
-  /// To a reference that is higher by `rise`.
-  void lower(double rise) noexcept {
-    if (powers == 0) return;
-    double const factor = std::exp(-rise);
-    // Nothing is left; the rise may be such that its products are infinite. A NaN stays.
-    if (factor == 0 && powers == powers) {
-      *this = {};
-      return;
-    }
-    weighted = factor * (weighted - rise * powers);
-    squares *= factor * factor;
-    powers *= factor;
-  }
-};
-
-/// The loop over a row takes this many batches of lanes at a time.
-inline constexpr std::size_t unrolled = 4;
+template <class V>
+PREFOPT_INLINE V highest_of_step(std::array<V, unrolled> const& x) noexcept {
+  return xsimd::max(xsimd::max(x[0], x[1]), xsimd::max(x[2], x[3]));
+}
 
 template <class T, class Arch>
-PREFOPT_INLINE T highest_lane(std::array<xsimd::batch<T, Arch>, unrolled> const& x) noexcept {
+PREFOPT_INLINE T highest_lane(xsimd::batch<T, Arch> const& x) noexcept {
   alignas(Arch::alignment()) T lanes[xsimd::batch<T, Arch>::size];
-  xsimd::max(xsimd::max(x[0], x[1]), xsimd::max(x[2], x[3])).store_aligned(lanes);
+  x.store_aligned(lanes);
   T highest = lanes[0];
   for (T const lane : lanes) highest = lane > highest ? lane : highest;
   return highest;
@@ -72,17 +60,26 @@ PREFOPT_INLINE void unroll(F const& f) noexcept {
   (std::make_index_sequence<unrolled>{});
 }
 
-/// The largest of `count` values, a multiple of the lanes of a step. Of a NaN among them nothing is promised.
-template <class V, class T>
-PREFOPT_INLINE T highest_of(T const* values, std::size_t count) noexcept {
-  std::array<V, unrolled> highest;
-  unroll([&](auto k) PREFOPT_INLINE_LAMBDA { highest[k] = V::load_unaligned(values + k * V::size); });
-  for (std::size_t i = unrolled * V::size; i < count; i += unrolled * V::size) {
-    unroll([&](auto k) PREFOPT_INLINE_LAMBDA {
-      highest[k] = xsimd::max(V::load_unaligned(values + i + k * V::size), highest[k]);
-    });
+/// Logits of a block in their place, or their copies.
+template <class V, class U>
+struct block_source {
+  U const* from;
+
+  /// Those of batch k of a step that begins at `at`.
+  PREFOPT_INLINE V lanes(std::size_t at, std::size_t k) const noexcept {
+    return load_lanes<V>(from + at + k * V::size);
   }
-  return highest_lane(highest);
+};
+
+/// The largest of `count` logits, a multiple of the lanes of a step, by lane. Of a NaN among them nothing is promised.
+template <class V, class Source>
+PREFOPT_INLINE V highest_of(Source const& source, std::size_t count) noexcept {
+  std::array<V, unrolled> highest;
+  unroll([&](auto k) PREFOPT_INLINE_LAMBDA { highest[k] = source.lanes(0, k); });
+  for (std::size_t i = unrolled * V::size; i < count; i += unrolled * V::size) {
+    unroll([&](auto k) PREFOPT_INLINE_LAMBDA { highest[k] = xsimd::max(source.lanes(i, k), highest[k]); });
+  }
+  return highest_of_step(highest);
 }
 
 using transform_kinds = row_transform::kinds;
@@ -97,88 +94,165 @@ inline double distance(row_transform const& by, double v, double reference) noex
 template <class V, transform_kinds kind>
 struct transform_lanes {
   using T = typename V::value_type;
-  T factor, inner;
+  using exp = row_exp<V, kind != transform_kinds::none>;
+  static constexpr bool is_capped = kind == transform_kinds::capped;
+  double factor;
+  row_tanh<V> capped;  ///< v. Infinite logits stay so: -inf is a token that cannot be, +inf a mistake
 
   explicit transform_lanes(row_transform const& transform) noexcept
-      : factor{static_cast<T>(transform.factor)}, inner{static_cast<T>(transform.inner)} {}
+      : factor{transform.factor}, capped{transform.inner} {}
 
-  /// v, and its slope by the logit over `inner`. Infinite logits stay so: -inf is a token that cannot be, +inf a mistake.
-  PREFOPT_INLINE math::tanh_parts<V> capped(V const& x) const noexcept {
-    auto const parts = math::tanh(V(x * V(inner)));
-    return {V(xsimd::select(is_not_finite(x), x, parts.tanh)), parts.slope};
+  /// The slope of v by inner x; 0 for -inf.
+  PREFOPT_INLINE static V slope(V const& v) noexcept {
+    V const number = xsimd::max(v, V(T(-1)));
+    return fused_negated(number, number, V(T(1)));
   }
 
-  /// factor (v - reference).
-  PREFOPT_INLINE V distance(V const& v, V const& reference) const noexcept {
-    V const off = v - reference;
-    if constexpr (kind == transform_kinds::none) return off;
-    return off * V(factor);
-  }
-
-  /// Of one logit, as the lanes compute it.
-  [[nodiscard]] math::tanh_parts<T> of(T x) const noexcept {
-    if constexpr (kind != transform_kinds::capped) {
-      return {x, T(1)};
+  /// v of one logit, as the lanes compute it.
+  [[nodiscard]] T of(T x) const noexcept {
+    if constexpr (!is_capped) {
+      return x;
     } else {
-      alignas(V::arch_type::alignment()) T v[V::size], slope[V::size];
-      auto const parts = capped(V(x));
-      parts.tanh.store_aligned(v);
-      parts.slope.store_aligned(slope);
-      return {v[0], slope[0]};
+      alignas(V::arch_type::alignment()) T v[V::size];
+      capped(V(x)).store_aligned(v);
+      return v[0];
     }
+  }
+  [[nodiscard]] static double slope_of(T v) noexcept {
+    if (!is_capped) return 1;
+    double const number = std::max(static_cast<double>(v), -1.0);
+    return (1 - number) * (1 + number);
   }
 };
 
-/// Adds up exp(factor (values - reference)), and the other sums if asked for; with Keep, writes the powers to `kept`,
-/// each times its slope if capped. Gives back the largest value, as highest_of does: if that is above the reference,
-/// what has been added is meaningless.
-template <class V, bool Statistics, bool Keep, class Transform, class T>
-PREFOPT_INLINE T add_powers(Transform const& transform, T const* values, std::size_t count, T reference,
-                            T const* slopes, T* kept, void const* ahead, row_sums& sums) noexcept {
+/// Sums over the logits of a block other than the label's, t = factor (v - reference), so that nothing is lost of
+/// 1 - p(label) where that is small.
+template <class V>
+struct block_sums {
+  V powers;             ///< exp(t)
+  V weighted, squares;  ///< (v - reference) exp(t), exp(2 t)
+  V highest;            ///< v, as highest_of; if it is not asked for, the reference
+};
+
+/// Those of a row.
+template <class V, bool Statistics>
+class row_sums {
+ public:
+  void add(block_sums<V> const& block) noexcept {
+    add_lanes(block.powers, powers_);
+    if constexpr (Statistics) {
+      add_lanes(block.weighted, weighted_);
+      add_lanes(block.squares, squares_);
+    }
+  }
+
+  /// To a reference that is higher by `rise`, which raises t by `rise_of_t`.
+  void lower(double rise, double rise_of_t) noexcept {
+    double const factor = std::exp(-rise_of_t);
+    for (std::size_t i = 0; i < V::size; ++i) {
+      // Where nothing is left the rise may be such that its products are infinite. A NaN stays.
+      bool const is_lost = factor == 0 && powers_[i] == powers_[i];
+      if constexpr (Statistics) {
+        weighted_[i] = is_lost ? 0 : factor * (weighted_[i] - rise * powers_[i]);
+        squares_[i] = is_lost ? 0 : squares_[i] * (factor * factor);
+      }
+      powers_[i] = is_lost ? 0 : powers_[i] * factor;
+    }
+  }
+
+  [[nodiscard]] double powers() const noexcept { return total(powers_); }
+  [[nodiscard]] double weighted() const noexcept { return total(weighted_); }
+  [[nodiscard]] double squares() const noexcept { return total(squares_); }
+
+ private:
+  using lanes = std::array<double, V::size>;
+
+  PREFOPT_INLINE static void add_lanes(V const& x, lanes& sum) noexcept {
+    alignas(V::arch_type::alignment()) typename V::value_type numbers[V::size];
+    x.store_aligned(numbers);
+    for (std::size_t i = 0; i < V::size; ++i) sum[i] += static_cast<double>(numbers[i]);
+  }
+  static double total(lanes const& sum) noexcept {
+    double all = 0;
+    for (double const lane : sum) all += lane;
+    return all;
+  }
+
+  alignas(64) lanes powers_{}, weighted_{}, squares_{};
+};
+
+/// Adds up the powers of a block, and what else is asked for; with Keep, writes the powers to `kept`, each times its
+/// slope if capped. If the highest is far above the reference, what has been added is of no use.
+template <class V, bool Statistics, bool Keep, class Transform, class Source, class T, class U>
+PREFOPT_INLINE block_sums<V> add_powers(Transform const& transform, Source const& source, std::size_t count,
+                                        T reference, T* kept, U const* ahead) noexcept {
   std::array<V, unrolled> powers, weighted, squares, highest;
   unroll([&](auto k) PREFOPT_INLINE_LAMBDA {
     powers[k] = weighted[k] = squares[k] = V(T(0));
     highest[k] = V(reference);
   });
-  V const lowest(math_constants<T>::exp_lowest);
+  typename Transform::exp const exp{transform.factor, math_constants<T>::exp_lowest};
   for (std::size_t i = 0; i < count; i += unrolled * V::size) {
     unroll([&](auto k) PREFOPT_INLINE_LAMBDA {
-      std::size_t const at = i + k * V::size;
-      fetch_logits(static_cast<char const*>(ahead) + at * sizeof(T));
-      V const value = V::load_unaligned(values + at), t = transform.distance(value, V(reference));
-      if constexpr (!Keep) highest[k] = xsimd::max(value, highest[k]);
-      exp_parts<V> const parts{t, lowest};
-      // Fused in every case: what else is asked for does not show in the sum.
-      powers[k] = fused(parts.mantissa, parts.power, powers[k]);
-      if constexpr (Statistics || Keep) {
-        V const power = parts.mantissa * parts.power;
+      if constexpr (k() % (sizeof(T) / sizeof(U)) == 0) fetch_logits(ahead + i + k * V::size);
+    });
+    auto const add = [&](auto first) PREFOPT_INLINE_LAMBDA {
+      std::array<V, together> values, off;
+      for (std::size_t j = 0; j < together; ++j) {
+        values[j] = source.lanes(i, first + j);
+        off[j] = values[j] - V(reference);
+      }
+      auto const parts = exp.of_each(off);
+      for (std::size_t j = 0; j < together; ++j) {
+        std::size_t const k = first + j;
+        if constexpr (!Keep) highest[k] = xsimd::max(values[j], highest[k]);
+        // The same in every case: what else is asked for does not show in the sum.
+        powers[k] = parts[j].added_to(powers[k]);
         if constexpr (Keep) {
-          if (slopes != nullptr) {
-            (power * V::load_aligned(slopes + at)).store_unaligned(kept + at);
-          } else {
-            power.store_unaligned(kept + at);
-          }
+          V number = parts[j].value();
+          if constexpr (Transform::is_capped) number = number * transform.slope(values[j]);
+          number.store_unaligned(kept + i + k * V::size);
         }
         if constexpr (Statistics) {
-          weighted[k] = fused(V(xsimd::select(t < lowest, V(T(0)), t)), power, weighted[k]);
-          squares[k] = fused(power, power, squares[k]);
+          V const number = parts[j].value();
+          weighted[k] = fused(V(xsimd::select(number == V(T(0)), V(T(0)), off[j])), number, weighted[k]);
+          squares[k] = fused(number, number, squares[k]);
         }
       }
-    });
+    };
+    add(std::integral_constant<std::size_t, 0>{});
+    add(std::integral_constant<std::size_t, together>{});
   }
-  auto const sum = [](std::array<V, unrolled> const& x) noexcept {
-    return static_cast<double>(sum_of_lanes(V((x[0] + x[1]) + (x[2] + x[3]))));
-  };
-  sums.powers += sum(powers);
-  if constexpr (Statistics) {
-    sums.weighted += sum(weighted);
-    sums.squares += sum(squares);
-  }
-  return Keep ? reference : highest_lane(highest);
+  auto const sum = [](std::array<V, unrolled> const& x)
+                       PREFOPT_INLINE_LAMBDA { return V((x[0] + x[1]) + (x[2] + x[3])); };
+  return {sum(powers), sum(weighted), sum(squares), highest_of_step(highest)};
 }
 
 /// The references that the powers kept of each block are relative to.
 inline constexpr std::size_t most_kept_blocks = 1024;
+
+/// Copies logits of a block as v, with -inf behind them up to `padded`, a multiple of the lanes.
+template <class V, class Transform, class U, class T>
+PREFOPT_INLINE void copy_block(Transform const& transform, U const* from, std::size_t count, std::size_t padded,
+                               T* to) noexcept {
+  std::size_t i = 0;
+  if constexpr (Transform::is_capped) {
+    for (; i + together * V::size <= count; i += together * V::size) {
+      std::array<V, together> logits;
+      for (std::size_t k = 0; k < together; ++k) logits[k] = load_lanes<V>(from + i + k * V::size);
+      auto const values = transform.capped.of_each(logits);
+      for (std::size_t k = 0; k < together; ++k) values[k].store_aligned(to + i + k * V::size);
+    }
+  } else {
+    for (; i + V::size <= count; i += V::size) load_lanes<V>(from + i).store_aligned(to + i);
+  }
+  std::size_t const whole = i;
+  for (; i < count; ++i) to[i] = load_number(from + i);
+  std::fill(to + count, to + padded, -std::numeric_limits<T>::infinity());
+  if constexpr (Transform::is_capped) {
+    for (i = whole; i < padded; i += V::size) transform.capped(V::load_aligned(to + i)).store_aligned(to + i);
+  }
+}
 
 /// Reads a row once. With Keep, the powers exp(factor (v - reference of the block)), each times its slope if capped, go to
 /// `kept`, which may be the row itself, and the references to `references`.
@@ -187,81 +261,71 @@ PREFOPT_NOINLINE row_result<T> read_row(U const* row, std::size_t size, std::siz
                                         T* kept = nullptr, T* references = nullptr) noexcept {
   using V = xsimd::batch<T, Arch>;
   constexpr std::size_t step = unrolled * V::size;
-  constexpr bool is_capped = kind == transform_kinds::capped, keeps_slopes = is_capped && Keep;
+  constexpr bool is_capped = kind == transform_kinds::capped;
   static_assert(block_logits % step == 0);
   constexpr T none = -std::numeric_limits<T>::infinity();
   alignas(64) T buffer[block_logits];
-  alignas(64) T slopes[keeps_slopes ? block_logits : 1];
   transform_lanes<V, kind> const transform{row_is};
-  auto const of_label = transform.of(load_number(row + label));
-  T const label_value = of_label.tanh;
+  T const label_value = transform.of(load_number(row + label));
   row_result<T> result{};
   // The lowest finite number at least: so -inf has probability 0 in every row.
   T reference = std::numeric_limits<T>::lowest();
   if (label_value > reference) reference = label_value;
-  auto const put = [&](V const& x, std::size_t i) PREFOPT_INLINE_LAMBDA {
-    if constexpr (is_capped) {
-      auto const parts = transform.capped(x);
-      parts.tanh.store_aligned(buffer + i);
-      if constexpr (keeps_slopes) parts.slope.store_aligned(slopes + i);
-    } else {
-      x.store_aligned(buffer + i);
-    }
+  V highest(reference);
+  row_sums<V, Statistics> sums;
+  T const tolerated = static_cast<T>(tolerated_rise / row_is.factor);
+  T limit = reference + tolerated;
+  auto const raise_to = [&](T top) noexcept {
+    if (!(top > reference)) return;
+    double const to = static_cast<double>(top), from = static_cast<double>(reference);
+    sums.lower(to - from, distance(row_is, to, from));
+    reference = top;
+    limit = reference + tolerated;
   };
-  row_sums sums;
   for (std::size_t begin = 0; begin < size; begin += block_logits) {
     std::size_t const count = std::min(block_logits, size - begin);
     bool const has_label = label - begin < count;
-    T const* values = buffer;
-    std::size_t padded = count;
-    if constexpr (std::same_as<U, T> && !is_capped) values = row + begin;
-    if (!std::same_as<U, T> || is_capped || has_label || count % step != 0) {
-      // The label's logit is left out, and padding adds nothing.
-      std::size_t i = 0;
-      for (; i + V::size <= count; i += V::size) put(load_lanes<V>(row + begin + i), i);
-      padded = (count + step - 1) / step * step;
-      std::size_t const whole = i;
-      for (; i < count; ++i) buffer[i] = load_number(row + begin + i);
-      std::fill(buffer + count, buffer + padded, none);
-      if constexpr (is_capped) {
-        for (i = whole; i < padded; i += V::size) put(V::load_aligned(buffer + i), i);
+    auto const add = [&](auto const& source, std::size_t size_of, T* target) PREFOPT_INLINE_LAMBDA {
+      auto const added = [&]() PREFOPT_INLINE_LAMBDA {
+        return add_powers<V, Statistics, Keep>(transform, source, size_of, reference, target, row + begin);
+      };
+      // What has to be kept is written over what was read: the maximum must be known before. Otherwise the block is
+      // read once, and again if it rises far above all before it, which is seldom.
+      if (Keep || begin == 0) {
+        V const top = highest_of<V>(source, size_of);
+        highest = xsimd::max(top, highest);
+        if (begin == 0 || xsimd::any(top > V(limit))) raise_to(highest_lane(top));
       }
+      block_sums<V> block = added();
+      if (!Keep && xsimd::any(block.highest > V(limit))) {
+        raise_to(highest_lane(block.highest));
+        block = added();
+      }
+      highest = xsimd::max(block.highest, highest);
+      sums.add(block);
+    };
+    if (!is_capped && !has_label && count % step == 0) {
+      add(block_source<V, U>{row + begin}, count, Keep ? kept + begin : nullptr);
+    } else {
+      // The label's logit is left out, and padding adds nothing.
+      std::size_t const padded = (count + step - 1) / step * step;
+      copy_block<V>(transform, row + begin, count, padded, buffer);
       if (has_label) buffer[label - begin] = none;
-      values = buffer;
+      // Short blocks are padded: only a whole one is written where it stays.
+      T* const target = Keep && padded == count ? kept + begin : buffer;
+      add(block_source<V, T>{buffer}, padded, target);
+      if constexpr (Keep) {
+        if (target == buffer) std::copy_n(buffer, count, kept + begin);
+      }
     }
-    auto const raise_to = [&](T highest) noexcept {
-      sums.lower(distance(row_is, static_cast<double>(highest), static_cast<double>(reference)));
-      reference = highest;
-    };
-    // Short blocks are padded: only a whole one is written where it stays.
-    T* const target = Keep && padded == count ? kept + begin : buffer;
-    auto const add_to = [&](row_sums& added) PREFOPT_INLINE_LAMBDA {
-      return add_powers<V, Statistics, Keep>(transform, values, padded, reference, keeps_slopes ? slopes : nullptr,
-                                             target, row + begin, added);
-    };
-    // What has to be kept is written over what was read: the maximum must be known before. Otherwise the block is read
-    // once, and again if it rises above all before it, which is seldom.
-    if (Keep || begin == 0) {
-      if (T const highest = highest_of<V>(values, padded); highest > reference) raise_to(highest);
-    }
-    row_sums added = sums;
-    if (T const highest = add_to(added); highest > reference) {
-      raise_to(highest);
-      added = sums;
-      add_to(added);
-    }
-    sums = added;
-    if constexpr (Keep) {
-      if (target == buffer) std::copy_n(buffer, count, kept + begin);
-      references[begin / block_logits] = reference;
-    }
+    if constexpr (Keep) references[begin / block_logits] = reference;
   }
   double const t = distance(row_is, static_cast<double>(label_value), static_cast<double>(reference));
-  double const power = std::exp(t), all = sums.powers + power;
+  double const power = std::exp(t), others = sums.powers(), all = others + power;
   result.softmax.reference = reference;
-  if (sums.powers < power) {
+  if (others < power) {
     // The label has most of the probability: log(1 + x) keeps what is left of it.
-    double const rest = std::log1p(sums.powers / power);
+    double const rest = std::log1p(others / power);
     result.softmax.log_sum = t + rest;
     result.log_prob = 0 - rest;
   } else {
@@ -270,12 +334,12 @@ PREFOPT_NOINLINE row_result<T> read_row(U const* row, std::size_t size, std::siz
   }
   result.log_sum_exp = row_is.factor * static_cast<double>(reference) + result.softmax.log_sum;
   if constexpr (Statistics) {
-    double const weighted = sums.weighted + (power > 0 ? t * power : 0);
+    double const weighted = row_is.factor * sums.weighted() + (power > 0 ? t * power : 0);
     result.entropy = result.softmax.log_sum - weighted / all;
-    result.square_sum = (sums.squares + power * power) / (all * all);
+    result.square_sum = (sums.squares() + power * power) / (all * all);
   }
-  result.label_slope = row_is.factor * row_is.inner * static_cast<double>(of_label.slope);
-  result.highest = label_value == reference;
+  result.label_slope = row_is.factor * row_is.inner * transform.slope_of(label_value);
+  result.highest = label_value == highest_lane(highest);
   return result;
 }
 
@@ -289,53 +353,59 @@ PREFOPT_NOINLINE void write_row_gradient(U const* row, std::size_t size, std::si
   constexpr bool is_capped = kind == transform_kinds::capped;
   transform_lanes<V, kind> const transform{row_is};
   double const outer = row_is.factor * row_is.inner;
-  auto const of_label = transform.of(load_number(row + label));
-  double const t = distance(row_is, static_cast<double>(of_label.tanh), static_cast<double>(softmax.reference));
+  T const label_value = transform.of(load_number(row + label));
+  double const t = distance(row_is, static_cast<double>(label_value), static_cast<double>(softmax.reference));
   double const log_prob = t - softmax.log_sum;
   double at_label = -d.log_prob * std::expm1(log_prob);
   // Of what has no probability nothing is left of p log p.
   if constexpr (Entropy) {
     if (double const p = std::exp(log_prob); p != 0) at_label -= d.entropy * p * (log_prob + d.entropy_value);
   }
-  if constexpr (kind != transform_kinds::none) at_label *= outer * static_cast<double>(of_label.slope);
+  if constexpr (kind != transform_kinds::none) at_label *= outer * transform.slope_of(label_value);
   if constexpr (Accumulate) at_label += static_cast<double>(load_number(target + label));
-  // power (factor + by_distance t), where power = p exp(log_sum) and t = log p + log_sum.
+  // power (factor + by_distance (v - reference)), where power = p exp(log_sum) and t = log p + log_sum.
   double const scale = outer * std::exp(-softmax.log_sum);
-  T const by_distance = Entropy ? static_cast<T>(-d.entropy * scale) : T(0);
+  T const by_distance = Entropy ? static_cast<T>(-d.entropy * scale * row_is.factor) : T(0);
   double const d_log_power = Entropy ? d.log_prob + d.entropy * (d.entropy_value - softmax.log_sum) : d.log_prob;
   T const factor = static_cast<T>(-d_log_power * scale);
   T const smallest = Entropy ? T(1) : std::min(T(1), std::abs(factor));
-  V const lowest(math_constants<T>::exp_lowest - (smallest > 0 ? std::log(smallest) : T(0)));
-  auto const step = [&](U const* from, U* to) PREFOPT_INLINE_LAMBDA {
-    V value = load_lanes<V>(from), slope(T(1));
-    if constexpr (is_capped) {
-      auto const parts = transform.capped(value);
-      value = parts.tanh;
-      slope = parts.slope;
-    }
-    V const t_of = transform.distance(value, V(softmax.reference));
-    exp_parts<V> const parts{t_of, lowest};
+  typename transform_lanes<V, kind>::exp const exp{
+      row_is.factor, math_constants<T>::exp_lowest - (smallest > 0 ? std::log(smallest) : T(0))};
+  auto const step = [&](V const& value, U* to) PREFOPT_INLINE_LAMBDA {
+    V const off = value - V(softmax.reference), power = exp(off).value();
     V by(factor);
-    if constexpr (Entropy) by = fused(V(by_distance), V(xsimd::select(t_of < lowest, V(T(0)), t_of)), by);
-    V gradient = by * (parts.mantissa * parts.power);
-    if constexpr (is_capped) gradient = gradient * slope;
+    if constexpr (Entropy) by = fused(V(by_distance), V(xsimd::select(power == V(T(0)), V(T(0)), off)), by);
+    V gradient = by * power;
+    if constexpr (is_capped) gradient = gradient * transform.slope(value);
     if constexpr (is_capped || Entropy) {
       gradient = xsimd::select(xsimd::abs(gradient) < V(std::numeric_limits<T>::min()), V(T(0)), gradient);
     }
     if constexpr (Accumulate) gradient = load_lanes<V>(to) + gradient;
     store_lanes(gradient, to);
   };
-  std::size_t i = 0;
-  for (; i + V::size <= size; i += V::size) {
-    fetch_logits(row + i);
-    step(row + i, target + i);
-  }
-  if (i < size) {
-    U from[V::size]{}, to[V::size]{};
-    std::copy_n(row + i, size - i, from);
-    if constexpr (Accumulate) std::copy_n(target + i, size - i, to);
-    step(from, to);
-    std::copy_n(to, size - i, target + i);
+  auto const write = [&](auto const* from, std::size_t count, U* to) PREFOPT_INLINE_LAMBDA {
+    std::size_t i = 0;
+    for (; i + V::size <= count; i += V::size) {
+      fetch_logits(from + i);
+      step(load_lanes<V>(from + i), to + i);
+    }
+    if (i == count) return;
+    std::remove_cvref_t<decltype(*from)> rest[V::size]{};
+    U written[V::size]{};
+    std::copy_n(from + i, count - i, rest);
+    if constexpr (Accumulate) std::copy_n(to + i, count - i, written);
+    step(load_lanes<V>(rest), written);
+    std::copy_n(written, count - i, to + i);
+  };
+  if constexpr (is_capped) {
+    alignas(64) T buffer[block_logits];
+    for (std::size_t begin = 0; begin < size; begin += block_logits) {
+      std::size_t const count = std::min(block_logits, size - begin);
+      copy_block<V>(transform, row + begin, count, (count + V::size - 1) / V::size * V::size, buffer);
+      write(buffer, count, target + begin);
+    }
+  } else {
+    write(row, size, target);
   }
   store_number(static_cast<T>(at_label), target + label);
 }

@@ -14,9 +14,10 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     x'        soft_cap tanh(scale x / soft_cap) / temperature; without a cap scale x / temperature
 ///     all       log-probs, entropy, sums and hits are those of x'; gradients are by x, so with the slope of x' by x
 ///     special   -inf stays -inf, a token that cannot be, also under a cap; NaN and +inf make NaN of their row
-///     computed  the factors rounded once to the type that logits are computed in, and tanh to 3 ULP: x' is off by some
-///               4 roundings of x' - highest, under a cap by 8 of soft_cap / temperature
-///     throws    std::invalid_argument: a member that is not as stated, or whose factor that type cannot hold
+///     computed  in the type that logits are computed in: x' is off by three roundings of x' - highest, and under a cap
+///               by eight of soft_cap / temperature; a cap's slope by 13 roundings of scale / temperature
+///     throws    std::invalid_argument: a member that is not as stated, or scale / temperature, soft_cap / temperature
+///               or scale / soft_cap beyond 1e-12 to 1e12
 /// Members that are not given leave the logits as they are, bit for bit.
 struct logit_transform {
   double scale = 1;  ///< finite, > 0: Cohere's logit_scale, the inverse of Granite's logits_scaling
@@ -29,9 +30,10 @@ namespace detail {
 
 using PREFOPT_KERNELS::row_transform;
 
-/// Checks a transform of logits that are computed in T.
-template <class T>
-row_transform checked_transform(std::string_view where, logit_transform const& given) {
+/// Kernels multiply powers of factors, up to the third, in float.
+inline constexpr double least_transform_factor = 1e-12;
+
+inline row_transform checked_transform(std::string_view where, logit_transform const& given) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   auto const expect_factor = [&](char const* name, double value) {
     if (value > 0 && value < infinity) return;
@@ -42,16 +44,12 @@ row_transform checked_transform(std::string_view where, logit_transform const& g
     fail(where, "soft_cap is " + text(given.soft_cap) + ", expected a number > 0, or infinity for none");
   }
   expect_factor("temperature", given.temperature);
-  auto const expect_number = [&](char const* name, double value) {
-    if (value >= static_cast<double>(std::numeric_limits<T>::min()) &&
-        value <= static_cast<double>(std::numeric_limits<T>::max())) {
-      return;
-    }
-    fail(where, std::string{name} + " is " + text(value) + ", which is no normal number in " +
-                    (sizeof(T) == sizeof(float) ? "float" : "double"));
+  auto const expect_size = [&](char const* name, double value) {
+    if (value >= least_transform_factor && value <= 1 / least_transform_factor) return;
+    fail(where, std::string{name} + " is " + text(value) + ", expected a number from 1e-12 to 1e12");
   };
   double const slope = given.scale / given.temperature;
-  expect_number("scale / temperature", slope);
+  expect_size("scale / temperature", slope);
   if (given.soft_cap == infinity) {
     if (slope == 1) return {};
     return {.kind = row_transform::kinds::scaled, .factor = slope};
@@ -59,8 +57,8 @@ row_transform checked_transform(std::string_view where, logit_transform const& g
   row_transform const capped{.kind = row_transform::kinds::capped,
                              .factor = given.soft_cap / given.temperature,
                              .inner = given.scale / given.soft_cap};
-  expect_number("soft_cap / temperature", capped.factor);
-  expect_number("scale / soft_cap", capped.inner);
+  expect_size("soft_cap / temperature", capped.factor);
+  expect_size("scale / soft_cap", capped.inner);
   return capped;
 }
 

@@ -15,7 +15,7 @@ struct row_transform {
 /// The distribution that a row of logits makes: p_j = exp(factor (v_j - reference)) / exp(log_sum).
 template <class T>
 struct row_softmax {
-  /// The highest v, at least the lowest finite number: so -inf has probability 0 in every row.
+  /// The highest v, or somewhat below, at least the lowest finite number: so -inf has probability 0 in every row.
   T reference;
   double log_sum;
 };

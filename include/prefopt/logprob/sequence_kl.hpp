@@ -90,8 +90,8 @@ void sequence_kl(row_major<R> const& reference, row_major<P> const& logits, toke
                  executor const& run = {}, kl_transforms const& transforms = {}) {
   constexpr char const* where = "sequence_kl";
   detail::check_kl(where, reference, logits, rows);
-  auto const of_policy = detail::checked_transform<double>(where, transforms.policy),
-             of_reference = detail::checked_transform<double>(where, transforms.reference);
+  auto const of_policy = detail::checked_transform(where, transforms.policy),
+             of_reference = detail::checked_transform(where, transforms.reference);
   if (kl.size() != rows.sequences()) {
     detail::fail(where, "kl has " + detail::elements(kl.size()) + ", there are " + detail::text(rows.sequences()) +
                             " sequences");
@@ -127,8 +127,8 @@ void sequence_kl_gradients(row_major<R> const& reference, row_major<P> const& lo
   constexpr char const* where = "sequence_kl_gradients";
   using S = detail::stored_of<P>;
   detail::check_kl(where, reference, logits, rows);
-  auto const policy_transform = detail::checked_transform<double>(where, transforms.policy),
-             reference_transform = detail::checked_transform<double>(where, transforms.reference);
+  auto const policy_transform = detail::checked_transform(where, transforms.policy),
+             reference_transform = detail::checked_transform(where, transforms.reference);
   if (d_kl.size() != rows.sequences()) {
     detail::fail(where, "d_kl has " + detail::elements(d_kl.size()) + ", there are " + detail::text(rows.sequences()) +
                             " sequences");

@@ -382,7 +382,7 @@ void token_logprobs(row_major<U> const& logits, std::type_identity_t<column<std:
   detail::check_logits(where, logits, labels, options.ignore_index);
   detail::check_row_outputs(where, outputs, logits.rows());
   using S = detail::stored_of<U>;
-  auto const transform = detail::checked_transform<detail::computed_of<S>>(where, options.transform);
+  auto const transform = detail::checked_transform(where, options.transform);
   detail::read_rows(
       detail::row_kernels_for<Arch>::template plain<detail::storage_of<S>>(), detail::stored_rows{logits}, labels,
       transform, detail::wants_statistics(outputs), options.ignore_index, options.executor,
@@ -412,7 +412,7 @@ void token_logprob_gradients(
   detail::check_logits(where, logits, labels, options.ignore_index);
   detail::check_slopes(where, slopes, logits.rows());
   detail::check_logit_gradient(where, logits, d_logits, options.gradient);
-  auto const transform = detail::checked_transform<T>(where, options.transform);
+  auto const transform = detail::checked_transform(where, options.transform);
   detail::write_rows(
       detail::row_kernels_for<Arch>::template plain<detail::storage_of<detail::stored_of<U>>>(),
       detail::stored_rows{logits}, labels, transform,
@@ -455,7 +455,7 @@ void token_logprobs_and_gradients(row_major<U> const& logits, std::type_identity
   using kernels = detail::row_kernels_for<Arch>;
   detail::read_and_write_rows<T>(
       kernels::template plain<detail::storage_of<S>>(), kernels::template kept<detail::storage_of<S>>(),
-      detail::stored_rows{logits}, labels, detail::checked_transform<T>(where, options.transform),
+      detail::stored_rows{logits}, labels, detail::checked_transform(where, options.transform),
       detail::slope_function_of<T>(gradient), detail::stored_rows{d_logits}, outputs, options);
 }
 
