@@ -60,24 +60,19 @@ PREFOPT_INLINE void unroll(F const& f) noexcept {
   (std::make_index_sequence<unrolled>{});
 }
 
-/// Logits of a block in their place, or their copies.
-template <class V, class U>
-struct block_source {
-  U const* from;
-
-  /// Those of batch k of a step that begins at `at`.
-  PREFOPT_INLINE V lanes(std::size_t at, std::size_t k) const noexcept {
-    return load_lanes<V>(from + at + k * V::size);
-  }
-};
-
 /// The largest of `count` logits, a multiple of the lanes of a step, by lane. Of a NaN among them nothing is promised.
-template <class V, class Source>
-PREFOPT_INLINE V highest_of(Source const& source, std::size_t count) noexcept {
+template <class V, class U>
+PREFOPT_INLINE V highest_of(U const* from, std::size_t count) noexcept {
   std::array<V, unrolled> highest;
-  unroll([&](auto k) PREFOPT_INLINE_LAMBDA { highest[k] = source.lanes(0, k); });
-  for (std::size_t i = unrolled * V::size; i < count; i += unrolled * V::size) {
-    unroll([&](auto k) PREFOPT_INLINE_LAMBDA { highest[k] = xsimd::max(source.lanes(i, k), highest[k]); });
+  highest.fill(V(std::numeric_limits<typename V::value_type>::lowest()));
+  for (std::size_t i = 0; i < count; i += unrolled * V::size) {
+    unroll([&](auto k) PREFOPT_INLINE_LAMBDA {
+      if constexpr (k() % together == 0) {
+        auto const two = load_two<V>(from + i + k * V::size);
+        highest[k] = xsimd::max(two[0], highest[k]);
+        highest[k + 1] = xsimd::max(two[1], highest[k + 1]);
+      }
+    });
   }
   return highest_of_step(highest);
 }
@@ -183,9 +178,9 @@ class row_sums {
 
 /// Adds up the powers of a block, and what else is asked for; with Keep, writes the powers to `kept`, each times its
 /// slope if capped. If the highest is far above the reference, what has been added is of no use.
-template <class V, bool Statistics, bool Keep, class Transform, class Source, class T, class U>
-PREFOPT_INLINE block_sums<V> add_powers(Transform const& transform, Source const& source, std::size_t count,
-                                        T reference, T* kept, U const* ahead) noexcept {
+template <class V, bool Statistics, bool Keep, class Transform, class S, class T, class U>
+PREFOPT_INLINE block_sums<V> add_powers(Transform const& transform, S const* from, std::size_t count, T reference,
+                                        T* kept, U const* ahead) noexcept {
   std::array<V, unrolled> powers, weighted, squares, highest;
   unroll([&](auto k) PREFOPT_INLINE_LAMBDA {
     powers[k] = weighted[k] = squares[k] = V(T(0));
@@ -197,11 +192,9 @@ PREFOPT_INLINE block_sums<V> add_powers(Transform const& transform, Source const
       if constexpr (k() % (sizeof(T) / sizeof(U)) == 0) fetch_logits(ahead + i + k * V::size);
     });
     auto const add = [&](auto first) PREFOPT_INLINE_LAMBDA {
-      std::array<V, together> values, off;
-      for (std::size_t j = 0; j < together; ++j) {
-        values[j] = source.lanes(i, first + j);
-        off[j] = values[j] - V(reference);
-      }
+      std::array<V, together> const values = load_two<V>(from + i + first * V::size);
+      std::array<V, together> off;
+      for (std::size_t j = 0; j < together; ++j) off[j] = values[j] - V(reference);
       auto const parts = exp.of_each(off);
       for (std::size_t j = 0; j < together; ++j) {
         std::size_t const k = first + j;
@@ -231,27 +224,36 @@ PREFOPT_INLINE block_sums<V> add_powers(Transform const& transform, Source const
 /// The references that the powers kept of each block are relative to.
 inline constexpr std::size_t most_kept_blocks = 1024;
 
-/// Copies logits of a block as v, with -inf behind them up to `padded`, a multiple of the lanes.
+/// Copies logits of a block as v in the order of load_two, with -inf behind them up to a multiple of two batches.
 template <class V, class Transform, class U, class T>
-PREFOPT_INLINE void copy_block(Transform const& transform, U const* from, std::size_t count, std::size_t padded,
-                               T* to) noexcept {
+PREFOPT_INLINE void copy_block(Transform const& transform, U const* from, std::size_t count, T* to) noexcept {
+  auto const copy = [&](U const* at, T* target) PREFOPT_INLINE_LAMBDA {
+    std::array<V, together> values = load_two<V>(at);
+    if constexpr (Transform::is_capped) values = transform.capped.of_each(values);
+    for (std::size_t k = 0; k < together; ++k) values[k].store_aligned(target + k * V::size);
+  };
   std::size_t i = 0;
-  if constexpr (Transform::is_capped) {
-    for (; i + together * V::size <= count; i += together * V::size) {
-      std::array<V, together> logits;
-      for (std::size_t k = 0; k < together; ++k) logits[k] = load_lanes<V>(from + i + k * V::size);
-      auto const values = transform.capped.of_each(logits);
-      for (std::size_t k = 0; k < together; ++k) values[k].store_aligned(to + i + k * V::size);
-    }
-  } else {
-    for (; i + V::size <= count; i += V::size) load_lanes<V>(from + i).store_aligned(to + i);
+  for (; i + together * V::size <= count; i += together * V::size) copy(from + i, to + i);
+  if (i == count) return;
+  U rest[together * V::size];
+  std::copy_n(from + i, count - i, rest);
+  for (std::size_t k = count - i; k < together * V::size; ++k) {
+    store_number(-std::numeric_limits<T>::infinity(), rest + k);
   }
-  std::size_t const whole = i;
-  for (; i < count; ++i) to[i] = load_number(from + i);
-  std::fill(to + count, to + padded, -std::numeric_limits<T>::infinity());
-  if constexpr (Transform::is_capped) {
-    for (i = whole; i < padded; i += V::size) transform.capped(V::load_aligned(to + i)).store_aligned(to + i);
-  }
+  copy(rest, to + i);
+}
+
+template <class V, class U>
+constexpr std::size_t place_in_block(std::size_t i) noexcept {
+  constexpr std::size_t two = together * V::size;
+  return i / two * two + place_in_two<V, U>(i % two);
+}
+
+/// How many powers are kept of so many logits: of those that are converted, whole batches, for which there is room.
+template <class V, class U>
+constexpr std::size_t kept_of_block(std::size_t count) noexcept {
+  constexpr std::size_t two = together * V::size;
+  return std::same_as<U, typename V::value_type> ? count : (count + two - 1) / two * two;
 }
 
 /// Reads a row once. With Keep, the powers exp(factor (v - reference of the block)), each times its slope if capped, go to
@@ -285,14 +287,14 @@ PREFOPT_NOINLINE row_result<T> read_row(U const* row, std::size_t size, std::siz
   for (std::size_t begin = 0; begin < size; begin += block_logits) {
     std::size_t const count = std::min(block_logits, size - begin);
     bool const has_label = label - begin < count;
-    auto const add = [&](auto const& source, std::size_t size_of, T* target) PREFOPT_INLINE_LAMBDA {
+    auto const add = [&](auto const* from, std::size_t size_of, T* target) PREFOPT_INLINE_LAMBDA {
       auto const added = [&]() PREFOPT_INLINE_LAMBDA {
-        return add_powers<V, Statistics, Keep>(transform, source, size_of, reference, target, row + begin);
+        return add_powers<V, Statistics, Keep>(transform, from, size_of, reference, target, row + begin);
       };
       // What has to be kept is written over what was read: the maximum must be known before. Otherwise the block is
       // read once, and again if it rises far above all before it, which is seldom.
       if (Keep || begin == 0) {
-        V const top = highest_of<V>(source, size_of);
+        V const top = highest_of<V>(from, size_of);
         highest = xsimd::max(top, highest);
         if (begin == 0 || xsimd::any(top > V(limit))) raise_to(highest_lane(top));
       }
@@ -305,17 +307,18 @@ PREFOPT_NOINLINE row_result<T> read_row(U const* row, std::size_t size, std::siz
       sums.add(block);
     };
     if (!is_capped && !has_label && count % step == 0) {
-      add(block_source<V, U>{row + begin}, count, Keep ? kept + begin : nullptr);
+      add(row + begin, count, Keep ? kept + begin : nullptr);
     } else {
       // The label's logit is left out, and padding adds nothing.
       std::size_t const padded = (count + step - 1) / step * step;
-      copy_block<V>(transform, row + begin, count, padded, buffer);
-      if (has_label) buffer[label - begin] = none;
+      std::fill(buffer + (padded - step), buffer + padded, none);
+      copy_block<V>(transform, row + begin, count, buffer);
+      if (has_label) buffer[place_in_block<V, U>(label - begin)] = none;
       // Short blocks are padded: only a whole one is written where it stays.
-      T* const target = Keep && padded == count ? kept + begin : buffer;
-      add(block_source<V, T>{buffer}, padded, target);
+      T* const to = Keep && padded == count ? kept + begin : buffer;
+      add(static_cast<T const*>(buffer), padded, to);
       if constexpr (Keep) {
-        if (target == buffer) std::copy_n(buffer, count, kept + begin);
+        if (to == buffer) std::copy_n(buffer, kept_of_block<V, U>(count), kept + begin);
       }
     }
     if constexpr (Keep) references[begin / block_logits] = reference;
@@ -367,45 +370,61 @@ PREFOPT_NOINLINE void write_row_gradient(U const* row, std::size_t size, std::si
   double const scale = outer * std::exp(-softmax.log_sum);
   T const by_distance = Entropy ? static_cast<T>(-d.entropy * scale * row_is.factor) : T(0);
   double const d_log_power = Entropy ? d.log_prob + d.entropy * (d.entropy_value - softmax.log_sum) : d.log_prob;
-  T const factor = static_cast<T>(-d_log_power * scale);
+  // A NaN is one whose low bits are 0, so that it can be rounded.
+  T factor = static_cast<T>(-d_log_power * scale);
+  if (factor != factor) factor = std::numeric_limits<T>::quiet_NaN();
   T const smallest = Entropy ? T(1) : std::min(T(1), std::abs(factor));
   typename transform_lanes<V, kind>::exp const exp{
       row_is.factor, math_constants<T>::exp_lowest - (smallest > 0 ? std::log(smallest) : T(0))};
-  auto const step = [&](V const& value, U* to) PREFOPT_INLINE_LAMBDA {
-    V const off = value - V(softmax.reference), power = exp(off).value();
-    V by(factor);
-    if constexpr (Entropy) by = fused(V(by_distance), V(xsimd::select(power == V(T(0)), V(T(0)), off)), by);
-    V gradient = by * power;
-    if constexpr (is_capped) gradient = gradient * transform.slope(value);
-    if constexpr (is_capped || Entropy) {
-      gradient = xsimd::select(xsimd::abs(gradient) < V(std::numeric_limits<T>::min()), V(T(0)), gradient);
+  using two = std::array<V, together>;
+  auto const step = [&](two const& values, U* to) PREFOPT_INLINE_LAMBDA {
+    two off, gradient;
+    for (std::size_t k = 0; k < together; ++k) off[k] = values[k] - V(softmax.reference);
+    auto const powers = exp.of_each(off);
+    for (std::size_t k = 0; k < together; ++k) {
+      V const power = powers[k].value();
+      V by(factor);
+      if constexpr (Entropy) by = fused(V(by_distance), V(xsimd::select(power == V(T(0)), V(T(0)), off[k])), by);
+      gradient[k] = by * power;
+      if constexpr (is_capped) gradient[k] = gradient[k] * transform.slope(values[k]);
+      if constexpr (is_capped || Entropy) {
+        auto const below = xsimd::abs(gradient[k]) < V(std::numeric_limits<T>::min());
+        gradient[k] = xsimd::select(below, V(T(0)), gradient[k]);
+      }
     }
-    if constexpr (Accumulate) gradient = load_lanes<V>(to) + gradient;
-    store_lanes(gradient, to);
+    if constexpr (Accumulate) {
+      two const before = load_two<V>(to);
+      for (std::size_t k = 0; k < together; ++k) gradient[k] = before[k] + gradient[k];
+    }
+    store_two(gradient, to);
   };
-  auto const write = [&](auto const* from, std::size_t count, U* to) PREFOPT_INLINE_LAMBDA {
+  constexpr std::size_t size_of_two = together * V::size;
+  auto const write = [&](auto const& load, std::size_t count, U* to) PREFOPT_INLINE_LAMBDA {
     std::size_t i = 0;
-    for (; i + V::size <= count; i += V::size) {
-      fetch_logits(from + i);
-      step(load_lanes<V>(from + i), to + i);
-    }
+    for (; i + size_of_two <= count; i += size_of_two) step(load(i, size_of_two), to + i);
     if (i == count) return;
-    std::remove_cvref_t<decltype(*from)> rest[V::size]{};
-    U written[V::size]{};
-    std::copy_n(from + i, count - i, rest);
+    U written[size_of_two]{};
     if constexpr (Accumulate) std::copy_n(to + i, count - i, written);
-    step(load_lanes<V>(rest), written);
+    step(load(i, count - i), written);
     std::copy_n(written, count - i, to + i);
   };
   if constexpr (is_capped) {
     alignas(64) T buffer[block_logits];
     for (std::size_t begin = 0; begin < size; begin += block_logits) {
       std::size_t const count = std::min(block_logits, size - begin);
-      copy_block<V>(transform, row + begin, count, (count + V::size - 1) / V::size * V::size, buffer);
-      write(buffer, count, target + begin);
+      copy_block<V>(transform, row + begin, count, buffer);
+      write([&](std::size_t i, std::size_t) PREFOPT_INLINE_LAMBDA { return load_two<V>(buffer + i); }, count,
+            target + begin);
     }
   } else {
-    write(row, size, target);
+    auto const load = [&](std::size_t i, std::size_t count) PREFOPT_INLINE_LAMBDA {
+      for (std::size_t k = 0; k < size_of_two; k += 64 / sizeof(U)) fetch_logits(row + i + k);
+      if (count == size_of_two) return load_two<V>(row + i);
+      U rest[size_of_two]{};
+      std::copy_n(row + i, count, rest);
+      return load_two<V>(static_cast<U const*>(rest));
+    };
+    write(load, size, target);
   }
   store_number(static_cast<T>(at_label), target + label);
 }
@@ -423,20 +442,22 @@ PREFOPT_NOINLINE void scale_kept_row(T const* kept, std::size_t size, std::size_
       double const relative =
           distance(row_is, static_cast<double>(reference), static_cast<double>(result.softmax.reference));
       factor = static_cast<T>(-d * outer * std::exp(relative - result.softmax.log_sum));
+      if (factor != factor) factor = std::numeric_limits<T>::quiet_NaN();
     }
     // Compared before, so that no subnormal number is ever made: each costs the processor a hundred cycles.
     V const lowest(factor == T(0) ? std::numeric_limits<T>::max() : std::numeric_limits<T>::min() / std::abs(factor));
     auto const step = [&](T const* from, U* to) PREFOPT_INLINE_LAMBDA {
-      V const power = V::load_unaligned(from);
-      store_lanes(V(xsimd::select(power < lowest, V(T(0)), V(power * V(factor)))), to);
+      std::array<V, together> scaled = load_two<V>(from);
+      for (V& power : scaled) power = xsimd::select(power < lowest, V(T(0)), V(power * V(factor)));
+      store_two(scaled, to);
     };
     std::size_t const count = std::min(block_logits, size - begin);
     std::size_t i = 0;
-    for (; i + V::size <= count; i += V::size) step(kept + begin + i, target + begin + i);
+    for (; i + together * V::size <= count; i += together * V::size) step(kept + begin + i, target + begin + i);
     if (i < count) {
-      T rest[V::size]{};
-      U scaled[V::size];
-      std::copy_n(kept + begin + i, count - i, rest);
+      T rest[together * V::size]{};
+      U scaled[together * V::size];
+      std::copy_n(kept + begin + i, kept_of_block<V, U>(count) - i, rest);
       step(rest, scaled);
       std::copy_n(scaled, count - i, target + begin + i);
     }

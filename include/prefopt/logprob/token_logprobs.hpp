@@ -329,7 +329,7 @@ void read_and_write_rows(row_kernels<T> const& kernels, kept_row_kernels<T> cons
   in_parts(logits.rows, rows_of_part(vocabulary), options.executor, [&](std::size_t begin, std::size_t end) noexcept {
     // 16-bit rows have no room for what is kept between the passes. Without memory for it, it is computed twice.
     std::unique_ptr<T[]> room;
-    if (keeps && converts) room.reset(new (std::nothrow) T[vocabulary]);
+    if (keeps && converts) room.reset(new (std::nothrow) T[vocabulary + block_logits]);
     for (std::size_t row = begin; row < end; ++row) {
       if (std::int64_t const label = labels[row]; label != options.ignore_index) {
         do_row(row, static_cast<std::size_t>(label), room.get());
