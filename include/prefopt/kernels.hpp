@@ -123,6 +123,15 @@ PREFOPT_HIDDEN void linear_token_logprobs(linear_head<U> const& head,
 template <class U, class Product>
 PREFOPT_HIDDEN void linear_token_logprob_gradients(
     linear_head<U> const& head, std::type_identity_t<column<std::int64_t>> const& labels,
+    token_logprob_slopes<std::type_identity_t<detail::computed_of<U>>> const& slopes,
+    linear_gradients<detail::computed_of<U>> const& gradients, Product const& product,
+    linear_options const& options = {}) {
+  prefopt::linear_token_logprob_gradients<at_run_time>(head, labels, slopes, gradients, product, options);
+}
+
+template <class U, class Product>
+PREFOPT_HIDDEN void linear_token_logprob_gradients(
+    linear_head<U> const& head, std::type_identity_t<column<std::int64_t>> const& labels,
     column<double> const& log_sum_exp, std::type_identity_t<column<detail::computed_of<U>>> const& d_log_prob,
     linear_gradients<detail::computed_of<U>> const& gradients, Product const& product,
     linear_options const& options = {}) {
@@ -146,10 +155,17 @@ PREFOPT_HIDDEN void token_logprob_gradients(
   prefopt::token_logprob_gradients<at_run_time>(logits, labels, log_sum_exp, d_log_prob, d_logits, options);
 }
 
+template <class U>
+PREFOPT_HIDDEN void token_logprob_gradients(
+    row_major<U> const& logits, std::type_identity_t<column<std::int64_t>> const& labels,
+    token_logprob_slopes<std::type_identity_t<detail::computed_of<detail::stored_of<U>>>> const& slopes,
+    std::type_identity_t<row_major<detail::stored_of<U>>> const& d_logits, token_options const& options = {}) {
+  prefopt::token_logprob_gradients<at_run_time>(logits, labels, slopes, d_logits, options);
+}
+
 /// gradient(row, log_prob), noexcept, is called between kernels: it is the caller's own code.
 template <class U, class Gradient>
-  requires(
-      std::is_nothrow_invocable_r_v<double, Gradient const&, std::size_t, detail::computed_of<detail::stored_of<U>>>)
+  requires(detail::slope_of_row<Gradient, detail::computed_of<detail::stored_of<U>>>)
 PREFOPT_HIDDEN void token_logprobs_and_gradients(
     row_major<U> const& logits, std::type_identity_t<column<std::int64_t>> const& labels, Gradient const& gradient,
     std::type_identity_t<row_major<detail::stored_of<U>>> const& d_logits,

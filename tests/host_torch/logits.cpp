@@ -438,3 +438,25 @@ TEST_CASE("torch: what cannot be logits, labels or pairs of sequences is refused
         "prefopt::evaluate: sequence 2 has no token, which options.empty = error forbids");
   CHECK(torch_evaluate(prefopt::adpo{}, empty, groups, {.empty = prefopt::on_invalid::propagate}).report.count == 1);
 }
+
+TEST_CASE("torch: scaled, capped and tempered logits are torch's own, and so are their gradients") {
+  torch::manual_seed(9);
+  at::Tensor const labels = random_labels(), factor = torch::randn({sequences}, at::kDouble);
+  prefopt::logit_transform const by{.scale = 1.5, .soft_cap = 4, .temperature = 0.7};
+  for (auto const type : {at::kDouble, at::kFloat}) {
+    INFO(at::toString(type));
+    at::Tensor const logits = random_logits(type).requires_grad_();
+    wide_logits const wide{logits};
+    at::Tensor const expected =
+        by_torch(by.soft_cap * torch::tanh(by.scale * wide.logits / by.soft_cap) / by.temperature, labels);
+    at::Tensor const got = torch_log_probs({.logits = logits, .labels = labels, .transform = by}).log_prob;
+    double const allowed = 20 * bound(type);
+    CHECK((got.to(at::kDouble) - expected).abs().max().item<double>() < allowed);
+    (got.to(at::kDouble) * factor).sum().backward();
+    (expected * factor).sum().backward();
+    CHECK((logits.grad().to(at::kDouble) - wide.logits.grad()).abs().max().item<double>() < allowed);
+  }
+  CHECK(refusal([&] {
+          torch_log_probs({.logits = random_logits(at::kFloat), .labels = labels, .transform = {.temperature = 0}});
+        }).find("temperature is 0, expected a finite number > 0") != std::string::npos);
+}

@@ -246,3 +246,28 @@ TEST_CASE("divergences refuse rows that do not fit") {
   CHECK(gradients(four, {kl.data(), 2, 2}) == "prefopt::sequence_kl_gradients: d_logits is 2 x 2, logits is 7 x 2");
   CHECK(kl == std::vector<double>(4, 5.0));
 }
+
+TEST_CASE("divergences of transformed logits are those of logits transformed by hand, gradients have the slope") {
+  kl_logits<double> const reference{7, 60, 31}, policy{7, 60, 32};
+  token_rows const rows{.labels = kl_labels, .offsets = kl_offsets};
+  kl_transforms const by{.policy = {.scale = 2, .soft_cap = 3, .temperature = 0.5}, .reference = {.temperature = 1.5}};
+  auto by_hand = policy, reference_by_hand = reference, gradient = policy, gradient_by_hand = policy;
+  for (double& x : by_hand.memory) x = 3 * std::tanh(2 * x / 3) / 0.5;
+  for (double& x : reference_by_hand.memory) x /= 1.5;
+  std::vector<double> kl(4, 9.0), right(4, 9.0);
+  std::vector<double> const d{0.5, -2, 3, 0.125};
+  sequence_kl(reference.read(), policy.read(), rows, kl, {}, by);
+  sequence_kl(reference_by_hand.read(), by_hand.read(), rows, right);
+  for (std::size_t i = 0; i < 4; ++i) CHECK(std::fabs(kl[i] - right[i]) < 1e-13 * (1 + right[i]));
+  sequence_kl_gradients(reference.read(), policy.read(), rows, d, gradient.write(), gradient_write::assign, {}, by);
+  sequence_kl_gradients(reference_by_hand.read(), by_hand.read(), rows, d, gradient_by_hand.write());
+  for (std::size_t row = 0; row < 7; ++row) {
+    for (std::size_t j = 0; j < 60; ++j) {
+      std::size_t const at = row * policy.stride + j;
+      double const outer = std::cosh(2 * policy.memory[at] / 3), slope = 4 / (outer * outer);
+      CHECK(std::fabs(gradient.memory[at] - slope * gradient_by_hand.memory[at]) < 1e-14);
+    }
+  }
+  CHECK(refusal([&] { sequence_kl(reference.read(), policy.read(), rows, kl, {}, {.reference = {.scale = 0}}); }) ==
+        "prefopt::sequence_kl: scale is 0, expected a finite number > 0");
+}

@@ -49,6 +49,8 @@ long double exact_softplus(long double x) {
 }
 long double exact_sigmoid(long double x) { return 1 / (1 + std::exp(-x)); }
 
+long double exact_tanh_slope(long double x) { return 1 / (std::cosh(x) * std::cosh(x)); }
+
 template <class T>
 std::vector<row<T>> table() {
   using V = lanes<T>;
@@ -68,6 +70,9 @@ std::vector<row<T>> table() {
       {"log(x)", log, exact_log, T(0.6), T(1.6), 2},
       {"log(x)", log, exact_log, T(0.999), T(1.001), 2},
       {"sqrt(x)", [](V const& x) { return math::sqrt(x); }, [](real x) { return std::sqrt(x); }, T(0), most, 0.5},
+      {"tanh(x)", [](V const& x) { return math::tanh(x).tanh; }, [](real x) { return std::tanh(x); }, -most, most, 3},
+      {"tanh(x)", [](V const& x) { return math::tanh(x).tanh; }, [](real x) { return std::tanh(x); }, T(-20), T(20), 3},
+      {"tanh'(x)", [](V const& x) { return math::tanh(x).slope; }, exact_tanh_slope, low / 2 + 1, -low / 2 - 1, 4.5},
       {"normal_cdf(x)", [](V const& x) { return math::normal_cdf(x); },
        [](real x) { return std::erfc(-x / std::sqrt(real(2))) / 2; }, T(-40), T(40), sizeof(T) == 4 ? 1e-7 : 4e-15,
        true},

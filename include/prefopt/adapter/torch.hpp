@@ -25,6 +25,7 @@ struct torch_logits {
   at::Tensor offsets{};  ///< integers, sequences + 1 of them: of logits with two dimensions
   std::int64_t ignore_index = -100;
   at::Tensor weight{};  ///< of the labels' shape: a factor of the row's log-prob in its sequence's, a constant
+  logit_transform transform{};
 };
 
 /// Preference pairs among the sequences of logits, see policy_pairs.
@@ -67,14 +68,17 @@ inline void check_logit_type(char const* where, at::Tensor const& logits) {
 struct torch_rows {
   at::Tensor labels, offsets, weight{};
   std::int64_t ignore_index;
+  logit_transform transform;
 
   /// Checks all of what is given.
-  torch_rows(char const* where, torch_logits const& given) : ignore_index{given.ignore_index} {
+  torch_rows(char const* where, torch_logits const& given)
+      : ignore_index{given.ignore_index}, transform{given.transform} {
     auto const& logits = given.logits;
     if (!logits.defined()) fail(where, "logits is not given");
     if (!given.labels.defined()) fail(where, "labels is not given");
     check_readable(where, "logits", logits);
     check_logit_type(where, logits);
+    checked_transform(where, transform);
     if (!logits.is_cpu()) {
       fail(where, "logits is on the device " + logits.device().str() +
                       ", expected cpu: make log-probs of it there, which torch_pairs and torch_groups take");
@@ -131,7 +135,7 @@ struct torch_rows {
     };
     std::vector<logit_policy<U>> parts;
     for (std::int64_t i = 0; i < (is_even ? 1 : outer); ++i) {
-      logit_policy<U> policy{.logits = part(logits, i)};
+      logit_policy<U> policy{.logits = part(logits, i), .transform = transform};
       policy.tokens = {.labels = {labels.data_ptr<std::int64_t>() + i * inner, policy.logits.rows()},
                        .offsets = {offsets.data_ptr<std::int64_t>(), is_even ? sequences() + 1 : 2},
                        .ignore_index = ignore_index};

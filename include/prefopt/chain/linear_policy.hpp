@@ -24,6 +24,7 @@ struct linear_policy {
   struct state {
     std::optional<linear_policy::work> work;
     std::vector<detail::kept_softmax<value_type>> softmax;
+    std::vector<double> entropy;
   };
 
   linear_head<U> head{};
@@ -31,6 +32,7 @@ struct linear_policy {
   linear_gradients<value_type> gradients{};                    ///< any of them, or none
   std::size_t memory_budget = linear_options{}.memory_budget;  ///< bytes
   Product product{};
+  logit_transform transform{};
 
   [[nodiscard]] std::size_t sequences() const noexcept { return tokens.sequences(); }
   [[nodiscard]] bool wants_gradient() const noexcept {
@@ -46,25 +48,44 @@ struct linear_policy {
 
   template <class Arch = default_instruction_set>
   void log_probs(state& kept, std::span<double> log_prob, executor const& run) const {
+    log_probs<Arch>(kept, log_prob, {}, run);
+  }
+
+  /// With the entropy of each token that counts, unless it is empty; a gradient by it can be taken then.
+  template <class Arch = default_instruction_set>
+  void log_probs(state& kept, std::span<double> log_prob, std::span<double> entropy, executor const& run) const {
     kept.work.emplace(detail::stored_head(head), tokens.labels, gradients, with(run, gradient_write::assign),
                       detail::product_ref<factor, value_type>{product},
                       detail::linear_kernels_for<Arch, factor, value_type>());
     kept.softmax.resize(wants_gradient() ? tokens.labels.size() : 0);
-    kept.work->forward(false, [&](std::size_t row, detail::row_result<value_type> const& seen) noexcept {
+    kept.entropy.resize(wants_gradient() ? entropy.size() : 0);
+    kept.work->forward(!entropy.empty(), [&](std::size_t row, detail::row_result<value_type> const& seen) noexcept {
       log_prob[row] = seen.log_prob;
+      if (!entropy.empty()) entropy[row] = seen.entropy;
       if (!kept.softmax.empty()) kept.softmax[row] = {seen.softmax};
+      if (!kept.entropy.empty()) kept.entropy[row] = seen.entropy;
     });
   }
 
-  void backward(state& kept, std::span<double const> d_log_prob, gradient_write how, executor const&) const {
+  void backward(state& kept, std::span<double const> d_log_prob, gradient_write how, executor const& run) const {
+    backward(kept, d_log_prob, {}, how, run);
+  }
+
+  /// The gradients by log-probs and entropies in one pass; those by entropies may be empty.
+  void backward(state& kept, std::span<double const> d_log_prob, std::span<double const> d_entropy, gradient_write how,
+                executor const&) const {
     kept.work->backward(
         how, [&](std::size_t row) noexcept { return kept.softmax[row]; },
-        [&](std::size_t row) noexcept { return d_log_prob[row]; });
+        [&](std::size_t row) noexcept { return detail::slopes_of_row(d_log_prob, d_entropy, kept.entropy, row); });
   }
 
  private:
   [[nodiscard]] linear_options with(executor const& run, gradient_write how) const noexcept {
-    return {.ignore_index = tokens.ignore_index, .gradient = how, .memory_budget = memory_budget, .executor = run};
+    return {.ignore_index = tokens.ignore_index,
+            .gradient = how,
+            .memory_budget = memory_budget,
+            .executor = run,
+            .transform = transform};
   }
 };
 

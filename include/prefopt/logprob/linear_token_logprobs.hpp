@@ -39,6 +39,7 @@ struct linear_options {
   /// Bytes that the call may allocate for logits and for what it multiplies, beside some 40 bytes a token.
   std::size_t memory_budget = std::size_t{256} << 20;
   prefopt::executor executor{};
+  logit_transform transform{};  ///< the same in both passes
 };
 
 namespace detail {
@@ -86,6 +87,7 @@ class linear_work {
   static void check(std::string_view where, linear_head<U> const& head, column<std::int64_t> const& labels,
                     linear_gradients<T> const& gradients, linear_options const& options) {
     check_arithmetic<T>(where, head.hidden.rows());
+    checked_transform(where, options.transform);
     check_rows(where, "hidden", head.hidden);
     check_rows(where, "weight", head.weight);
     if (head.weight.columns() != head.hidden.columns()) {
@@ -136,7 +138,13 @@ class linear_work {
   /// Of arguments that have been checked.
   linear_work(linear_head<U> const& head, column<std::int64_t> const& labels, linear_gradients<T> const& gradients,
               linear_options const& options, product_ref<factor, T> const& product, linear_kernels<T> const& kernels)
-      : head_{head}, labels_{labels}, gradients_{gradients}, options_{options}, product_{product}, kernels_{kernels} {
+      : head_{head},
+        labels_{labels},
+        gradients_{gradients},
+        options_{options},
+        transform_{checked_transform("linear head", options.transform)},
+        product_{product},
+        kernels_{kernels} {
     for (std::size_t row = 0; row < labels.size(); ++row) {
       if (labels[row] != options.ignore_index) rows_.push_back(row);
     }
@@ -169,16 +177,16 @@ class linear_work {
       for_each_in_parts(logits.rows, rows_of_part(logits.columns), options_.executor, [&](std::size_t i) noexcept {
         std::size_t const row = rows_[begin + i];
         row_result<T> result{};
-        read(logits[i], logits.columns, label_of(row), result);
+        read(logits[i], logits.columns, label_of(row), transform_, result);
         seen(row, result);
       });
     }
   }
 
-  /// Gradients from softmax(row) and d(row) of each row that counts. Goes backwards over the chunks: the last one's
+  /// Gradients from softmax(row) and d(row), its row_slopes, of each row that counts. Goes backwards over the chunks: the last one's
   /// logits need not be computed again after forward.
-  template <class Softmax, class Gradient>
-  void backward(gradient_write how, Softmax const& softmax, Gradient const& d) {
+  template <class Softmax, class Slopes>
+  void backward(gradient_write how, Softmax const& softmax, Slopes const& d) {
     bool const adds = how == gradient_write::accumulate;
     if (!adds) clear();
     bool first = true;
@@ -188,7 +196,7 @@ class linear_work {
       stored_rows const logits{chunk()};
       for_each_in_parts(logits.rows, rows_of_part(logits.columns), options_.executor, [&](std::size_t i) noexcept {
         std::size_t const row = rows_[begin + i];
-        write_gradient_row(kernels_.rows, logits, i, label_of(row), softmax(row), d(row), logits,
+        write_gradient_row(kernels_.rows, logits, i, label_of(row), transform_, softmax(row), d(row), logits,
                            gradient_write::assign);
       });
       multiply_back(begin, adds, adds || !first);
@@ -347,6 +355,7 @@ class linear_work {
   column<std::int64_t> labels_;
   linear_gradients<T> gradients_;
   linear_options options_;
+  row_transform transform_;
   product_ref<factor, T> product_;
   linear_kernels<T> kernels_;
   std::vector<std::size_t> rows_;  ///< those that count
@@ -387,20 +396,19 @@ void linear_token_logprobs(linear_head<U> const& head, std::type_identity_t<colu
        options,
        detail::product_ref<factor, T>{product},
        detail::linear_kernels_for<Arch, factor, T>()}
-      .forward(!outputs.entropy.empty() || !outputs.square_sum.empty(), put);
+      .forward(detail::wants_statistics(outputs), put);
 }
 
-/// The gradients by hidden states, weight and bias, from the gradient d_log_prob by each row's log_prob. Logits are
-/// computed again, chunk by chunk.
-///     log_sum_exp  as linear_token_logprobs gave it
+/// The gradients by hidden states, weight and bias, from those by each row's log_prob and, if given, entropy, as
+/// token_logprob_gradients. Logits are computed again, chunk by chunk.
+///     slopes     as linear_token_logprobs gave log_sum_exp and entropy
 ///     rows       with an ignored label have gradient 0
 ///     error      that of the products, in T; with a product that takes 16-bit factors the gradient by the logits is
 ///                rounded to that type before it is multiplied
 template <class Arch = default_instruction_set, class U, class Product>
 void linear_token_logprob_gradients(linear_head<U> const& head,
                                     std::type_identity_t<column<std::int64_t>> const& labels,
-                                    column<double> const& log_sum_exp,
-                                    std::type_identity_t<column<detail::computed_of<U>>> const& d_log_prob,
+                                    token_logprob_slopes<std::type_identity_t<detail::computed_of<U>>> const& slopes,
                                     linear_gradients<detail::computed_of<U>> const& gradients, Product const& product,
                                     linear_options const& options = {}) {
   constexpr char const* where = "linear_token_logprob_gradients";
@@ -409,7 +417,8 @@ void linear_token_logprob_gradients(linear_head<U> const& head,
   using work = detail::linear_work<detail::storage_of<U>, factor>;
   auto const stored = detail::stored_head(head);
   work::check(where, stored, labels, gradients, options);
-  detail::check_backward_columns(where, log_sum_exp.size(), d_log_prob.size(), labels.size());
+  detail::check_slopes(where, slopes, labels.size());
+  auto const transform = detail::checked_transform(where, options.transform);
   work chunks{stored,
               labels,
               gradients,
@@ -417,8 +426,25 @@ void linear_token_logprob_gradients(linear_head<U> const& head,
               detail::product_ref<factor, T>{product},
               detail::linear_kernels_for<Arch, factor, T>()};
   chunks.backward(
-      options.gradient, [&](std::size_t row) noexcept { return detail::softmax_of<T>(log_sum_exp[row]); },
-      [&](std::size_t row) noexcept { return static_cast<double>(d_log_prob[row]); });
+      options.gradient,
+      [&](std::size_t row) noexcept { return detail::softmax_of<T>(slopes.log_sum_exp[row], transform); },
+      [&](std::size_t row) noexcept {
+        return detail::slopes_of_row(slopes.d_log_prob, slopes.d_entropy, slopes.entropy, row);
+      });
+}
+
+/// Of log-probs alone.
+template <class Arch = default_instruction_set, class U, class Product>
+void linear_token_logprob_gradients(linear_head<U> const& head,
+                                    std::type_identity_t<column<std::int64_t>> const& labels,
+                                    column<double> const& log_sum_exp,
+                                    std::type_identity_t<column<detail::computed_of<U>>> const& d_log_prob,
+                                    linear_gradients<detail::computed_of<U>> const& gradients, Product const& product,
+                                    linear_options const& options = {}) {
+  using T = detail::computed_of<U>;
+  linear_token_logprob_gradients<Arch>(head, labels,
+                                       token_logprob_slopes<T>{.log_sum_exp = log_sum_exp, .d_log_prob = d_log_prob},
+                                       gradients, product, options);
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -9,6 +9,7 @@
 #include <prefopt/batch/options.hpp>
 #include <prefopt/core/parts.hpp>
 #include <prefopt/logprob/logit_kernel.hpp>
+#include <prefopt/logprob/logit_transform.hpp>
 #include <prefopt/simd/arithmetic.hpp>
 #include <prefopt/simd/instruction_set.hpp>
 #include <prefopt/view/column.hpp>
@@ -33,6 +34,21 @@ struct token_options {
   /// Whether a gradient replaces what stands in its place or is added to it (not in place).
   gradient_write gradient = gradient_write::assign;
   prefopt::executor executor{};
+  logit_transform transform{};  ///< the same in both passes
+};
+
+/// What the backward pass takes, one value a row.
+template <class T>
+struct token_logprob_slopes {
+  column<double> log_sum_exp{};  ///< as token_logprobs gave it
+  column<T> d_log_prob{};        ///< the loss's gradient by log_prob; if only d_entropy is given, 0
+  column<T> d_entropy{};         ///< that by entropy, as an entropy bonus has one; not given: 0
+  column<T> entropy{};           ///< as token_logprobs gave it; d_entropy needs it
+};
+
+/// A loss's gradient by one row's log_prob and entropy.
+struct token_slope {
+  double log_prob = 0, entropy = 0;
 };
 
 namespace detail {
@@ -61,13 +77,28 @@ inline void check_row_column(std::string_view where, char const* name, std::size
   }
 }
 
-/// The backward pass needs both.
-inline void check_backward_columns(std::string_view where, std::size_t log_sum_exp, std::size_t d_log_prob,
-                                   std::size_t rows) {
-  if (log_sum_exp == 0 && rows != 0) fail(where, "log_sum_exp is not given");
-  if (d_log_prob == 0 && rows != 0) fail(where, "d_log_prob is not given");
-  check_row_column(where, "log_sum_exp", log_sum_exp, rows);
-  check_row_column(where, "d_log_prob", d_log_prob, rows);
+template <class T>
+void check_slopes(std::string_view where, token_logprob_slopes<T> const& slopes, std::size_t rows) {
+  if (slopes.log_sum_exp.empty() && rows != 0) fail(where, "log_sum_exp is not given");
+  if (slopes.d_log_prob.empty() && slopes.d_entropy.empty() && rows != 0) fail(where, "d_log_prob is not given");
+  if (!slopes.d_entropy.empty() && slopes.entropy.empty()) fail(where, "entropy is not given, which d_entropy needs");
+  check_row_column(where, "log_sum_exp", slopes.log_sum_exp.size(), rows);
+  check_row_column(where, "d_log_prob", slopes.d_log_prob.size(), rows);
+  check_row_column(where, "d_entropy", slopes.d_entropy.size(), rows);
+  check_row_column(where, "entropy", slopes.entropy.size(), rows);
+}
+
+/// Of columns that have been checked, or a policy's, which are empty if they are not given.
+template <class Slopes, class Entropies, class Values>
+row_slopes slopes_of_row(Slopes const& d_log_prob, Entropies const& d_entropy, Values const& entropy,
+                         std::size_t row) noexcept {
+  row_slopes slopes;
+  if (!d_log_prob.empty()) slopes.log_prob = static_cast<double>(d_log_prob[row]);
+  if (!d_entropy.empty()) {
+    slopes.entropy = static_cast<double>(d_entropy[row]);
+    slopes.entropy_value = static_cast<double>(entropy[row]);
+  }
+  return slopes;
 }
 
 template <class T>
@@ -105,7 +136,7 @@ template <class T>
 void put(token_logprob_outputs<T> const& outputs, std::size_t row, row_result<T> const& seen) noexcept {
   bool const defined = seen.log_prob == seen.log_prob;
   put(outputs.log_prob, row, seen.log_prob);
-  put(outputs.log_sum_exp, row, static_cast<double>(seen.softmax.reference) + seen.softmax.log_sum);
+  put(outputs.log_sum_exp, row, seen.log_sum_exp);
   put(outputs.entropy, row, seen.entropy);
   put(outputs.square_sum, row, seen.square_sum);
   put(outputs.highest, row, defined ? (seen.highest ? 1.0 : 0.0) : seen.log_prob);
@@ -117,6 +148,11 @@ void put_ignored(token_logprob_outputs<T> const& outputs, std::size_t row) noexc
     put(*target, row, 0);
   }
   put(outputs.log_sum_exp, row, 0);
+}
+
+template <class T>
+bool wants_statistics(token_logprob_outputs<T> const& outputs) noexcept {
+  return !outputs.entropy.empty() || !outputs.square_sum.empty();
 }
 
 /// Rows are handed to the executor in parts of at least this many logits.
@@ -162,49 +198,45 @@ void for_each_token(std::size_t rows, std::size_t vocabulary, column<std::int64_
 template <class T>
 struct kept_softmax : row_softmax<T> {};
 
-/// Forward over rows that have been checked. What backward needs of the rows that count goes to log_prob and softmax, one
-/// a row, unless they are null.
-template <class T>
+/// Forward over rows that have been checked: seen(row, result) for the rows that count, ignored(row) for the others.
+template <class T, class Seen, class Ignored>
 void read_rows(row_kernels<T> const& kernels, stored_rows const& logits, column<std::int64_t> const& labels,
-               token_logprob_outputs<T> const& outputs, std::int64_t ignore_index, executor const& run,
-               double* log_prob = nullptr, kept_softmax<T>* softmax = nullptr) {
-  bool const statistics = !outputs.entropy.empty() || !outputs.square_sum.empty();
+               row_transform const& transform, bool statistics, std::int64_t ignore_index, executor const& run,
+               Seen const& seen, Ignored const& ignored) {
   auto const read = statistics ? kernels.read_statistics : kernels.read;
   for_each_token(
       logits.rows, logits.columns, labels, ignore_index, run,
       [&](std::size_t row, std::size_t label) noexcept {
-        row_result<T> seen{};
-        read(logits[row], logits.columns, label, seen);
-        put(outputs, row, seen);
-        if (log_prob != nullptr) log_prob[row] = seen.log_prob;
-        if (softmax != nullptr) softmax[row] = {seen.softmax};
+        row_result<T> result{};
+        read(logits[row], logits.columns, label, transform, result);
+        seen(row, result);
       },
-      [&](std::size_t row) noexcept { put_ignored(outputs, row); });
+      ignored);
 }
 
 /// The gradient by the logits of one row that counts.
 template <class T>
 void write_gradient_row(row_kernels<T> const& kernels, stored_rows const& logits, std::size_t row, std::size_t label,
-                        row_softmax<T> const& softmax, double d, stored_rows const& d_logits,
-                        gradient_write how) noexcept {
+                        row_transform const& transform, row_softmax<T> const& softmax, row_slopes const& d,
+                        stored_rows const& d_logits, gradient_write how) noexcept {
   if (how == gradient_write::accumulate) {
-    if (d != 0) kernels.add_gradient(logits[row], logits.columns, label, softmax, d, d_logits[row]);
-  } else if (d == 0) {
+    if (!d.none()) kernels.add_gradient(logits[row], logits.columns, label, transform, softmax, d, d_logits[row]);
+  } else if (d.none()) {
     d_logits.clear(row);
   } else {
-    kernels.assign_gradient(logits[row], logits.columns, label, softmax, d, d_logits[row]);
+    kernels.assign_gradient(logits[row], logits.columns, label, transform, softmax, d, d_logits[row]);
   }
 }
 
-/// Backward over rows that have been checked: softmax(row) is their distribution, d(row) the gradient of log_prob.
-template <class T, class Softmax, class Gradient>
+/// Backward over rows that have been checked: softmax(row) is their distribution, d(row) their row_slopes.
+template <class T, class Softmax, class Slopes>
 void write_rows(row_kernels<T> const& kernels, stored_rows const& logits, column<std::int64_t> const& labels,
-                Softmax const& softmax, Gradient const& d, stored_rows const& d_logits, std::int64_t ignore_index,
-                gradient_write how, executor const& run) {
+                row_transform const& transform, Softmax const& softmax, Slopes const& d, stored_rows const& d_logits,
+                std::int64_t ignore_index, gradient_write how, executor const& run) {
   for_each_token(
       logits.rows, logits.columns, labels, ignore_index, run,
       [&](std::size_t row, std::size_t label) noexcept {
-        write_gradient_row(kernels, logits, row, label, softmax(row), d(row), d_logits, how);
+        write_gradient_row(kernels, logits, row, label, transform, softmax(row), d(row), d_logits, how);
       },
       [&](std::size_t row) noexcept {
         if (how == gradient_write::assign) d_logits.clear(row);
@@ -228,19 +260,51 @@ struct row_kernels_for {
   }
 };
 
-/// Both passes over one row after the other, each written while it is in the cache. gradient(function, row, log_prob).
+/// What says the gradient by a row's log-prob, or by that and its entropy.
+template <class F, class T>
+concept slope_of_log_prob = std::is_nothrow_invocable_r_v<double, F const&, std::size_t, T>;
+template <class F, class T>
+concept slope_of_row =
+    slope_of_log_prob<F, T> || std::is_nothrow_invocable_r_v<token_slope, F const&, std::size_t, T, T>;
+
+/// The same without its type; refers to it.
+template <class T>
+struct slope_function {
+  void const* function;
+  token_slope (*call)(void const*, std::size_t, T log_prob, T entropy) noexcept;
+  bool of_entropy;
+};
+
+template <class T, slope_of_row<T> F>
+slope_function<T> slope_function_of(F const& function) noexcept {
+  return {&function,
+          [](void const* of, std::size_t row, T log_prob, [[maybe_unused]] T entropy) noexcept -> token_slope {
+            F const& call = *static_cast<F const*>(of);
+            if constexpr (slope_of_log_prob<F, T>) {
+              return {call(row, log_prob), 0};
+            } else {
+              return call(row, log_prob, entropy);
+            }
+          },
+          !slope_of_log_prob<F, T>};
+}
+
+/// Both passes over one row after the other, each written while it is in the cache.
 template <class T>
 void read_and_write_rows(row_kernels<T> const& kernels, kept_row_kernels<T> const& kept, stored_rows const& logits,
-                         column<std::int64_t> const& labels, void const* function,
-                         double (*gradient)(void const*, std::size_t, T) noexcept, stored_rows const& d_logits,
+                         column<std::int64_t> const& labels, row_transform const& transform,
+                         slope_function<T> const& slope, stored_rows const& d_logits,
                          token_logprob_outputs<T> const& outputs, token_options const& options) {
   std::size_t const vocabulary = logits.columns;
-  bool const statistics = !outputs.entropy.empty() || !outputs.square_sum.empty();
-  bool const keeps = options.gradient == gradient_write::assign && vocabulary <= most_kept_blocks * block_logits;
+  bool const statistics = wants_statistics(outputs) || slope.of_entropy;
+  // The gradient by the entropy needs the logits.
+  bool const keeps =
+      options.gradient == gradient_write::assign && !slope.of_entropy && vocabulary <= most_kept_blocks * block_logits;
   bool const converts = kernels.bytes != sizeof(T);
-  auto const find_gradient = [&](std::size_t row, row_result<T> const& seen) noexcept {
+  auto const find_slopes = [&](std::size_t row, row_result<T> const& seen) noexcept {
     put(outputs, row, seen);
-    return gradient(function, row, static_cast<T>(seen.log_prob));
+    token_slope const d = slope.call(slope.function, row, static_cast<T>(seen.log_prob), static_cast<T>(seen.entropy));
+    return row_slopes{d.log_prob, d.entropy, seen.entropy};
   };
   auto const do_row = [&](std::size_t row, std::size_t label, T* room) noexcept {
     row_result<T> seen{};
@@ -248,23 +312,24 @@ void read_and_write_rows(row_kernels<T> const& kernels, kept_row_kernels<T> cons
     if (keeps && room != nullptr) {
       std::array<T, most_kept_blocks> references;
       auto const read = statistics ? kept.read_statistics : kept.read;
-      read(logits[row], vocabulary, label, room, references.data(), seen);
-      double const d = find_gradient(row, seen);
-      if (d == 0) {
+      read(logits[row], vocabulary, label, transform, room, references.data(), seen);
+      row_slopes const d = find_slopes(row, seen);
+      if (d.none()) {
         d_logits.clear(row);
       } else {
-        kept.scale(room, vocabulary, label, seen, d, references.data(), d_logits[row]);
+        kept.scale(room, vocabulary, label, transform, seen, d.log_prob, references.data(), d_logits[row]);
       }
       return;
     }
     auto const read = statistics ? kernels.read_statistics : kernels.read;
-    read(logits[row], vocabulary, label, seen);
-    write_gradient_row(kernels, logits, row, label, seen.softmax, find_gradient(row, seen), d_logits, options.gradient);
+    read(logits[row], vocabulary, label, transform, seen);
+    write_gradient_row(kernels, logits, row, label, transform, seen.softmax, find_slopes(row, seen), d_logits,
+                       options.gradient);
   };
   in_parts(logits.rows, rows_of_part(vocabulary), options.executor, [&](std::size_t begin, std::size_t end) noexcept {
     // 16-bit rows have no room for what is kept between the passes. Without memory for it, it is computed twice.
     std::unique_ptr<T[]> room;
-    if (keeps && converts) room.reset(new (std::nothrow) T[vocabulary]);
+    if (keeps && converts) room.reset(new (std::nothrow) T[vocabulary + block_logits]);
     for (std::size_t row = begin; row < end; ++row) {
       if (std::int64_t const label = labels[row]; label != options.ignore_index) {
         do_row(row, static_cast<std::size_t>(label), room.get());
@@ -276,18 +341,19 @@ void read_and_write_rows(row_kernels<T> const& kernels, kept_row_kernels<T> cons
   });
 }
 
-/// The distribution of a row from its log-sum-exp: x - reference must not be above 0.
+/// The distribution of a row from its log-sum-exp: v - reference must not be above 0.
 template <class T>
-row_softmax<T> softmax_of(double log_sum_exp) noexcept {
+row_softmax<T> softmax_of(double log_sum_exp, row_transform const& transform) noexcept {
   if (!(log_sum_exp < std::numeric_limits<double>::infinity())) {
     return {T(0), std::numeric_limits<double>::quiet_NaN()};
   }
   constexpr T highest = std::numeric_limits<T>::max(), lowest = std::numeric_limits<T>::lowest();
-  T reference = log_sum_exp > static_cast<double>(highest)  ? highest
-                : log_sum_exp < static_cast<double>(lowest) ? lowest
-                                                            : static_cast<T>(log_sum_exp);
-  if (static_cast<double>(reference) < log_sum_exp) reference = std::nextafter(reference, highest);
-  return {reference, log_sum_exp - static_cast<double>(reference)};
+  double const value = log_sum_exp / transform.factor;
+  T reference = value > static_cast<double>(highest)  ? highest
+                : value < static_cast<double>(lowest) ? lowest
+                                                      : static_cast<T>(value);
+  if (static_cast<double>(reference) < value) reference = std::nextafter(reference, highest);
+  return {reference, std::fma(-transform.factor, static_cast<double>(reference), log_sum_exp)};
 }
 
 }  // namespace detail
@@ -315,46 +381,66 @@ void token_logprobs(row_major<U> const& logits, std::type_identity_t<column<std:
   constexpr char const* where = "token_logprobs";
   detail::check_logits(where, logits, labels, options.ignore_index);
   detail::check_row_outputs(where, outputs, logits.rows());
-  detail::read_rows(detail::row_kernels_for<Arch>::template plain<detail::storage_of<detail::stored_of<U>>>(),
-                    detail::stored_rows{logits}, labels, outputs, options.ignore_index, options.executor);
+  using S = detail::stored_of<U>;
+  auto const transform = detail::checked_transform(where, options.transform);
+  detail::read_rows(
+      detail::row_kernels_for<Arch>::template plain<detail::storage_of<S>>(), detail::stored_rows{logits}, labels,
+      transform, detail::wants_statistics(outputs), options.ignore_index, options.executor,
+      [&](std::size_t row, auto const& seen) noexcept { detail::put(outputs, row, seen); },
+      [&](std::size_t row) noexcept { detail::put_ignored(outputs, row); });
 }
 
-/// The gradient of a loss by the logits, from its gradient d_log_prob by each row's log_prob:
-///     d_logits   d_log_prob (onehot(label) - softmax(logits)); may be the memory of logits (not when accumulating)
+/// The gradient of a loss by the logits, from its gradients by each row's log_prob and, if given, entropy:
+///     d_logits   d_log_prob (onehot(label) - p) - d_entropy p (log p + entropy), p = softmax(logits); with a transform
+///                times its slope. May be the memory of logits (not when accumulating)
 ///     log_sum_exp  as token_logprobs gave it; a float column does, too, at a relative error of 6e-8 |log_sum_exp|
-///     rows       with an ignored label or d_log_prob 0 have gradient 0 (under accumulate they are left alone)
+///     rows       with an ignored label or both gradients 0 have gradient 0 (under accumulate they are left alone)
 ///     error      relative, at every logit but the label's: 2^-23 (1 + 32 / lanes + |x - log_sum_exp|) in float, and
 ///                2^-53 |log_sum_exp| from the rounding of that; at the label 1 - p keeps its digits where p is close
 ///                to 1, but for an absolute d 2^-53 |log_sum_exp|. 0 where p, or d p, is below the smallest normal
-///                number. 16-bit results: rounded once more
+///                number. By the entropy, absolutely: d_entropy p (|log p| + entropy) times as much. 16-bit results:
+///                rounded once more
 ///     special    a row with NaN or +inf, or of -inf alone, gets NaN; -inf in another row gets 0
 ///     throws     as token_logprobs; and for d_logits that overlaps logits without being the same rows
+template <class Arch = default_instruction_set, class U>
+void token_logprob_gradients(
+    row_major<U> const& logits, std::type_identity_t<column<std::int64_t>> const& labels,
+    token_logprob_slopes<std::type_identity_t<detail::computed_of<detail::stored_of<U>>>> const& slopes,
+    std::type_identity_t<row_major<detail::stored_of<U>>> const& d_logits, token_options const& options = {}) {
+  constexpr char const* where = "token_logprob_gradients";
+  using T = detail::computed_of<detail::stored_of<U>>;
+  detail::check_logits(where, logits, labels, options.ignore_index);
+  detail::check_slopes(where, slopes, logits.rows());
+  detail::check_logit_gradient(where, logits, d_logits, options.gradient);
+  auto const transform = detail::checked_transform(where, options.transform);
+  detail::write_rows(
+      detail::row_kernels_for<Arch>::template plain<detail::storage_of<detail::stored_of<U>>>(),
+      detail::stored_rows{logits}, labels, transform,
+      [&](std::size_t row) noexcept { return detail::softmax_of<T>(slopes.log_sum_exp[row], transform); },
+      [&](std::size_t row) noexcept {
+        return detail::slopes_of_row(slopes.d_log_prob, slopes.d_entropy, slopes.entropy, row);
+      },
+      detail::stored_rows{d_logits}, options.ignore_index, options.gradient, options.executor);
+}
+
+/// Of log-probs alone.
 template <class Arch = default_instruction_set, class U>
 void token_logprob_gradients(row_major<U> const& logits, std::type_identity_t<column<std::int64_t>> const& labels,
                              column<double> const& log_sum_exp,
                              std::type_identity_t<column<detail::computed_of<detail::stored_of<U>>>> const& d_log_prob,
                              std::type_identity_t<row_major<detail::stored_of<U>>> const& d_logits,
                              token_options const& options = {}) {
-  constexpr char const* where = "token_logprob_gradients";
   using T = detail::computed_of<detail::stored_of<U>>;
-  detail::check_logits(where, logits, labels, options.ignore_index);
-  detail::check_backward_columns(where, log_sum_exp.size(), d_log_prob.size(), logits.rows());
-  detail::check_logit_gradient(where, logits, d_logits, options.gradient);
-  detail::write_rows(
-      detail::row_kernels_for<Arch>::template plain<detail::storage_of<detail::stored_of<U>>>(),
-      detail::stored_rows{logits}, labels,
-      [&](std::size_t row) noexcept { return detail::softmax_of<T>(log_sum_exp[row]); },
-      [&](std::size_t row) noexcept { return static_cast<double>(d_log_prob[row]); }, detail::stored_rows{d_logits},
-      options.ignore_index, options.gradient, options.executor);
+  token_logprob_gradients<Arch>(
+      logits, labels, token_logprob_slopes<T>{.log_sum_exp = log_sum_exp, .d_log_prob = d_log_prob}, d_logits, options);
 }
 
 /// Both in one pass over memory, for a loss whose gradient by a token's log-prob is known as soon as that log-prob is:
-/// gradient(row, log_prob) is called once for every row that counts, perhaps from several threads, and the row's
-/// gradient is written while the row is still in the cache. All else as in the two functions above. 16-bit logits take
-/// one row of floats for each part that runs at once.
+/// gradient(row, log_prob), a number, or gradient(row, log_prob, entropy), a token_slope, is called once for every row
+/// that counts, perhaps from several threads, and the row's gradient is written while the row is still in the cache. All
+/// else as in the two functions above. 16-bit logits take one row of floats for each part that runs at once.
 template <class Arch = default_instruction_set, class U, class Gradient>
-  requires(
-      std::is_nothrow_invocable_r_v<double, Gradient const&, std::size_t, detail::computed_of<detail::stored_of<U>>>)
+  requires(detail::slope_of_row<Gradient, detail::computed_of<detail::stored_of<U>>>)
 void token_logprobs_and_gradients(row_major<U> const& logits, std::type_identity_t<column<std::int64_t>> const& labels,
                                   Gradient const& gradient,
                                   std::type_identity_t<row_major<detail::stored_of<U>>> const& d_logits,
@@ -369,11 +455,8 @@ void token_logprobs_and_gradients(row_major<U> const& logits, std::type_identity
   using kernels = detail::row_kernels_for<Arch>;
   detail::read_and_write_rows<T>(
       kernels::template plain<detail::storage_of<S>>(), kernels::template kept<detail::storage_of<S>>(),
-      detail::stored_rows{logits}, labels, &gradient,
-      [](void const* function, std::size_t row, T log_prob) noexcept -> double {
-        return (*static_cast<Gradient const*>(function))(row, log_prob);
-      },
-      detail::stored_rows{d_logits}, outputs, options);
+      detail::stored_rows{logits}, labels, detail::checked_transform(where, options.transform),
+      detail::slope_function_of<T>(gradient), detail::stored_rows{d_logits}, outputs, options);
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -169,6 +170,54 @@ PREFOPT_INLINE void store_lanes(V const& x, U* to) noexcept {
     x.store_aligned(numbers);
     for (std::size_t i = 0; i < V::size; ++i) store_number(numbers[i], to + i);
   }
+}
+
+/// Whether two batches take every second number each: of bfloat16 one is then a shift and the other a mask.
+template <batch V, class U>
+inline constexpr bool takes_every_second =
+#if defined(__AVX512F__)
+    bfloat16_like<U>&& std::is_base_of_v<xsimd::avx512f, typename V::arch_type>;
+#else
+    false;
+#endif
+
+/// Where load_two puts number i of two batches.
+template <batch V, class U>
+constexpr std::size_t place_in_two(std::size_t i) noexcept {
+  return takes_every_second<V, U> ? i % 2 * V::size + i / 2 : i;
+}
+
+/// Two batches of lanes from 2 V::size stored numbers, in the order that is quickest.
+template <batch V, class U>
+PREFOPT_INLINE std::array<V, 2> load_two(U const* from) noexcept {
+#if defined(__AVX512F__)
+  if constexpr (takes_every_second<V, U>) {
+    __m512i const bits = _mm512_loadu_si512(from);
+    return {V(_mm512_castsi512_ps(_mm512_slli_epi32(bits, 16))),
+            V(_mm512_castsi512_ps(_mm512_and_si512(bits, _mm512_set1_epi32(static_cast<int>(0xffff0000)))))};
+  }
+#endif
+  return {load_lanes<V>(from), load_lanes<V>(from + V::size)};
+}
+
+/// The other way, rounded to nearest. The low 16 bits of a NaN must not all be 1.
+template <batch V, class U>
+PREFOPT_INLINE void store_two(std::array<V, 2> const& x, U* to) noexcept {
+#if defined(__AVX512F__)
+  if constexpr (takes_every_second<V, U>) {
+    auto const rounded = [](V const& numbers) PREFOPT_INLINE_LAMBDA {
+      __m512i const wide = _mm512_castps_si512(numbers);
+      __m512i const odd = _mm512_and_si512(_mm512_srli_epi32(wide, 16), _mm512_set1_epi32(1));
+      return _mm512_add_epi32(_mm512_add_epi32(wide, _mm512_set1_epi32(0x7fff)), odd);
+    };
+    constexpr int first_bits_of_mask = 0xca;
+    _mm512_storeu_si512(to, _mm512_ternarylogic_epi32(_mm512_set1_epi32(0xffff), _mm512_srli_epi32(rounded(x[0]), 16),
+                                                      rounded(x[1]), first_bits_of_mask));
+    return;
+  }
+#endif
+  store_lanes(x[0], to);
+  store_lanes(x[1], to + V::size);
 }
 
 }  // namespace detail
