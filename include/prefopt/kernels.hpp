@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <prefopt/chain/evaluate.hpp>
+#include <prefopt/chain/evaluate_tokens.hpp>
 #include <prefopt/chain/linear_policy.hpp>
 #include <prefopt/chain/logit_policy.hpp>
 #include <prefopt/engine/at_run_time.hpp>
@@ -84,6 +85,23 @@ evaluate(L const& loss, Batch<T> const& batch,
          std::type_identity_t<typename detail::family_of<L>::template outputs<T>> const& outputs = {},
          options const& options = {}) {
   return prefopt::evaluate<at_run_time>(loss, batch, outputs, options);
+}
+
+template <token_loss L, sequence_policy P>
+PREFOPT_HIDDEN token_report
+evaluate(L const& loss, P const& policy, std::type_identity_t<policy_tokens<typename P::value_type>> const& tokens,
+         std::type_identity_t<policy_token_outputs<typename P::value_type>> const& outputs = {},
+         options const& options = {}) {
+  return prefopt::evaluate<at_run_time>(loss, policy, tokens, outputs, options);
+}
+
+template <token_loss L, sequence_policy P, sequence_policy Reference>
+PREFOPT_HIDDEN token_report
+evaluate(L const& loss, P const& policy, Reference const& reference,
+         std::type_identity_t<policy_tokens<typename P::value_type>> const& tokens,
+         std::type_identity_t<policy_token_outputs<typename P::value_type>> const& outputs = {},
+         options const& options = {}) {
+  return prefopt::evaluate<at_run_time>(loss, policy, reference, tokens, outputs, options);
 }
 
 template <evaluable_pair_loss L, token_view Tokens>

@@ -9,6 +9,7 @@
 #include <prefopt/batch/tokens.hpp>
 #include <prefopt/batch/unpaired.hpp>
 #include <prefopt/chain/evaluate.hpp>
+#include <prefopt/chain/evaluate_tokens.hpp>
 #include <prefopt/chain/group_pairs.hpp>
 #include <prefopt/chain/linear_policy.hpp>
 #include <prefopt/chain/logit_policy.hpp>

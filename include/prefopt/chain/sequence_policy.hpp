@@ -20,7 +20,8 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     layout()                       which tokens make a sequence
 ///     log_probs(state, log_prob, executor)         one a token; of those that do not count nothing is read
 ///     backward(state, d_log_prob, how, executor)   one a token
-/// What computes on rows of numbers takes the instruction set as a template argument: `log_probs<Arch>`.
+/// What computes on rows of numbers takes the instruction set as a template argument: `log_probs<Arch>`. One that knows the
+/// entropy of its tokens has both calls once more, with a span of entropies, or of the gradient by them, behind the first.
 template <class P>
 concept sequence_policy = requires(P const policy, typename P::state state, executor const run, gradient_write how,
                                    std::span<double> log_prob, std::span<double const> d_log_prob) {
@@ -49,11 +50,15 @@ class policy_ref {
   [[nodiscard]] bool wants_gradient() const { return calls_->wants_gradient(policy_); }
   [[nodiscard]] token_layout layout() const { return calls_->layout(policy_); }
   void check(std::string_view where, gradient_write how) const { calls_->check(policy_, where, how); }
-  void log_probs(std::span<double> log_prob, executor const& run) const {
-    calls_->log_probs(policy_, kept_, log_prob, run);
+  /// Whether it knows the entropy of its tokens.
+  [[nodiscard]] bool has_entropy() const { return calls_->has_entropy; }
+  /// Entropies, or the gradient by them, only of one that knows them; empty where they are not wanted.
+  void log_probs(std::span<double> log_prob, std::span<double> entropy, executor const& run) const {
+    calls_->log_probs(policy_, kept_, log_prob, entropy, run);
   }
-  void backward(std::span<double const> d_log_prob, gradient_write how, executor const& run) const {
-    calls_->backward(policy_, kept_, d_log_prob, how, run);
+  void backward(std::span<double const> d_log_prob, std::span<double const> d_entropy, gradient_write how,
+                executor const& run) const {
+    calls_->backward(policy_, kept_, d_log_prob, d_entropy, how, run);
   }
 
  private:
@@ -62,8 +67,22 @@ class policy_ref {
     bool (*wants_gradient)(void const*);
     token_layout (*layout)(void const*);
     void (*check)(void const*, std::string_view, gradient_write);
-    void (*log_probs)(void const*, void*, std::span<double>, executor const&);
-    void (*backward)(void const*, void*, std::span<double const>, gradient_write, executor const&);
+    void (*log_probs)(void const*, void*, std::span<double>, std::span<double>, executor const&);
+    void (*backward)(void const*, void*, std::span<double const>, std::span<double const>, gradient_write,
+                     executor const&);
+    bool has_entropy;
+  };
+
+  template <class Arch, class P>
+  static constexpr bool takes_arch = requires(P const& p, typename P::state& state, std::span<double> log_prob,
+                                              executor const& run) {
+    p.template log_probs<Arch>(state, log_prob, run);
+  };
+  template <class P>
+  static constexpr bool knows_entropy = requires(P const& p, typename P::state& state, std::span<double> values,
+                                                 executor const& run) {
+    p.log_probs(state, values, values, run);
+    p.backward(state, values, values, gradient_write::assign, run);
   };
 
   template <class Arch, class P>
@@ -74,24 +93,34 @@ class policy_ref {
       [](void const* policy, std::string_view where, gradient_write how) {
         static_cast<P const*>(policy)->check(where, how);
       },
-      [](void const* policy, void* kept, std::span<double> log_prob, executor const& run) {
+      [](void const* policy, void* kept, std::span<double> log_prob, std::span<double> entropy, executor const& run) {
         P const& p = *static_cast<P const*>(policy);
         auto& state = *static_cast<typename P::state*>(kept);
-        if constexpr (requires { p.template log_probs<Arch>(state, log_prob, run); }) {
+        if constexpr (takes_arch<Arch, P> && knows_entropy<P>) {
+          p.template log_probs<Arch>(state, log_prob, entropy, run);
+        } else if constexpr (takes_arch<Arch, P>) {
           p.template log_probs<Arch>(state, log_prob, run);
+        } else if constexpr (knows_entropy<P>) {
+          p.log_probs(state, log_prob, entropy, run);
         } else {
           p.log_probs(state, log_prob, run);
         }
       },
-      [](void const* policy, void* kept, std::span<double const> d_log_prob, gradient_write how, executor const& run) {
+      [](void const* policy, void* kept, std::span<double const> d_log_prob, std::span<double const> d_entropy,
+         gradient_write how, executor const& run) {
         P const& p = *static_cast<P const*>(policy);
         auto& state = *static_cast<typename P::state*>(kept);
-        if constexpr (requires { p.template backward<Arch>(state, d_log_prob, how, run); }) {
+        if constexpr (requires { p.template backward<Arch>(state, d_log_prob, d_entropy, how, run); }) {
+          p.template backward<Arch>(state, d_log_prob, d_entropy, how, run);
+        } else if constexpr (requires { p.template backward<Arch>(state, d_log_prob, how, run); }) {
           p.template backward<Arch>(state, d_log_prob, how, run);
+        } else if constexpr (knows_entropy<P>) {
+          p.backward(state, d_log_prob, d_entropy, how, run);
         } else {
           p.backward(state, d_log_prob, how, run);
         }
-      }};
+      },
+      knows_entropy<P>};
 
   void const* policy_;
   void* kept_;
@@ -112,7 +141,7 @@ template <class T>
 token_layout read_sequences(policy_ref<T> const& policy, sequence_outputs<T> const& outputs, executor const& run) {
   token_layout layout = policy.layout();
   std::vector<double> log_prob(layout.tokens()), sums(layout.sequences()), lengths(layout.sequences());
-  policy.log_probs(log_prob, run);
+  policy.log_probs(log_prob, {}, run);
   sequence_log_probs(tokens_of(layout, log_prob), {.log_prob = sums, .length = lengths}, run);
   for (std::size_t i = 0; i < sums.size(); ++i) {
     put(outputs.log_prob, i, sums[i]);
@@ -133,7 +162,7 @@ void write_back(policy_ref<T> const& policy, token_layout const& layout, column<
         return token_gradient(tokens, sequence, token, static_cast<double>(d_sequence[sequence]));
       },
       d_log_prob, gradient_write::assign, run);
-  policy.backward(d_log_prob, how, run);
+  policy.backward(d_log_prob, {}, how, run);
 }
 
 }  // namespace detail

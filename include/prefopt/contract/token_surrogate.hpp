@@ -13,7 +13,7 @@
 // What it names further, all optional:
 //
 //   needs                        columns::old_policy, if it compares with the old policy
-//   slope                        a token_slope: what the slope is by; by_log_ratio if not said
+//   slope                        a surrogate_slope: what the slope is by; by_log_ratio if not said
 //   statistic(row)               something of each counted token, with its slope by the log-ratio, that is added up over the
 //                                sequence: row.sequence in the call operator
 //   takes_mean = true            or averaged
@@ -28,7 +28,7 @@
 namespace prefopt::inline PREFOPT_ABI {
 
 /// What the slope of a surrogate is by.
-enum class token_slope : unsigned char {
+enum class surrogate_slope : unsigned char {
   by_log_prob,   ///< the token's own log-prob: a limit of the log-ratio does not touch it
   by_log_ratio,  ///< log_prob - old_log_prob: 0 where that is limited
   /// the statistic of the sequence, and so by every token of it; value and slope then depend on advantage and sequence
@@ -117,9 +117,9 @@ PREFOPT_INLINE V ratio_of(L const& surrogate, token_row<V> const& row) noexcept 
 }
 
 template <class L>
-constexpr token_slope slope_of() noexcept {
+constexpr surrogate_slope slope_of() noexcept {
   if constexpr (requires { L::slope; }) return L::slope;
-  return token_slope::by_log_ratio;
+  return surrogate_slope::by_log_ratio;
 }
 
 template <class L>

@@ -37,9 +37,8 @@ struct as_list<loss_list<L...>> {
 namespace prefopt::inline PREFOPT_ABI {
 
 /// The losses of the list, and every modifier over each: what kernels are compiled for unless LOSSES names others.
-using every_loss_of_the_list =
-    detail::joined_lists<detail::with_modifiers<pair_losses>::type, list_losses, unpaired_losses,
-                         token_surrogates>::type;
+using every_loss_of_the_list = detail::joined_lists<detail::with_modifiers<pair_losses>::type, list_losses,
+                                                    unpaired_losses, token_surrogates>::type;
 
 namespace detail {
 

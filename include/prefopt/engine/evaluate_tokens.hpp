@@ -11,6 +11,23 @@ namespace prefopt::inline PREFOPT_ABI {
 using any_token_surrogate = any_loss<token_family>;
 using any_token_loss = policy_gradient<any_token_surrogate>;
 
+namespace detail {
+
+/// Calls f(loss_ref, terms) for any policy-gradient loss or preset, with all its parameters checked.
+template <class Arch, class T, class L, class F>
+token_report with_token_loss(L const& loss, F const& f) {
+  if constexpr (has_parameters<L>) check_parameters(loss);
+  auto const given = resolve(loss);
+  auto const terms = terms_of(given);
+  return with_loss_ref<Arch, T>(given.surrogate, [&](auto ref) {
+    if constexpr (requires { L::card.name; }) ref.facts.name = L::card.name;
+    check_terms(ref.facts.name, terms);
+    return f(ref, terms);
+  });
+}
+
+}  // namespace detail
+
 /// A policy-gradient loss, or a preset, over the tokens of sampled sequences.
 ///     reads      the columns that the surrogate, the KL and the correction name; `mask` always if given; old_log_prob and
 ///                entropy also for the report
@@ -30,12 +47,7 @@ template <class Arch = default_instruction_set, token_loss L, detail::computed_i
 token_report evaluate(L const& loss, token_batch<T> const& batch,
                       std::type_identity_t<token_outputs<T>> const& outputs = {}, options const& options = {}) {
   return detail::with_ranks(options, [&](auto const& own) {
-    if constexpr (detail::has_parameters<L>) detail::check_parameters(loss);
-    auto const given = detail::resolve(loss);
-    auto const terms = detail::terms_of(given);
-    return detail::with_loss_ref<Arch, T>(given.surrogate, [&](auto ref) {
-      if constexpr (requires { L::card.name; }) ref.facts.name = L::card.name;
-      detail::check_terms(ref.facts.name, terms);
+    return detail::with_token_loss<Arch, T>(loss, [&](auto const& ref, auto const& terms) {
       detail::check_options(own);
       detail::check_arithmetic<T>("evaluate", batch.log_prob.size());
       return detail::token_engine<T>{ref, terms, batch, outputs, own}.evaluate();

@@ -71,9 +71,9 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
 
         auto const at = surrogate(row);
         V value = at.value, slope = at.slope;
-        if constexpr (slope_of<L>() == token_slope::by_log_ratio) {
+        if constexpr (slope_of<L>() == surrogate_slope::by_log_ratio) {
           slope = limited_slope(slope, row, limit);
-        } else if constexpr (slope_of<L>() == token_slope::by_sequence) {
+        } else if constexpr (slope_of<L>() == surrogate_slope::by_sequence) {
           V const of_statistic = limited_slope(V(surrogate.statistic(row).slope), row, limit);
           slope = math::vanishing(of_statistic, V::load_unaligned(in[chain_in] + offset));
         }
@@ -85,7 +85,7 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
           if constexpr (!takes_correction<L>()) {
             value = math::vanishing(correction, value);
             // Those by the sequence have it in their sum.
-            if constexpr (slope_of<L>() != token_slope::by_sequence) slope = math::vanishing(correction, slope);
+            if constexpr (slope_of<L>() != surrogate_slope::by_sequence) slope = math::vanishing(correction, slope);
           }
         }
         if (in[kl_in] != nullptr) {

@@ -558,7 +558,7 @@ template <class L, class T, class Arch>
 constexpr token_kernels<T> token_kernels_of() noexcept {
   token_kernels<T> kernels{&run_surrogate<L, T, Arch>, nullptr, nullptr, &run_tokens<T, Arch>, &count_tokens<T, Arch>};
   if constexpr (has_statistic<L>) kernels.statistic = &run_statistic<L, T, Arch>;
-  if constexpr (slope_of<L>() == token_slope::by_sequence) kernels.slopes = &run_slopes<L, T, Arch>;
+  if constexpr (slope_of<L>() == surrogate_slope::by_sequence) kernels.slopes = &run_slopes<L, T, Arch>;
   return kernels;
 }
 

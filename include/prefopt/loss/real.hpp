@@ -51,16 +51,14 @@ struct real {
       // Where the 1 is the largest, what is added to it must not be lost.
       V const logarithm = math::select(highest > zero, V(highest + math::log(total)), math::log1p_unbounded(sums[0]));
       V const share = math::divide(signed_scale, total);
-      group.for_each([&](auto const& c) PREFOPT_INLINE_LAMBDA {
-        c.set_gradient(V(c.gradient() + c.template kept<0>() * share));
-      });
+      group.for_each([&](auto const& c)
+                         PREFOPT_INLINE_LAMBDA { c.set_gradient(V(c.gradient() + c.template kept<0>() * share)); });
       value = value + logarithm;
       in_both = math::select(sums[1] > zero, in_both, zero);
     }
     auto const counts = in_both > zero;
-    group.for_each([&](auto const& c) PREFOPT_INLINE_LAMBDA {
-      c.set_gradient(V(math::select(counts, c.gradient(), zero)));
-    });
+    group.for_each([&](auto const& c)
+                       PREFOPT_INLINE_LAMBDA { c.set_gradient(V(math::select(counts, c.gradient(), zero))); });
     return math::select(counts, value, zero);
   }
 

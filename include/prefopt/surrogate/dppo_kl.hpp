@@ -14,7 +14,7 @@ struct dppo_kl {
   double cap = 20;                 ///< > 0
 
   static constexpr columns needs = columns::old_policy;
-  static constexpr token_slope slope = token_slope::by_log_prob;
+  static constexpr surrogate_slope slope = surrogate_slope::by_log_prob;
 
   template <lane V>
   PREFOPT_INLINE token_value<V> operator()(token_row<V> const& row) const noexcept {

@@ -12,7 +12,7 @@ struct dro_token {
   double beta = 0.1;  ///< >= 0
 
   static constexpr columns needs = columns::old_policy;
-  static constexpr token_slope slope = token_slope::by_log_prob;
+  static constexpr surrogate_slope slope = surrogate_slope::by_log_prob;
 
   template <lane V>
   PREFOPT_INLINE token_value<V> operator()(token_row<V> const& row) const noexcept {

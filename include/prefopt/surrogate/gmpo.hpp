@@ -12,7 +12,7 @@ struct gmpo {
   double low = 0.4, high = 0.4;  ///< of the log-ratio, >= 0
 
   static constexpr columns needs = columns::old_policy;
-  static constexpr token_slope slope = token_slope::by_sequence;
+  static constexpr surrogate_slope slope = surrogate_slope::by_sequence;
   static constexpr bool takes_mean = true;
 
   template <lane V>

@@ -13,7 +13,7 @@ struct gspo {
   double high = 4e-4;  ///< >= 0
 
   static constexpr columns needs = columns::old_policy;
-  static constexpr token_slope slope = token_slope::by_sequence;
+  static constexpr surrogate_slope slope = surrogate_slope::by_sequence;
   static constexpr bool takes_mean = true;
 
   template <lane V>

@@ -15,7 +15,7 @@ struct gspo_token {
   double limit = 0;    ///< of the mean log-ratio, > 0; 0: none
 
   static constexpr columns needs = columns::old_policy;
-  static constexpr token_slope slope = token_slope::by_log_prob;
+  static constexpr surrogate_slope slope = surrogate_slope::by_log_prob;
   static constexpr bool takes_mean = true;
 
   template <lane V>

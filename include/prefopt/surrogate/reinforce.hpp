@@ -9,7 +9,7 @@ namespace prefopt::inline PREFOPT_ABI::surrogate {
 ///     special   A = 0 gives 0, whatever l
 ///     source    Williams 1992; verl's `gpg`, ROLL's `vanilla`
 struct reinforce {
-  static constexpr token_slope slope = token_slope::by_log_prob;
+  static constexpr surrogate_slope slope = surrogate_slope::by_log_prob;
 
   template <lane V>
   PREFOPT_INLINE token_value<V> operator()(token_row<V> const& row) const noexcept {

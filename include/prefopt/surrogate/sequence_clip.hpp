@@ -13,7 +13,7 @@ struct sequence_clip {
   double high = 0.2;  ///< >= 0
 
   static constexpr columns needs = columns::old_policy;
-  static constexpr token_slope slope = token_slope::by_sequence;
+  static constexpr surrogate_slope slope = surrogate_slope::by_sequence;
 
   template <lane V>
   PREFOPT_INLINE value_slope<V> statistic(token_row<V> const& row) const noexcept {

@@ -11,7 +11,7 @@ namespace prefopt::inline PREFOPT_ABI::surrogate {
 ///     source    Le Roux et al. 2025, arXiv:2503.14286; there the sign is the reward's
 struct topr {
   static constexpr columns needs = columns::old_policy;
-  static constexpr token_slope slope = token_slope::by_log_prob;
+  static constexpr surrogate_slope slope = surrogate_slope::by_log_prob;
 
   template <lane V>
   PREFOPT_INLINE token_value<V> operator()(token_row<V> const& row) const noexcept {

@@ -14,7 +14,7 @@ struct vespo {
   double k_neg = 3, lambda_neg = 2;  ///< A < 0; both >= 0
 
   static constexpr columns needs = columns::old_policy;
-  static constexpr token_slope slope = token_slope::by_log_prob;
+  static constexpr surrogate_slope slope = surrogate_slope::by_log_prob;
   static constexpr bool takes_correction = true;
 
   template <lane V>
