@@ -10,10 +10,10 @@ using namespace prefopt;
 namespace {
 
 /// A row under a transform, exactly, and how far off what is computed of it in T may be. With u one rounding:
-///  * x' is off by e_j = u (8 soft_cap / temperature + 3 |x' - highest|): two roundings of tanh's argument, which it
+///  * x' is off by e_j = u (8 soft_cap / temperature + 3 (|x' - highest| + 4)): two roundings of tanh's argument, which it
 ///    does not enlarge, three ULP of tanh, and three roundings of a distance times the factor; without a cap the latter;
 ///  * a power by 2.5 roundings, a sum of them by the additions that log_sum_exp_bound counts;
-///  * the slope 1 - tanh^2 by 4.5 ULP, and by its argument's two roundings 2 |argument| times enlarged.
+///  * the slope 1 - v^2 by twice the eight roundings of v, absolutely, and by one more.
 template <class U>
 struct transformed_row {
   using T = computed<U>;
@@ -36,8 +36,8 @@ struct transformed_row {
                         outer = 1 / std::cosh(inner);
       slope.push_back(factor * outer * outer);
       slope_of_0 = factor;
-      slope_off.push_back(capped ? u * (9 + 4 * std::fabs(inner) + 3) : 2 * u);
-      off.push_back(u * ((capped ? 8.0L * by.soft_cap / by.temperature : 0) + 3 * std::fabs(top - x[j])));
+      slope_off.push_back(capped ? u * factor * 17 : 0);
+      off.push_back(u * ((capped ? 8.0L * by.soft_cap / by.temperature : 0) + 3 * (std::fabs(top - x[j]) + 4)));
       if (is.p[j] > 0) all_off += is.p[j] * off[j];
     }
     long double const of_sum = sum_off();
@@ -87,10 +87,9 @@ struct transformed_row {
     long double const of_rest = j == label ? log_prob_off + 2 * u * is.rest + of_saved * p : 0;
     // Where p, or a quarter of the slope, is below the smallest normal number, 0 is as good.
     long double const factor = std::max(1.0L, std::fabs(d.log_prob) + std::fabs(d.entropy) * (log_of + is.entropy));
-    return slope[j] *
-               (size * (of_p + slope_off[j]) + std::fabs(d.entropy) * p * by_entropy +
-                std::fabs(d.log_prob) * of_rest) *
-               1.01L +
+    long double const off_of_size =
+        size * (of_p + 3 * u) + std::fabs(d.entropy) * p * by_entropy + std::fabs(d.log_prob) * of_rest;
+    return (slope[j] * off_of_size + slope_off[j] * size) * 1.01L +
            4 * std::numeric_limits<T>::min() * std::max(1.0L, slope_of_0) * factor;
   }
   [[nodiscard]] long double top() const { return *std::max_element(x.begin(), x.end()); }

@@ -71,19 +71,37 @@ TEMPLATE_TEST_CASE("16-bit rows give what float rows of the same numbers give, r
     results_of_rows<U> const seen{{narrow.data(), labels.size(), columns}, labels};
     results_of_rows<float> const right{{wide.data(), labels.size(), columns}, labels};
     results_of_rows<host> const of_host{{theirs.data(), labels.size(), columns}, labels};
-    CHECK(same_numbers(seen.log_prob, right.log_prob));
-    CHECK(same_numbers(seen.entropy, right.entropy));
-    CHECK(same_numbers(seen.square_sum, right.square_sum));
+    // Two bfloat16 make a word, and are taken apart by the quickest way: sums may be in another order.
+    auto const alike = [](auto const& mine, auto const& theirs) {
+      return std::equal(mine.begin(), mine.end(), theirs.begin(), [](auto a, auto b) {
+        double const x = static_cast<double>(a), y = static_cast<double>(b);
+        return same_number(a, b) || std::fabs(x - y) <= 16 * rounding<float> * (1 + std::fabs(x));
+      });
+    };
+    CHECK(alike(seen.log_prob, right.log_prob));
+    CHECK(alike(seen.entropy, right.entropy));
+    CHECK(alike(seen.square_sum, right.square_sum));
     CHECK(same_numbers(seen.highest, right.highest));
-    CHECK(same_numbers(seen.log_sum_exp, right.log_sum_exp));
+    CHECK(alike(seen.log_sum_exp, right.log_sum_exp));
     auto const rounded = [](std::vector<float> const& x) {
       std::vector<host> all(x.size());
       std::transform(x.begin(), x.end(), all.begin(), [](float number) { return static_cast<host>(number); });
       return all;
     };
-    CHECK(count_other_bits(seen.separate, rounded(right.separate)) == 0);
-    CHECK(count_other_bits(seen.fused, rounded(right.fused)) == 0);
-    CHECK(count_other_bits(seen.added, rounded(right.added)) == 0);
+    // Then few numbers are so close to the middle of two that they are rounded the other way, and by one place.
+    std::size_t const allowed = std::same_as<U, bfloat16> ? seen.separate.size() / 500 : 0;
+    CHECK(count_other_bits(seen.separate, rounded(right.separate)) <= allowed);
+    CHECK(count_other_bits(seen.fused, rounded(right.fused)) <= allowed);
+    CHECK(count_other_bits(seen.added, rounded(right.added)) <= allowed);
+    auto const close = [](std::vector<U> const& mine, std::vector<float> const& theirs) {
+      return std::equal(mine.begin(), mine.end(), theirs.begin(), [](U a, float b) {
+        double const x = static_cast<double>(exact(a)), y = static_cast<double>(b);
+        return same_number(x, y) || (std::isnan(x) && std::isnan(y)) || std::fabs(x - y) <= std::fabs(y) * 0x1.01p-8 + 0x1p-25;
+      });
+    };
+    CHECK(close(seen.separate, right.separate));
+    CHECK(close(seen.fused, right.fused));
+    CHECK(close(seen.added, right.added));
     CHECK(same_numbers(seen.log_prob, of_host.log_prob));
     CHECK(same_numbers(seen.log_sum_exp, of_host.log_sum_exp));
     CHECK(count_other_bits(seen.separate, of_host.separate) == 0);

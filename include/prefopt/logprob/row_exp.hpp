@@ -30,7 +30,7 @@ class row_exp {
  public:
   using T = typename V::value_type;
 
-  row_exp(double factor, T lowest) noexcept : factor_{static_cast<T>(factor)}, lowest_{lowest} {}
+  row_exp(double factor, T lowest) noexcept : factor_(static_cast<T>(factor)), lowest_(lowest) {}
 
   /// exp(t), not yet multiplied, so that adding it up takes one operation.
   struct power {
@@ -93,7 +93,11 @@ class row_exp<V, IsScaled, true> {
     PREFOPT_INLINE V added_to(V const& sum) const noexcept { return sum + product; }
   };
 
-  PREFOPT_INLINE power operator()(V const& off) const noexcept { return of_each(std::array<V, 1>{off})[0]; }
+  PREFOPT_INLINE power operator()(V const& off) const noexcept {
+    std::array<V, 1> one;
+    one[0] = off;
+    return of_each(one)[0];
+  }
 
   /// Step by step of all: a processor that looks some 60 operations ahead finds enough that do not wait for each other.
   template <std::size_t N>

@@ -12,7 +12,7 @@ namespace prefopt::inline PREFOPT_ABI::detail {
 template <batch V, bool = has_lane_table<V>>
 class row_tanh {
  public:
-  explicit row_tanh(double inner) noexcept : inner_{static_cast<typename V::value_type>(inner)} {}
+  explicit row_tanh(double inner) noexcept : inner_(static_cast<typename V::value_type>(inner)) {}
 
   PREFOPT_INLINE V operator()(V const& x) const noexcept {
     return V(xsimd::select(is_not_finite(x), x, math::tanh(V(x * inner_)).tanh));
@@ -42,7 +42,11 @@ class row_tanh<V, true> {
     }
   }
 
-  PREFOPT_INLINE V operator()(V const& x) const noexcept { return of_each(std::array<V, 1>{x})[0]; }
+  PREFOPT_INLINE V operator()(V const& x) const noexcept {
+    std::array<V, 1> one;
+    one[0] = x;
+    return of_each(one)[0];
+  }
 
   /// Step by step of all, as row_exp does it.
   template <std::size_t N>

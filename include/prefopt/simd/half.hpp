@@ -190,14 +190,19 @@ constexpr std::size_t place_in_two(std::size_t i) noexcept {
 /// Two batches of lanes from 2 V::size stored numbers, in the order that is quickest.
 template <batch V, class U>
 PREFOPT_INLINE std::array<V, 2> load_two(U const* from) noexcept {
+  // Not by an initializer: a batch may be made of a list of numbers, too.
+  std::array<V, 2> two;
 #if defined(__AVX512F__)
   if constexpr (takes_every_second<V, U>) {
     __m512i const bits = _mm512_loadu_si512(from);
-    return {V(_mm512_castsi512_ps(_mm512_slli_epi32(bits, 16))),
-            V(_mm512_castsi512_ps(_mm512_and_si512(bits, _mm512_set1_epi32(static_cast<int>(0xffff0000)))))};
+    two[0] = V(_mm512_castsi512_ps(_mm512_slli_epi32(bits, 16)));
+    two[1] = V(_mm512_castsi512_ps(_mm512_and_si512(bits, _mm512_set1_epi32(static_cast<int>(0xffff0000)))));
+    return two;
   }
 #endif
-  return {load_lanes<V>(from), load_lanes<V>(from + V::size)};
+  two[0] = load_lanes<V>(from);
+  two[1] = load_lanes<V>(from + V::size);
+  return two;
 }
 
 /// The other way, rounded to nearest. The low 16 bits of a NaN must not all be 1.
