@@ -301,6 +301,33 @@ TEMPLATE_TEST_CASE("NaN rewards are no ties and hide none", "", float, double) {
   }
 }
 
+TEMPLATE_TEST_CASE("a tie is found wherever its group stands, among groups of one size or of several", "", float,
+                   double) {
+  using T = TestType;
+  auto const loss = made("plackett_luce");
+  for (std::size_t const size : std::vector<std::size_t>{2, 7, 8, 63, 64}) {
+    for (std::size_t const other : {size, std::size_t{3}}) {
+      std::vector<std::size_t> sizes(37, size);
+      for (std::size_t g = 1; g < sizes.size(); g += 2) sizes[g] = other;
+      groups<T> const data{sizes};
+      REQUIRE_NOTHROW(evaluate(loss, data.batch(loss)));
+      std::size_t begin = 0;
+      for (std::size_t g = 0; g < sizes.size(); begin += sizes[g++]) {
+        CAPTURE(size, other, g);
+        auto changed = data;
+        changed.reward[begin + sizes[g] - 1] = changed.reward[begin];
+        auto const named = refusal_of(loss, changed.batch(loss));
+        CHECK(named.find("of group " + std::to_string(g) + " are both") != std::string::npos);
+        std::vector<T> spread(2 * changed.reward.size());
+        for (std::size_t i = 0; i < changed.reward.size(); ++i) spread[2 * i] = changed.reward[i];
+        auto apart = changed.batch(loss);
+        apart.reward = {spread.data(), changed.reward.size(), 2};
+        CHECK(refusal_of(loss, apart) == named);
+      }
+    }
+  }
+}
+
 TEST_CASE("options out of their range are refused") {
   eight const data;
   auto const loss = made("info_nce");

@@ -66,9 +66,11 @@ class any_loss {
     // What has nothing to do with the loss is any part's.
     made->of_float = mixture->template parts<float>()[0].kernels;
     made->of_float.run = &detail::run_mixture<Family, float>;
+    made->of_float.runs_several = false;
     made->of_float.observe = &detail::observe_mixture<Family, float>;
     made->of_double = mixture->template parts<double>()[0].kernels;
     made->of_double.run = &detail::run_mixture<Family, double>;
+    made->of_double.runs_several = false;
     made->of_double.observe = &detail::observe_mixture<Family, double>;
     held_ = made;
   }

@@ -35,10 +35,12 @@ PREFOPT_INLINE void store_ahead(V const& x, T* to) noexcept {
 
 /// Calls step(in, out, offset, live) for every batch of lanes of a block: the one loop over examples. The last, short
 /// batch is padded with copies of its last example and goes through the same code, so that an example's result does not
-/// depend on where it stands; at_tail() is called before it. `live` marks the lanes that hold examples.
+/// depend on where it stands; at_tail() is called before it. `live` marks the lanes that hold examples. Where there are
+/// more examples, at_block() is called behind every `block_examples` of them.
 /// Takes the block over: its pointers end at the padding. They are read where the caller wrote them, one by one.
-template <class V, std::size_t Inputs, std::size_t Outputs, class T, class Step, class AtTail>
-PREFOPT_INLINE void for_each_lanes(block<T>& block, Step const& step, AtTail const& at_tail) noexcept {
+template <class V, std::size_t Inputs, std::size_t Outputs, class T, class Step, class AtBlock, class AtTail>
+PREFOPT_INLINE void for_each_lanes(block<T>& block, Step const& step, AtBlock const& at_block,
+                                   AtTail const& at_tail) noexcept {
   constexpr std::size_t lanes = V::size;
   alignas(64) T tail_in[Inputs][lanes];
   alignas(64) T tail_out[Outputs + 1][lanes];
@@ -68,7 +70,11 @@ PREFOPT_INLINE void for_each_lanes(block<T>& block, Step const& step, AtTail con
     // Of its own, so that a result written does not make the compiler read the pointers again.
     auto const in = block.in;
     auto const out = block.out;
-    for (std::size_t offset = 0; offset < end; offset += lanes) step(in, out, offset, live);
+    for (std::size_t offset = 0; offset < end;) {
+      step(in, out, offset, live);
+      offset += lanes;
+      if (offset % block_examples == 0) at_block();
+    }
     if (is_tail) break;
   }
   for (std::size_t c = 0; c < Outputs; ++c) {
@@ -78,7 +84,8 @@ PREFOPT_INLINE void for_each_lanes(block<T>& block, Step const& step, AtTail con
 
 template <class V, std::size_t Inputs, std::size_t Outputs, class T, class Step>
 PREFOPT_INLINE void for_each_lanes(block<T>& block, Step const& step) noexcept {
-  for_each_lanes<V, Inputs, Outputs>(block, step, [] {});
+  for_each_lanes<V, Inputs, Outputs>(
+      block, step, [] {}, [] {});
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI::detail

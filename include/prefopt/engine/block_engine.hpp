@@ -23,11 +23,12 @@ struct block_work {
 };
 
 /// Runs the work over all blocks of a batch whose examples are independent, and adds up in an order that depends on the
-/// size alone. Of the batch the columns are read whose bits are set; `total` begins as what a part begins with.
+/// size alone. Of the batch the columns are read whose bits are set, `at_once` examples at a time, which may be more than
+/// a block where all of them are in place; `total` begins as what a part begins with.
 template <class Family, class T>
 void run_blocks(typename Family::template batch<T> const& batch, unsigned columns_read,
-                typename Family::template outputs<T> const& outputs, std::size_t examples, bool fetch_gradients,
-                executor const& run, block_work<T> const& work, void* total) {
+                typename Family::template outputs<T> const& outputs, std::size_t examples, std::size_t at_once,
+                bool fetch_gradients, executor const& run, block_work<T> const& work, void* total) {
   constexpr std::size_t inputs = Family::input_count, results = Family::output_count;
   auto const& input_rows = Family::template inputs<T>;
   auto const& output_rows = Family::template results<T>;
@@ -51,8 +52,8 @@ void run_blocks(typename Family::template batch<T> const& batch, unsigned column
     T out_buffer[results][block_examples];
     std::size_t const end = split.end(index);
     block<T> block{};
-    for (std::size_t begin = split.begin(index); begin < end; begin += block_examples) {
-      block.count = std::min(block_examples, end - begin);
+    for (std::size_t begin = split.begin(index); begin < end; begin += at_once) {
+      block.count = std::min(at_once, end - begin);
       for (std::size_t i = 0; i < read_count; ++i) {
         std::size_t const c = read[i];
         block.in[c] = (batch.*input_rows[c].values).block(begin, block.count, in_buffer[c]);
@@ -76,11 +77,12 @@ void run_blocks(typename Family::template batch<T> const& batch, unsigned column
 /// Runs body(block, first example, sums) over all blocks; the sums of all parts by `add`, from `zero` on.
 template <class Family, class T, class Sums, class Body>
 Sums for_each_block(typename Family::template batch<T> const& batch, unsigned columns_read,
-                    typename Family::template outputs<T> const& outputs, std::size_t examples, bool fetch_gradients,
-                    executor const& run, Sums const& zero, void (*add)(void*, void const*) noexcept, Body const& body) {
+                    typename Family::template outputs<T> const& outputs, std::size_t examples, std::size_t at_once,
+                    bool fetch_gradients, executor const& run, Sums const& zero,
+                    void (*add)(void*, void const*) noexcept, Body const& body) {
   static_assert(std::is_trivially_copyable_v<Sums> && sizeof(Sums) <= block_work<T>::most_bytes);
   Sums total = zero;
-  run_blocks<Family, T>(batch, columns_read, outputs, examples, fetch_gradients, run,
+  run_blocks<Family, T>(batch, columns_read, outputs, examples, at_once, fetch_gradients, run,
                         {&body,
                          [](void const* function, block<T>& block, std::size_t begin, void* sums) noexcept {
                            (*static_cast<Body const*>(function))(block, begin, *static_cast<Sums*>(sums));
@@ -119,17 +121,21 @@ class block_engine {
     // Only the columns that decide anything are read twice.
     bool const needs_finite = options_.non_finite != on_invalid::propagate;
     unsigned judged = 0;
+    std::size_t at_once = few_blocks;
     for (unsigned left = given_; left != 0; left &= left - 1) {
       auto const c = static_cast<std::size_t>(std::countr_zero(left));
       bool const has_range = f::template inputs<T>[c].range != value_range::any;
-      if (needs_finite || has_range || is_ruled<f, T>(loss_.facts, c)) judged |= 1U << c;
+      if (!needs_finite && !has_range && !is_ruled<f, T>(loss_.facts, c)) continue;
+      judged |= 1U << c;
+      // Weights are summed up in blocks.
+      if (c == f::weight || (batch_.*f::template inputs<T>[c].values).in_place() == nullptr) at_once = block_examples;
     }
     if (judged == 0) return static_cast<double>(examples());
     auto looked_for = inspection_settings_for<f, T>(loss_.facts, options_, judged);
     looked_for.has_empty = (judged & looked_for.lengths) != 0;
     auto const inspect_block = loss_.kernels.inspect;
     auto const seen = for_each_block<f, T>(
-        batch_, judged, {}, examples(), false, options_.executor, nothing_seen,
+        batch_, judged, {}, examples(), at_once, false, options_.executor, nothing_seen,
         [](void* total, void const* part) noexcept {
           add_to(*static_cast<inspection*>(total), *static_cast<inspection const*>(part));
         },
@@ -158,8 +164,8 @@ class block_engine {
   using observations = std::array<double, most_observed + 1>;
   [[nodiscard]] observations observe() const {
     auto const settings = settings_for(1);
-    return for_each_block<f, T>(batch_, given_, {}, examples(), false, options_.executor, observations{},
-                                &add_numbers<observations>,
+    return for_each_block<f, T>(batch_, given_, {}, examples(), block_examples, false, options_.executor,
+                                observations{}, &add_numbers<observations>,
                                 [&](block<T>& block, std::size_t, observations& part) noexcept {
                                   loss_.kernels.observe(loss_.loss, settings, block, part.data());
                                 });
@@ -169,8 +175,10 @@ class block_engine {
     auto const settings = settings_for(gradient_scale);
     auto const kernel = loss_.kernels.run;
     auto const finish = is_plain(settings) ? nullptr : loss_.kernels.finish;
-    return for_each_block<f, T>(batch_, given_, outputs, examples(), settings.accumulate, options_.executor, sums{},
-                                &add_numbers<sums>, [&](block<T>& block, std::size_t, sums& part) noexcept {
+    std::size_t const at_once =
+        examples() > block_examples && finish == nullptr ? examples_at_once(outputs) : block_examples;
+    return for_each_block<f, T>(batch_, given_, outputs, examples(), at_once, settings.accumulate, options_.executor,
+                                sums{}, &add_numbers<sums>, [&](block<T>& block, std::size_t, sums& part) noexcept {
                                   if (finish == nullptr) return kernel(loss, settings, block, part);
                                   finish(kernel, loss, settings, block, part);
                                 });
@@ -197,6 +205,21 @@ class block_engine {
             .skip_empty = has_empty_ && options_.empty == on_invalid::skip,
             .has_empty = has_empty_};
   }
+
+  /// How many examples the kernel gets in one call.
+  [[nodiscard]] PREFOPT_NOINLINE std::size_t examples_at_once(outputs_type const& outputs) const noexcept {
+    bool all = loss_.kernels.runs_several;
+    for (unsigned left = given_; left != 0; left &= left - 1) {
+      auto const c = static_cast<std::size_t>(std::countr_zero(left));
+      all = all && (batch_.*f::template inputs<T>[c].values).in_place() != nullptr;
+    }
+    for (auto const& row : f::template results<T>) {
+      all = all && ((outputs.*row.values).empty() || (outputs.*row.values).in_place() != nullptr);
+    }
+    return all ? few_blocks : block_examples;
+  }
+
+  static constexpr std::size_t few_blocks = blocks_at_once * block_examples;
 
   loss_ref<f, T> const& loss_;
   batch_type const& batch_;

@@ -73,9 +73,11 @@ PREFOPT_COLD double count_bad_lanes(std::array<typename V::value_type const*, mo
   return static_cast<double>(sum_of_lanes(V(xsimd::select(bad, V(T(1)), V(T(0))))));
 }
 
-/// Which lanes a sum is over: all.
-template <class V>
+/// Which lanes a sum is over: all. `Finite`: and there is neither a NaN nor an infinity in them.
+template <class V, bool Finite>
 struct every_lane {
+  static constexpr bool are_finite = Finite;
+
   [[nodiscard]] PREFOPT_INLINE V const& operator()(V const& x) const noexcept { return x; }
   template <class Condition>
   [[nodiscard]] PREFOPT_INLINE V where(Condition const& condition, V const& x) const noexcept {
@@ -86,6 +88,7 @@ struct every_lane {
 /// Those that count.
 template <class V, class Counts>
 struct counted_lanes {
+  static constexpr bool are_finite = false;
   Counts const& counts;
 
   [[nodiscard]] PREFOPT_INLINE V operator()(V const& x) const noexcept {
@@ -110,8 +113,12 @@ struct lane_writer {
   }
 };
 
+/// Blocks that are computed at once, if all of their columns are in place.
+inline constexpr std::size_t blocks_at_once = 16;
+
 /// The plain case, which the others are made of (finish_block): every example counts. Writes the losses and the gradients
 /// times the scale of gradients, both times the weight, and the rewards times their scale; all else is without effect.
+/// Of several blocks at once, the sums of each in lanes are put aside: adding the lanes up would hold up the next.
 template <class Family, class L, class T, class Arch>
 PREFOPT_NOINLINE void run_block_kernel(void const* loss_address, settings<T> const& settings, block<T>& block,
                                        sums& sums) noexcept {
@@ -125,7 +132,17 @@ PREFOPT_NOINLINE void run_block_kernel(void const* loss_address, settings<T> con
   bool const weighted = block.in[Family::weight] != nullptr;
   V losses = zero, weights = zero;
   tally scores;
-  alignas(64) T before_tail[tally::count + 2][V::size];
+  struct sums_in_lanes {
+    alignas(64) T of[tally::count + 2][V::size];
+  };
+  sums_in_lanes of_blocks[blocks_at_once], before_tail;
+  std::size_t finished = 0;
+  auto const keep = [&](sums_in_lanes& kept) PREFOPT_INLINE_LAMBDA {
+    losses.store_aligned(kept.of[tally::count]);
+    weights.store_aligned(kept.of[tally::count + 1]);
+    scores.for_each_sum([&](sum_index, std::size_t i, V& sum) PREFOPT_INLINE_LAMBDA { sum.store_aligned(kept.of[i]); });
+  };
+  sums[weight_sum] += weighted ? 0 : static_cast<double>(block.count);
 
   for_each_lanes<V, Family::input_count, Family::output_count>(
       block,
@@ -133,6 +150,9 @@ PREFOPT_NOINLINE void run_block_kernel(void const* loss_address, settings<T> con
         lanes const example{in, offset};
         if (xsimd::any(example.seems_bad())) [[unlikely]] {
           sums[non_finite_sum] += count_bad_lanes<V>(block.in, Family::input_count, offset, live);
+          example.count_in(scores, every_lane<V, false>{});
+        } else {
+          example.count_in(scores, every_lane<V, keeps_non_finite<typename L::score>(columns::none)>{});
         }
         auto const result = example.apply_to(loss);
         V value = result.value, chain = gradient_scale;
@@ -146,28 +166,36 @@ PREFOPT_NOINLINE void run_block_kernel(void const* loss_address, settings<T> con
         writer.put(Family::loss, value);
         example.write(result, chain, reward_scale, writer);
         losses += value;
-        example.count_in(scores, every_lane<V>{});
       },
       [&]() PREFOPT_INLINE_LAMBDA {
-        losses.store_aligned(before_tail[tally::count]);
-        weights.store_aligned(before_tail[tally::count + 1]);
-        scores.for_each_sum([&](sum_index, std::size_t i, V& sum)
-                                PREFOPT_INLINE_LAMBDA { sum.store_aligned(before_tail[i]); });
-      });
+        keep(of_blocks[finished++]);
+        losses = weights = zero;
+        scores = tally{};
+      },
+      [&]() PREFOPT_INLINE_LAMBDA { keep(before_tail); });
 
+  auto const add = [&](sum_index which, V const& sum) PREFOPT_INLINE_LAMBDA { add_lanes(sums, which, sum); };
+  for (std::size_t b = 0; b < finished; ++b) {
+    auto const& of = of_blocks[b].of;
+    add(loss_sum, V::load_aligned(of[tally::count]));
+    if (weighted) add(weight_sum, V::load_aligned(of[tally::count + 1]));
+    scores.for_each_sum([&](sum_index which, std::size_t i, V&)
+                            PREFOPT_INLINE_LAMBDA { add(which, V::load_aligned(of[i])); });
+  }
   if (rest != 0) {
     // The lanes of the tail without an example have added copies of one: they get back what they had.
     auto const live = lane_numbers<T, Arch>() < V(static_cast<T>(rest));
-    auto const restore = [&](sum_index, std::size_t i, V& sum)
-                             PREFOPT_INLINE_LAMBDA { sum = xsimd::select(live, sum, V::load_aligned(before_tail[i])); };
+    auto const restore = [&](sum_index, std::size_t i, V& sum) PREFOPT_INLINE_LAMBDA {
+      sum = xsimd::select(live, sum, V::load_aligned(before_tail.of[i]));
+    };
     restore(loss_sum, tally::count, losses);
     restore(weight_sum, tally::count + 1, weights);
     scores.for_each_sum(restore);
   }
-  add_lanes(sums, loss_sum, losses);
-  // What is known without adding up lanes costs a call on few examples nothing.
-  sums[weight_sum] += weighted ? static_cast<double>(sum_of_lanes(weights)) : static_cast<double>(block.count);
-  scores.for_each_sum([&](sum_index which, std::size_t, V& sum) PREFOPT_INLINE_LAMBDA { add_lanes(sums, which, sum); });
+  if (block.count % block_examples == 0) return;
+  add(loss_sum, losses);
+  if (weighted) add(weight_sum, weights);
+  scores.for_each_sum([&](sum_index which, std::size_t, V& sum) PREFOPT_INLINE_LAMBDA { add(which, sum); });
 }
 
 /// For a loss with statistics: what it asks for, summed over the counted examples, and the number of these.

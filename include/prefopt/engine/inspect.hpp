@@ -43,6 +43,27 @@ PREFOPT_INLINE auto breaks(allowed_values rule, xsimd::batch<T, Arch> const& x) 
   }
 }
 
+/// Whether no value of a column breaks what is said of it, of NaNs apart.
+template <class T, class Arch>
+PREFOPT_INLINE bool is_within(inspection_settings<T> const& settings, std::size_t column, T const* values,
+                              std::size_t count) noexcept {
+  using V = xsimd::batch<T, Arch>;
+  auto const has = [&](unsigned bits) { return (bits >> column & 1U) != 0; };
+  bool const is_ruled = has(settings.ruled);
+  V const lowest(has(settings.non_negative) ? T(0) : -std::numeric_limits<T>::infinity()),
+      highest(settings.highest[column]);
+  auto outside = lowest > lowest;
+  block<T> one{};
+  one.count = count;
+  one.in[0] = values;
+  for_each_lanes<V, 1, 0>(one, [&](auto const& in, auto const&, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
+    V const x = load_ahead<V>(in[0] + offset);
+    outside = outside | (x < lowest) | (x > highest);
+    if (is_ruled) outside = outside | breaks(static_cast<allowed_values>(settings.rule), x);
+  });
+  return !xsimd::any(outside);
+}
+
 /// One for all losses and families.
 template <class T, class Arch>
 PREFOPT_NOINLINE void inspect(inspection_settings<T> const& settings, block<T>& block, std::size_t begin,
@@ -57,11 +78,21 @@ PREFOPT_NOINLINE void inspect(inspection_settings<T> const& settings, block<T>& 
   // Only what decides anything is loaded.
   std::array<std::size_t, most_inputs> looked_at;
   std::size_t count = 0;
+  bool only_ranges = !settings.needs_finite;
   for (std::size_t c = 0; c < settings.inputs; ++c) {
     unsigned const decisive =
         settings.non_negative | settings.bounded | settings.ruled | (settings.has_empty ? settings.lengths : 0U);
     bool const decides = settings.needs_finite || c == settings.weight || has(decisive, c);
-    if (block.in[c] != nullptr && decides) looked_at[count++] = c;
+    if (block.in[c] == nullptr || !decides) continue;
+    looked_at[count++] = c;
+    only_ranges &= c != settings.weight && !(settings.has_empty && has(settings.lengths, c));
+  }
+  // A column at a time; which values are out of their ranges, is asked only if some are.
+  if (only_ranges && std::all_of(looked_at.begin(), looked_at.begin() + count, [&](std::size_t c) {
+        return is_within<T, Arch>(settings, c, block.in[c], block.count);
+      })) {
+    seen.weight += static_cast<double>(block.count);
+    return;
   }
   for_each_lanes<V, most_inputs, 0>(
       block, [&](auto const& in, auto const&, std::size_t offset, auto const& live) PREFOPT_INLINE_LAMBDA {

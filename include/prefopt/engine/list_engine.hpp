@@ -178,17 +178,28 @@ class list_engine {
     inspection const all = look_at(looked_for, place(0), place(count));
     bool const is_clean = all.out_of_range == no_example && all.non_finite == no_example && all.empty == no_example;
     bool const has_empty = std::adjacent_find(offsets, offsets + count + 1) != offsets + count + 1;
-    if (is_clean && !has_empty && batch_.weight.empty() && !looks_for_ties()) {
+    if (looks_for_ties()) look_for_ties(first, count, offsets, seen, order);
+    if (is_clean && !has_empty && batch_.weight.empty()) {
       seen.weight += static_cast<double>(count);
       return;
     }
     for (std::size_t i = 0; i < count; ++i) {
-      inspect_group(looked_for, first + i, place(i), place(i + 1), is_clean, seen, order);
+      inspect_group(looked_for, first + i, place(i), place(i + 1), is_clean, seen);
     }
   }
 
+  void look_for_ties(std::size_t first, std::size_t count, std::int64_t const* offsets, inspection& seen,
+                     tile_index<T>* order) const noexcept {
+    std::size_t tied = loss_.kernels.first_tie(batch_.reward.memory(), offsets, count);
+    for (std::size_t i = 0; i < std::min(count, tied); ++i) {
+      auto const size = static_cast<std::size_t>(offsets[i + 1] - offsets[i]);
+      if (size > largest_lane_group && has_tie(static_cast<std::size_t>(offsets[i]), size, order)) tied = i;
+    }
+    if (tied != no_example) seen.tied = std::min(seen.tied, first + tied);
+  }
+
   void inspect_group(inspection_settings<T> const& looked_for, std::size_t group, std::size_t begin, std::size_t end,
-                     bool is_clean, inspection& seen, tile_index<T>* order) const noexcept {
+                     bool is_clean, inspection& seen) const noexcept {
     inspection const own = is_clean ? nothing_seen : look_at(looked_for, begin, end);
     bool outside = own.out_of_range != no_example, bad = own.non_finite != no_example;
     bool const nothing = begin == end || own.empty != no_example;
@@ -202,22 +213,13 @@ class list_engine {
     if (outside) seen.out_of_range = std::min(seen.out_of_range, group);
     if (bad) seen.non_finite = std::min(seen.non_finite, group);
     if (nothing) seen.empty = std::min(seen.empty, group);
-    if (looks_for_ties() && has_tie(begin, end - begin, order)) seen.tied = std::min(seen.tied, group);
     if (!(looked_for.skip_non_finite && bad) && !(looked_for.skip_empty && nothing)) {
       seen.weight += static_cast<double>(weight);
     }
   }
 
+  /// Of a group that is too large for a lane.
   [[nodiscard]] bool has_tie(std::size_t begin, std::size_t size, tile_index<T>* order) const noexcept {
-    if (size <= largest_lane_group) {
-      T buffer[largest_lane_group];
-      T const* const x = batch_.reward.block(begin, size, buffer);
-      bool tied = false;
-      for (std::size_t i = 1; i < size; ++i) {
-        for (std::size_t j = 0; j < i; ++j) tied |= x[i] == x[j];
-      }
-      return tied;
-    }
     auto const at = [&](std::size_t i) { return batch_.reward[begin + i]; };
     for (std::size_t i = 0; i < size; ++i) order[i] = static_cast<tile_index<T>>(i);
     std::sort(order, order + size, [&](tile_index<T> a, tile_index<T> b) {

@@ -49,18 +49,41 @@ PREFOPT_INLINE std::array<V, 2> ranked_pairs_of(candidate_group<V, T, false> con
   V ordered = zero, right = zero;
   auto const add = [&](V& count, auto const& condition)
                        PREFOPT_INLINE_LAMBDA { count = xsimd::select(condition, V(count + one), count); };
-  bool const in_order = tile.best_first && !tile.has_ties;
-  if (in_order) ordered = V(static_cast<T>(pairs_among(group.size())));
+  if (tile.best_first && !tile.has_ties) {
+    struct row {
+      V score, strictly_ahead, ahead_or_level;
+
+      PREFOPT_INLINE explicit row(V const& of) noexcept : score(of), strictly_ahead(T(0)), ahead_or_level(T(0)) {}
+      PREFOPT_INLINE void compare(V const& other) noexcept {
+        strictly_ahead = xsimd::select(score > other, V(strictly_ahead + V(T(1))), strictly_ahead);
+        ahead_or_level = xsimd::select(score >= other, V(ahead_or_level + V(T(1))), ahead_or_level);
+      }
+      [[nodiscard]] PREFOPT_INLINE V count() const noexcept { return strictly_ahead + ahead_or_level; }
+    };
+    auto const score_of = [&](std::size_t i) PREFOPT_INLINE_LAMBDA { return group.at(i).template kept<1>(); };
+    std::size_t i = 0;
+    // Four rows at a time: one after the other, their additions would take longer than everything else.
+    for (; i + 4 <= group.size(); i += 4) {
+      row a(score_of(i)), b(score_of(i + 1)), c(score_of(i + 2)), d(score_of(i + 3));
+      a.compare(b.score), a.compare(c.score), a.compare(d.score);
+      b.compare(c.score), b.compare(d.score), c.compare(d.score);
+      for (std::size_t j = i + 4; j < group.size(); ++j) {
+        V const other = score_of(j);
+        a.compare(other), b.compare(other), c.compare(other), d.compare(other);
+      }
+      right += (a.count() + b.count()) + (c.count() + d.count());
+    }
+    for (; i + 1 < group.size(); ++i) {
+      row a(score_of(i));
+      for (std::size_t j = i + 1; j < group.size(); ++j) a.compare(score_of(j));
+      right += a.count();
+    }
+    return {V(static_cast<T>(pairs_among(group.size()))), right};
+  }
   for (std::size_t i = 0; i + 1 < group.size(); ++i) {
     V const evidence = group.at(i).template kept<0>(), score = group.at(i).template kept<1>();
-    // Counts of their own: one after the other, the additions would take longer than everything else.
     V pairs = zero, ahead_or_level = zero, strictly_ahead = zero;
-    for (std::size_t j = i + 1; in_order && j < group.size(); ++j) {
-      V const other = group.at(j).template kept<1>();
-      add(strictly_ahead, score > other);
-      add(ahead_or_level, score >= other);
-    }
-    for (std::size_t j = i + 1; !in_order && j < group.size(); ++j) {
+    for (std::size_t j = i + 1; j < group.size(); ++j) {
       V const preferred = evidence - group.at(j).template kept<0>(), ahead = score - group.at(j).template kept<1>();
       V const agreement = ahead ^ xsimd::bitofsign(preferred);
       // Not preferred != 0: evidence that is NaN prefers nothing.

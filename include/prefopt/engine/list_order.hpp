@@ -23,18 +23,17 @@ void order_by(T const* values, std::size_t size, Index* order) noexcept {
   });
 }
 
-/// A value and its place in the tile, a group a lane; exchanged with its neighbour's where that is larger, which keeps
-/// the order of equals.
-template <class V>
-PREFOPT_INLINE void exchange_if_larger(V& value, V& next, V& place, V& next_place) noexcept {
-  auto const larger = value < next;
+/// Values and their places in the tile, a group a lane; exchanged with others.
+template <class Where, class V>
+PREFOPT_INLINE void exchange(Where const& where, V& value, V& next, V& place, V& next_place) noexcept {
   V const v = value, p = place;
-  value = xsimd::select(larger, next, v);
-  next = xsimd::select(larger, v, next);
-  place = xsimd::select(larger, next_place, p);
-  next_place = xsimd::select(larger, p, next_place);
+  value = xsimd::select(where, next, v);
+  next = xsimd::select(where, v, next);
+  place = xsimd::select(where, next_place, p);
+  next_place = xsimd::select(where, p, next_place);
 }
 
+/// By exchanges of neighbours, which keep the order of equals.
 template <std::size_t Size, class V, class T>
 PREFOPT_INLINE void sort_in_registers(T* values, T* places) noexcept {
   V value[Size], place[Size];
@@ -44,7 +43,7 @@ PREFOPT_INLINE void sort_in_registers(T* values, T* places) noexcept {
   }
   for (std::size_t round = 0; round < Size; ++round) {
     for (std::size_t k = round % 2; k + 1 < Size; k += 2) {
-      exchange_if_larger(value[k], value[k + 1], place[k], place[k + 1]);
+      exchange(value[k] < value[k + 1], value[k], value[k + 1], place[k], place[k + 1]);
     }
   }
   for (std::size_t k = 0; k < Size; ++k) {
@@ -53,18 +52,54 @@ PREFOPT_INLINE void sort_in_registers(T* values, T* places) noexcept {
   }
 }
 
+/// Exchanges candidates i and j > i where where(value, next, place, next_place) says so.
+template <class V, class T, class Where>
+PREFOPT_INLINE void exchange_in_memory(T* values, T* places, std::size_t i, std::size_t j,
+                                       Where const& where) noexcept {
+  T *const v = values + i * V::size, *const next_v = values + j * V::size;
+  T *const p = places + i * V::size, *const next_p = places + j * V::size;
+  V value = V::load_aligned(v), next = V::load_aligned(next_v);
+  V place = V::load_aligned(p), next_place = V::load_aligned(next_p);
+  exchange(where(value, next, place, next_place), value, next, place, next_place);
+  value.store_aligned(v);
+  next.store_aligned(next_v);
+  place.store_aligned(p);
+  next_place.store_aligned(next_p);
+}
+
 template <class V, class T>
 PREFOPT_INLINE void sort_in_memory(T* values, T* places, std::size_t size) noexcept {
   for (std::size_t round = 0; round < size; ++round) {
     for (std::size_t k = round % 2; k + 1 < size; k += 2) {
-      T *const v = values + k * V::size, *const p = places + k * V::size;
-      V value = V::load_aligned(v), next = V::load_aligned(v + V::size);
-      V place = V::load_aligned(p), next_place = V::load_aligned(p + V::size);
-      exchange_if_larger(value, next, place, next_place);
-      value.store_aligned(v);
-      next.store_aligned(v + V::size);
-      place.store_aligned(p);
-      next_place.store_aligned(p + V::size);
+      exchange_in_memory<V>(values, places, k, k + 1,
+                            [](V const& value, V const& next, V const&, V const&)
+                                PREFOPT_INLINE_LAMBDA { return value < next; });
+    }
+  }
+}
+
+/// Sorted runs of eight, then merged: Batcher's network (Knuth, volume 3, 5.2.2, algorithm M), O(K log^2 K). It exchanges
+/// candidates that are far apart, so the order of equals is in the comparison. Not for NaN, which no comparison places.
+template <class V, class T>
+PREFOPT_INLINE void sort_by_merging(T* values, T* places, std::size_t size) noexcept {
+  constexpr std::size_t sorted = 8;
+  std::size_t const whole = size - size % sorted;
+  for (std::size_t k = 0; k < whole; k += sorted) {
+    sort_in_registers<sorted, V>(values + k * V::size, places + k * V::size);
+  }
+  sort_in_memory<V>(values + whole * V::size, places + whole * V::size, size - whole);
+  for (std::size_t run = sorted; run < size; run *= 2) {
+    for (std::size_t gap = run; gap > 0; gap /= 2) {
+      for (std::size_t begin = gap % run; begin + gap < size; begin += 2 * gap) {
+        bool const is_between_merges = gap < run && (begin + gap) % (2 * run) == 0;
+        std::size_t const end = is_between_merges ? begin : std::min(begin + gap, size - gap);
+        for (std::size_t i = begin; i < end; ++i) {
+          exchange_in_memory<V>(
+              values, places, i, i + gap,
+              [](V const& value, V const& next, V const& place, V const& next_place)
+                  PREFOPT_INLINE_LAMBDA { return (value < next) | ((value == next) & (next_place < place)); });
+        }
+      }
     }
   }
 }
@@ -75,9 +110,13 @@ template <class T, class Arch>
 PREFOPT_NOINLINE bool order_lanes(T* values, std::size_t size, tile_index<T>* origins, T* places) noexcept {
   using V = xsimd::batch<T, Arch>;
   constexpr std::size_t lanes = V::size;
-  auto misplaced = V(T(0)) > V(T(0));
-  for (std::size_t k = 0; k + 1 < size; ++k) {
-    misplaced = misplaced | (V::load_aligned(values + k * lanes) < V::load_aligned(values + (k + 1) * lanes));
+  auto misplaced = V(T(0)) > V(T(0)), missing = misplaced;
+  V before = V::load_aligned(values);
+  for (std::size_t k = 0; k < size; ++k) {
+    V const value = V::load_aligned(values + k * lanes);
+    misplaced = misplaced | (before < value);
+    missing = missing | !(value == value);
+    before = value;
   }
   if (!xsimd::any(misplaced)) return false;
   V const lane = lane_numbers<T, Arch>();
@@ -94,7 +133,11 @@ PREFOPT_NOINLINE bool order_lanes(T* values, std::size_t size, tile_index<T>* or
       sort_in_registers<8, V>(values, places);
       break;
     default:
-      sort_in_memory<V>(values, places, size);
+      if (size < 8 || xsimd::any(missing)) {
+        sort_in_memory<V>(values, places, size);
+      } else {
+        sort_by_merging<V>(values, places, size);
+      }
   }
   for (std::size_t k = 0; k < size; ++k) {
     xsimd::to_int(V::load_aligned(places + k * lanes)).store_aligned(origins + k * lanes);

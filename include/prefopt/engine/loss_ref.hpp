@@ -16,6 +16,7 @@
 #include <prefopt/engine/inspect.hpp>
 #include <prefopt/engine/list_kernel.hpp>
 #include <prefopt/engine/list_runner.hpp>
+#include <prefopt/engine/list_ties.hpp>
 #include <prefopt/engine/modified_apart.hpp>
 #include <prefopt/engine/pair_lanes.hpp>
 #include <prefopt/engine/unpaired_lanes.hpp>
@@ -121,15 +122,16 @@ struct kernels_for {
   static constexpr kernels_of_family<family_of<L>, T> of_loss() noexcept {
     using family = family_of<L>;
     if constexpr (std::same_as<family, list_family>) {
-      return {&run_list_kernel<R, T, Arch>, &run_groups<T, Arch>, &inspect<T, Arch>};
+      return {&run_list_kernel<R, T, Arch>, &run_groups<T, Arch>, &inspect<T, Arch>, &first_tie<T, Arch>};
     } else if constexpr (std::same_as<family, token_family>) {
       return token_kernels_of<R, T, Arch>();
     } else {
-      block_kernels<T> kernels{nullptr, &finish_block<family, T, Arch>, nullptr, &inspect<T, Arch>};
+      block_kernels<T> kernels{nullptr, &finish_block<family, T, Arch>, nullptr, &inspect<T, Arch>, false};
       if constexpr (goes_apart<R>()) {
         kernels.run = &run_apart<R, T, Arch>;
       } else {
         kernels.run = &run_block_kernel<family, R, T, Arch>;
+        kernels.runs_several = true;
       }
       if constexpr (observed_by<R> != 0) kernels.observe = &observe_block<family, R, T, Arch>;
       return kernels;

@@ -31,13 +31,19 @@ struct tally_of_family<unpaired_family, V> {
   template <class Kept>
   PREFOPT_INLINE void add(V const& score, V const& label, Kept const& kept) noexcept {
     V const zero(T(0)), half(T(0.5)), full(T(1)), other = full - label;
-    // 1 above the middle, 1/2 on it; NaN is on neither side of it.
-    V const above = xsimd::select(score >= zero, half, zero) + xsimd::select(score > zero, half, zero);
-    right += kept.where(score == score, fused(above, label - other, other));
+    V const share = xsimd::select(score > zero, label, xsimd::select(score < zero, other, half));
+    if constexpr (Kept::are_finite) {
+      right += share;
+      chosen = fused(label, score, chosen);
+      rejected = fused(other, score, rejected);
+    } else {
+      // NaN is on neither side of the middle, nor on it.
+      right += kept.where(score == score, share);
+      // A label without doubt must not turn an infinite score of the other kind into 0 * inf.
+      chosen = fused(kept(label), kept.where(!(label == zero), score), chosen);
+      rejected = fused(kept(other), kept.where(!(other == zero), score), rejected);
+    }
     desirable += kept(label);
-    // A label without doubt must not turn an infinite score of the other kind into 0 * inf.
-    chosen += kept.where(!(label == zero), label * score);
-    rejected += kept.where(!(other == zero), other * score);
   }
 
   /// Of scores that lie where rewards do.
@@ -73,23 +79,25 @@ struct lanes_of_family<unpaired_family, L, V> {
     auto const load_given = [&](columns kind, f::input column, V& into) PREFOPT_INLINE_LAMBDA {
       if (contains(needs_of<L>(), kind) || in[column] != nullptr) into = load(column, kind);
     };
-    row.completion = {load(f::logp, columns::none), zero, one};
-    row.label = one;
-    row.target = zero;
-    row.kl = zero;
-    if constexpr (contains(reads, columns::reference)) {
-      load_given(columns::reference, f::ref_logp, row.completion.reference);
-    }
-    if constexpr (contains(reads, columns::length)) load_given(columns::length, f::length, row.completion.length);
-    if constexpr (contains(reads, columns::label)) load_given(columns::label, f::label, row.label);
-    if constexpr (contains(reads, columns::target)) load_given(columns::target, f::target, row.target);
+    // Numbers first, then what they make up: of a member that is loaded g++ would make a detour through memory.
+    V const log_prob = load(f::logp, columns::none);
+    V reference = zero, length = one, label = one, target = zero, kl = zero;
+    if constexpr (contains(reads, columns::reference)) load_given(columns::reference, f::ref_logp, reference);
+    if constexpr (contains(reads, columns::length)) load_given(columns::length, f::length, length);
+    if constexpr (contains(reads, columns::label)) load_given(columns::label, f::label, label);
+    if constexpr (contains(reads, columns::target)) load_given(columns::target, f::target, target);
     if constexpr (contains(reads, columns::kl)) {
-      V under = zero, reference = zero;
+      V under = zero, of_reference = zero;
       load_given(columns::kl, f::kl_logp, under);
-      load_given(columns::kl, f::ref_kl_logp, reference);
-      row.kl = under - reference;
+      load_given(columns::kl, f::ref_kl_logp, of_reference);
+      kl = under - of_reference;
     }
-    score = typename L::score{}(row.completion);
+    completion<V> const given{math::copy(log_prob), math::copy(reference), math::copy(length)};
+    row.completion = given;
+    row.label = math::copy(label);
+    row.target = math::copy(target);
+    row.kl = math::copy(kl);
+    score = typename L::score{}(given);
     if constexpr (keeps_non_finite<typename L::score>(columns::none)) probe = probe + score.value;
   }
 

@@ -265,8 +265,10 @@ class candidate_group {
         }
       }
     } else {
-      for (std::size_t i = begin; i < end; ++i) {
-        f(candidate<V, T>{*columns_, first_ + i * step, math::constant<V>(static_cast<double>(i))});
+      V const one = math::constant<V>(1);
+      V number = math::constant<V>(static_cast<double>(begin));
+      for (std::size_t i = begin; i < end; ++i, number = number + one) {
+        f(candidate<V, T>{*columns_, first_ + i * step, number});
       }
     }
   }

@@ -24,6 +24,14 @@ struct bounded {
     V const slope = -(parts.sigmoid * parts.sigmoid_negated);
     return {{parts.sigmoid_negated, slope}, {parts.sigmoid, slope}};
   }
+
+  /// q phi(z) + p phi(-z), for finite weights.
+  template <lane V>
+  PREFOPT_INLINE value_slope<V> mixed(V const& q, V const& p, V const& z) const noexcept {
+    auto const parts = math::logistic(z);
+    return {math::fma(q, parts.sigmoid_negated, V(p * parts.sigmoid)),
+            V(V(p - q) * V(parts.sigmoid * parts.sigmoid_negated))};
+  }
 };
 
 }  // namespace prefopt::inline PREFOPT_ABI

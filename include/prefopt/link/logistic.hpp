@@ -24,6 +24,17 @@ struct logistic {
     return {{parts.softplus_negated, V(-parts.sigmoid_negated)}, {parts.softplus, V(-parts.sigmoid)}};
   }
 
+  /// q phi(z) + p phi(-z), where q + p = 1.
+  template <lane V>
+  PREFOPT_INLINE value_slope<V> mixed(V const& q, V const& p, V const& z) const noexcept {
+    V const zero = math::constant<V>(0);
+    auto const parts = math::logistic(z);
+    // Both signs have the logarithm, one has |z|. A label without doubt must not make 0 * inf of it.
+    V const share = math::select(z > zero, p, q), least = parts.least_softplus;
+    return {math::select(share == zero, least, math::fma(share, math::abs(z), least)),
+            math::fma(p, parts.sigmoid, V(-V(q * parts.sigmoid_negated)))};
+  }
+
   /// phi(-z) - phi(z) = z, exactly.
   template <lane V>
   PREFOPT_INLINE value_slope<V> gap(V const& z) const noexcept {

@@ -16,7 +16,8 @@ struct misread {
   V label;            ///< 1 or 0
   double rho0, rho1;  ///< how often a 0 is read as 1, and a 1 as 0; their sum is below 1
 
-  PREFOPT_INLINE value_slope<V> operator()(V const& z) const noexcept {
+  PREFOPT_INLINE value_slope<V> operator()(V const& logit) const noexcept {
+    V const z = logit + (label - label);  // a NaN of the label, in all that follows
     V const zero = math::constant<V>(0), one = math::constant<V>(1);
     V const flips0 = math::constant<V>(rho0), flips1 = math::constant<V>(rho1);
     V const keeps0 = rest_of(rho0), keeps1 = rest_of(rho1), keeps = rest_of(rho0, rho1);
@@ -36,7 +37,7 @@ struct misread {
     V const lacks = math::select(is_alone, V(lacks_other + e), V(lacks_lead + lacks_other * e));
     V const value = math::log1p_unbounded(math::divide(lacks, share)) + math::select(is_alone, size, zero);
     V const slope = math::divide(V(V(-lean) * math::select(is_alone, one, e)), V(V(one + e) * share));
-    return {math::or_nan_of(value, label), math::or_nan_of(slope, label)};
+    return {value, slope};
   }
 
  private:

@@ -2,7 +2,6 @@
 
 #include <prefopt/contract/unpaired_loss.hpp>
 #include <prefopt/link/bounded.hpp>
-#include <prefopt/link/mixed.hpp>
 #include <prefopt/score/anchored.hpp>
 #include <prefopt/score/sum.hpp>
 
@@ -23,8 +22,8 @@ struct apo_zero_unpaired {
   template <lane V>
   PREFOPT_INLINE value_slope<V> operator()(unpaired_row<V> const& row, V const& a) const noexcept {
     V const scale = math::constant<V>(beta), other = math::constant<V>(1) - row.label;
-    auto const at = mixed{bounded{}, V(math::constant<V>(desirable_weight) * row.label),
-                          V(math::constant<V>(undesirable_weight) * other)}(V(scale * a));
+    auto const at = bounded{}.mixed(V(math::constant<V>(desirable_weight) * row.label),
+                                    V(math::constant<V>(undesirable_weight) * other), V(scale * a));
     return {at.value, V(scale * at.slope)};
   }
 

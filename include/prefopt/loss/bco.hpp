@@ -2,7 +2,6 @@
 
 #include <prefopt/contract/unpaired_loss.hpp>
 #include <prefopt/link/logistic.hpp>
-#include <prefopt/link/mixed.hpp>
 #include <prefopt/score/anchored.hpp>
 #include <prefopt/score/sum.hpp>
 
@@ -26,7 +25,7 @@ struct bco {
   template <lane V>
   PREFOPT_INLINE value_slope<V> operator()(unpaired_row<V> const& row, V const& a) const noexcept {
     V const scale = math::constant<V>(beta), other = math::constant<V>(1) - row.label;
-    auto const at = mixed{logistic{}, row.label, other}(math::fma(scale, a, math::constant<V>(-delta)));
+    auto const at = logistic{}.mixed(row.label, other, math::fma(scale, a, math::constant<V>(-delta)));
     return {at.value, V(scale * at.slope)};
   }
 

@@ -2,7 +2,6 @@
 
 #include <prefopt/contract/unpaired_loss.hpp>
 #include <prefopt/link/logistic.hpp>
-#include <prefopt/link/mixed.hpp>
 #include <prefopt/score/sum.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {
@@ -17,7 +16,7 @@ struct binary_cross_entropy {
 
   template <lane V>
   PREFOPT_INLINE value_slope<V> operator()(unpaired_row<V> const& row, V const& s) const noexcept {
-    return mixed{logistic{}, row.label, V(math::constant<V>(1) - row.label)}(s);
+    return logistic{}.mixed(row.label, V(math::constant<V>(1) - row.label), s);
   }
 
   static constexpr loss_card card{"binary_cross_entropy", "label softplus(-s) + (1 - label) softplus(s)",

@@ -4,7 +4,6 @@
 #include <array>
 #include <prefopt/contract/unpaired_loss.hpp>
 #include <prefopt/link/bounded.hpp>
-#include <prefopt/link/mixed.hpp>
 #include <prefopt/score/anchored.hpp>
 #include <prefopt/score/sum.hpp>
 
@@ -33,8 +32,9 @@ struct kto {
   template <lane V>
   PREFOPT_INLINE value_slope<V> operator()(unpaired_row<V> const& row, V const& a) const noexcept {
     V const scale = math::constant<V>(beta), other = math::constant<V>(1) - row.label;
-    auto const at = mixed{bounded{}, V(math::constant<V>(desirable_weight) * row.label),
-                          V(math::constant<V>(undesirable_weight) * other)}(V(scale * (a - math::constant<V>(kl))));
+    auto const at =
+        bounded{}.mixed(V(math::constant<V>(desirable_weight) * row.label),
+                        V(math::constant<V>(undesirable_weight) * other), V(scale * (a - math::constant<V>(kl))));
     return {at.value, V(scale * at.slope)};
   }
 

@@ -57,6 +57,7 @@ struct pro {
 
  private:
   static constexpr double log_epsilon = -23.025850929940457;  ///< log 1e-10
+  static constexpr std::size_t term = 0, multiplier = 1;      ///< slots: a_ki s_i, then its exponential; a_ki
 
   /// The first of these candidates against the others.
   template <class Group>
@@ -67,11 +68,12 @@ struct pro {
     V const reward = group.at(0).reward(), own = reward - lowest_reward, own_score = group.at(0).score();
     auto const product = [&](V const& a, V const& s)
                              PREFOPT_INLINE_LAMBDA { return V(math::select(a == zero, zero, V(a * s))); };
-    auto const multiplier = [&](auto const& c) PREFOPT_INLINE_LAMBDA {
-      return V(math::select(c.number() == zero, own, V(reward - c.reward())));
-    };
-    auto const logit = [&](auto const& c) PREFOPT_INLINE_LAMBDA { return product(multiplier(c), c.score()); };
-    auto top = group.highest(logit);
+    auto top = group.highest([&](auto const& c) PREFOPT_INLINE_LAMBDA {
+      V const a = math::select(c.number() == zero, own, V(reward - c.reward())), logit = product(a, c.score());
+      c.template keep<multiplier>(a);
+      c.template keep<term>(logit);
+      return logit;
+    });
     V const floor = math::constant<V>(eps_compat ? log_epsilon : -std::numeric_limits<double>::infinity());
     if (eps_compat) {
       auto const beneath = top.value < floor;
@@ -79,8 +81,8 @@ struct pro {
       top.value = math::select(beneath, floor, top.value);
     }
     V rest = group.sum([&](auto const& c) PREFOPT_INLINE_LAMBDA {
-      V const e = math::exp(V(logit(c) - top.value));
-      c.template keep<0>(e);
+      V const e = math::exp(V(c.template kept<term>() - top.value));
+      c.template keep<term>(e);
       return V(math::select(c.number() == top.number, zero, e));
     });
     if (eps_compat) {
@@ -88,10 +90,10 @@ struct pro {
     }
     V const inverse_total = math::divide(one, V(one + rest));
     group.for_each([&](auto const& c) PREFOPT_INLINE_LAMBDA {
-      V const p = c.template kept<0>() * inverse_total;
+      V const p = c.template kept<term>() * inverse_total;
       // Where the first leads, p - 1 is what is left of the others.
       V const first = math::select(top.number == zero, V(-rest * inverse_total), V(p - one));
-      c.set_gradient(V(c.gradient() + multiplier(c) * math::select(c.number() == zero, first, p)));
+      c.set_gradient(V(c.gradient() + c.template kept<multiplier>() * math::select(c.number() == zero, first, p)));
     });
     return V((top.value - product(own, own_score)) + math::log1p_unbounded(rest));
   }

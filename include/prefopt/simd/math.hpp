@@ -4,6 +4,7 @@
 #include <bit>
 #include <limits>
 #include <prefopt/simd/lanes.hpp>
+#include <utility>
 
 namespace prefopt::inline PREFOPT_ABI {
 namespace detail {
@@ -65,9 +66,13 @@ struct math_constants<double> {
 /// c[0] + c[1] x + c[2] x^2 + …
 template <batch V, class T, std::size_t N>
 PREFOPT_INLINE V polynomial(V const& x, std::array<T, N> const& c) noexcept {
-  V sum(c[N - 1]);
-  for (std::size_t k = N - 1; k-- > 0;) sum = detail::fused(sum, x, V(c[k]));
-  return sum;
+  // Of a loop of more than a few steps g++ -O2 would leave a loop.
+  return [&]<std::size_t... K>(std::index_sequence<K...>) PREFOPT_INLINE_LAMBDA {
+    V sum(c[N - 1]);
+    ((sum = detail::fused(sum, x, V(c[N - 2 - K]))), ...);
+    return sum;
+  }
+  (std::make_index_sequence<N - 1>{});
 }
 
 /// log(1 + x) for x in [-0.3, 1]: 2 atanh(s), s = x / (2 + x), written x - s (x - 2 s^2 q(s^2)) so that the rounding of
@@ -296,6 +301,7 @@ inline constexpr struct {
 template <lane V>
 struct logistic_parts {
   V softplus, softplus_negated, sigmoid, sigmoid_negated;
+  V least_softplus;  ///< of the two
 };
 
 inline constexpr struct {
@@ -308,7 +314,7 @@ inline constexpr struct {
     V const far = e * near;
     auto const positive = x > zero;
     return {math::positive_part(x) + l, math::positive_part(V(-x)) + l, math::select(positive, near, far),
-            math::select(positive, far, near)};
+            math::select(positive, far, near), l};
   }
 } logistic{};
 

@@ -92,6 +92,7 @@ struct block_kernels {
   finishing_kernel<T> finish;
   observing_kernel<T> observe;
   inspecting_kernel<T> inspect;
+  bool runs_several;  ///< `run` takes several blocks at once
 };
 
 /// Where in a tile a value comes from.
@@ -153,12 +154,18 @@ struct list_work {
 template <class T>
 using list_runner = void (*)(list_work<T> const&, std::size_t begin, std::size_t end, sums&) noexcept;
 
+/// The first of `count` groups with equal rewards, of those that fit lanes.
+template <class T>
+using tie_finder = std::size_t (*)(column_memory<T> const& rewards, std::int64_t const* offsets,
+                                   std::size_t count) noexcept;
+
 /// The kernels of a loss on groups.
 template <class T>
 struct list_kernels {
   list_kernel<T> run;
   list_runner<T> run_groups;
   inspecting_kernel<T> inspect;
+  tie_finder<T> first_tie;
 };
 
 /// What a call sums up over the counted tokens.
