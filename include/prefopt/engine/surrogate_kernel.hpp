@@ -68,6 +68,8 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
         auto counts = is_there;
         if (in[live_in] != nullptr) counts = counts & (load_ahead<V>(in[live_in] + offset) > zero);
         auto const only = [&](V const& x) PREFOPT_INLINE_LAMBDA { return V(xsimd::select(counts, x, zero)); };
+        auto const count_in = [&](V& sum, V const& x)
+                                  PREFOPT_INLINE_LAMBDA { sum = xsimd::select(counts, V(sum + x), sum); };
 
         auto const at = surrogate(row);
         V value = at.value, slope = at.slope;
@@ -80,8 +82,8 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
         V correction = one;
         if (in[correction_in] != nullptr) {
           correction = V::load_unaligned(in[correction_in] + offset);
-          corrections += only(correction);
-          squares += only(V(correction * correction));
+          count_in(corrections, correction);
+          count_in(squares, V(correction * correction));
           if constexpr (!takes_correction<L>()) {
             value = math::vanishing(correction, value);
             // Those by the sequence have it in their sum.
@@ -90,17 +92,23 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
         }
         if (in[kl_in] != nullptr) {
           V const kl = V::load_unaligned(in[kl_in] + offset);
-          kls += only(kl);
+          count_in(kls, kl);
           if (in[kl_slope_in] != nullptr) {
-            V const price = settings.is_corrected ? V(kl_coefficient * correction) : kl_coefficient;
-            value = value + math::vanishing(price, kl);
-            slope = slope + math::vanishing(price, V::load_unaligned(in[kl_slope_in] + offset));
+            V const kl_slope = V::load_unaligned(in[kl_slope_in] + offset);
+            if (settings.is_corrected) {
+              V const price = kl_coefficient * correction;
+              value = value + math::vanishing(price, kl);
+              slope = slope + math::vanishing(price, kl_slope);
+            } else {
+              value = math::fma(kl_coefficient, kl, value);
+              slope = math::fma(kl_coefficient, kl_slope, slope);
+            }
           }
         }
         if (in[entropy_in] != nullptr) {
           V const entropy = load_ahead<V>(in[entropy_in] + offset);
           value = value - math::vanishing(entropy_coefficient, entropy);
-          entropies += only(entropy);
+          count_in(entropies, entropy);
         }
         V const factor = in[factor_in] == nullptr ? common_factor : V::load_unaligned(in[factor_in] + offset);
         auto const put = [&](std::size_t c, V x) PREFOPT_INLINE_LAMBDA {
@@ -119,18 +127,18 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
         put(token_loss_out, only(value));
         put(d_log_prob_out, only(V(factor * slope)));
         put(d_entropy_out, only(V(-entropy_coefficient * factor)));
-        losses += only(V(factor * value));
+        count_in(losses, V(factor * value));
         // Not probe != 0: xsimd 8.1 orders that comparison on AVX, and NaN would pass.
         auto const is_bad = counts & !(probe == zero);
         if (xsimd::any(is_bad)) [[unlikely]]
           non_finite += xsimd::select(is_bad, one, zero);
-        below += only(at.below);
-        above += only(at.above);
+        count_in(below, at.below);
+        count_in(above, at.above);
         if (in[old_log_prob_in] != nullptr) {
-          V const ratio = ratio_of(surrogate, row), apart = row.log_prob - row.old_log_prob;
-          ratios += only(ratio);
+          V const ratio = ratio_of(surrogate, row);
+          count_in(ratios, ratio);
           largest = xsimd::select(counts & (ratio > largest), ratio, largest);
-          squared += only(V(apart * apart));
+          count_in(squared, V(row.log_ratio * row.log_ratio));
         }
       });
   auto const add = [&](token_sum which, V const& x)
