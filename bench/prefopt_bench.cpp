@@ -24,6 +24,10 @@
 // takes rewards; pro_plain is pro without temperatures on groups that come best first.
 //     candidates_per_second
 //     of_dpo_pair       time of pair/dpo on as many pairs as there are candidates / time of the call
+// tokens/<preset>/<f32|f64>/<n>: a call of evaluate with value, gradient and the report, on n tokens of sequences of 200 to
+// 800, each with one advantage.
+//     tokens_per_second
+//     of_dpo_pair       time of pair/dpo on as many pairs as there are tokens / time of the call
 // token_logprobs/<forward|backward|forward_backward_inplace>/<f32|bf16|f16>/V:<v>: log-probs of the labels, the
 // gradient from a saved log-sum-exp, or both over the logits; 512 MiB of logits, or /in_cache so few that they stay
 // there; N(0, 1). /threads:2 does the same on two threads, its limit too.
@@ -160,6 +164,55 @@ void unpaired(benchmark::State& state, prefopt::any_unpaired_loss const& loss) {
 }
 
 template <class T>
+struct token_data {
+  std::vector<T> log_prob, old_log_prob, ref_log_prob, advantage;
+  std::vector<std::int64_t> offsets{0};
+  prefopt::token_batch<T> batch;
+  std::vector<T const*> in;
+
+  token_data(std::size_t n, prefopt::any_token_loss const& loss) {
+    std::mt19937 random{7};
+    std::normal_distribution<T> normal;
+    auto const near = [&](std::vector<T> const& other, T spread) {
+      std::vector<T> values = other;
+      for (T& x : values) x += spread * normal(random);
+      return values;
+    };
+    log_prob = near(std::vector<T>(n, T(-2)), T(0.5));
+    old_log_prob = near(log_prob, T(0.1));
+    ref_log_prob = near(log_prob, T(0.2));
+    while (static_cast<std::size_t>(offsets.back()) < n) {
+      auto const end = offsets.back() + 200 + static_cast<std::int64_t>(random() % 600);
+      offsets.push_back(std::min(end, static_cast<std::int64_t>(n)));
+    }
+    advantage = near(std::vector<T>(offsets.size() - 1), T(1));
+    batch = {.log_prob = log_prob, .old_log_prob = old_log_prob, .advantage = advantage, .offsets = offsets};
+    in = {log_prob.data(), old_log_prob.data()};
+    if (loss.kl.estimator == prefopt::kl_estimator::none) return;
+    batch.ref_log_prob = ref_log_prob;
+    in.push_back(ref_log_prob.data());
+  }
+};
+
+template <class T>
+void tokens(benchmark::State& state, prefopt::any_token_loss const& loss) {
+  auto const n = static_cast<std::size_t>(state.range(0));
+  token_data<T> data{n, loss};
+  std::vector<T> value(n), d_log_prob(n);
+  std::array<T*, 2> const out{value.data(), d_log_prob.data()};
+  pair_data<T> pairs{n, prefopt::dpo{}};
+  take_turns(
+      state, n, "tokens_per_second",
+      [&] {
+        auto const seen = prefopt::evaluate(loss, data.batch, {.loss = value, .d_log_prob = d_log_prob});
+        benchmark::DoNotOptimize(seen.loss);
+      },
+      std::pair{"of_limit", [&] { limit(data.in, out, n); }},
+      std::pair{"of_dpo_pair",
+                [&] { benchmark::DoNotOptimize(prefopt::evaluate(prefopt::dpo{}, pairs.batch, pairs.outputs).loss); }});
+}
+
+template <class T>
 struct list_data {
   std::vector<std::vector<T>> columns{5};
   std::vector<T> loss, d_logp;
@@ -241,6 +294,17 @@ void add_unpaired_benchmarks(prefopt::any_unpaired_loss const& loss) {
   add("f64", &unpaired<double>);
 }
 
+void add_token_benchmarks(std::string_view name) {
+  auto const add = [&](char const* type, auto* function) {
+    auto* const family = benchmark::RegisterBenchmark(
+        ("tokens/" + std::string{name} + '/' + type).c_str(),
+        [=, loss = prefopt::make_token_loss(name)](benchmark::State& state) { function(state, loss); });
+    for (std::int64_t const n : example_counts) family->Arg(n);
+  };
+  add("f32", &tokens<float>);
+  add("f64", &tokens<double>);
+}
+
 template <class L>
 void add_list_benchmarks(std::string_view name, L const& loss, bool best_first = false) {
   auto const add = [&](char const* type, auto* function) {
@@ -266,6 +330,7 @@ int main(int argc, char** argv) {
   prefopt::modifiers_of<prefopt::dpo>::type::for_each([]<class L> { add_pair_benchmarks<L>(); });
   prefopt::unpaired_losses::for_each([]<class L> { add_unpaired_benchmarks(L{}); });
   prefopt::list_losses::for_each([]<class L> { add_list_benchmarks(prefopt::detail::name_of<L>(), L{}); });
+  prefopt::token_losses::for_each([]<class L> { add_token_benchmarks(L::card.name); });
   add_list_benchmarks("pro_plain", prefopt::pro{.temperatures = false}, true);
   add_list_benchmarks("pro_plain_by_reward", prefopt::pro{.temperatures = false});
   add_token_logprobs_benchmarks();

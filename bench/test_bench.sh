@@ -31,6 +31,7 @@ families() {
   measures prefopt_bench '^pair/dpo/f32/64$' pairs_per_second of_limit
   measures prefopt_bench '^pair/tdpo/f64/64$' pairs_per_second of_limit
   measures prefopt_bench '^unpaired/kto/f32/64$' completions_per_second of_limit of_dpo_pair
+  measures prefopt_bench '^tokens/grpo/f32/64$' tokens_per_second of_limit of_dpo_pair
   measures prefopt_bench '^list/plackett_luce/f32/K:4/1024$' candidates_per_second of_limit of_dpo_pair
   measures prefopt_bench '^token_logprobs/f.*/in_cache$' logits_per_second of_limit log_prob_ulp log_prob_ulp_one_hot
   measures prefopt_bench '^token_logprobs/backward/.*/in_cache$' logits_per_second of_limit
