@@ -20,7 +20,8 @@ inline prefopt::pair_batch<float> batch{
 inline constexpr std::size_t vocabulary = 100, width = 16;
 inline std::vector<float> logits(4 * 64 * vocabulary), hidden(4 * 64 * width), weight(vocabulary*width),
     d_hidden(4 * 64 * width), d_weight(vocabulary*width);
-inline std::vector<float> ref_log_prob(4), rewards(4), log_prob(4 * 64), d_log_prob(4 * 64), entropy(4 * 64);
+inline std::vector<float> ref_log_prob(4), rewards(4), log_prob(4 * 64), old_log_prob(4 * 64), d_log_prob(4 * 64),
+    entropy(4 * 64);
 inline std::vector<int> labels(4 * 64), sequence_offsets{0, 64, 128, 192, 256}, group_offsets{0, 4};
 
 struct host_policy {
