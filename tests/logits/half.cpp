@@ -96,7 +96,8 @@ TEMPLATE_TEST_CASE("16-bit rows give what float rows of the same numbers give, r
     auto const close = [](std::vector<U> const& mine, std::vector<float> const& theirs) {
       return std::equal(mine.begin(), mine.end(), theirs.begin(), [](U a, float b) {
         double const x = static_cast<double>(exact(a)), y = static_cast<double>(b);
-        return same_number(x, y) || (std::isnan(x) && std::isnan(y)) || std::fabs(x - y) <= std::fabs(y) * 0x1.01p-8 + 0x1p-25;
+        return same_number(x, y) || (std::isnan(x) && std::isnan(y)) ||
+               std::fabs(x - y) <= std::fabs(y) * 0x1.01p-8 + 0x1p-25;
       });
     };
     CHECK(close(seen.separate, right.separate));

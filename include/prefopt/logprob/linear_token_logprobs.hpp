@@ -183,8 +183,8 @@ class linear_work {
     }
   }
 
-  /// Gradients from softmax(row) and d(row), its row_slopes, of each row that counts. Goes backwards over the chunks: the last one's
-  /// logits need not be computed again after forward.
+  /// Gradients from softmax(row) and d(row), its row_slopes, of each row that counts. Goes backwards over the chunks:
+  /// the last one's logits need not be computed again after forward.
   template <class Softmax, class Slopes>
   void backward(gradient_write how, Softmax const& softmax, Slopes const& d) {
     bool const adds = how == gradient_write::accumulate;

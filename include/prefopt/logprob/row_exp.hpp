@@ -15,7 +15,7 @@ namespace prefopt::inline PREFOPT_ABI::detail {
 /// Whether 16 numbers can be looked up by lane: then a polynomial of degree 3 is enough for exp.
 template <batch V>
 inline constexpr bool has_lane_table =
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
     std::same_as<typename V::value_type, float>&& std::is_base_of_v<xsimd::avx512f, typename V::arch_type>;
 #else
     false;
@@ -73,7 +73,7 @@ class row_exp {
   V factor_, lowest_;
 };
 
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
 /// 2^(n / 16) exp(factor r): the sixteenths looked up, whole powers added to the exponent. The factor is in the
 /// constants, so that it costs nothing.
 template <batch V, bool IsScaled>

@@ -29,7 +29,7 @@ class row_tanh {
   V inner_;
 };
 
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
 /// A polynomial in each of 32 segments, its coefficients looked up. Segments grow with |z|: z + 5/8 without its last 20
 /// bits is their lower end, and the five bits before those their number.
 template <batch V>

@@ -112,7 +112,8 @@ void sequence_kl(row_major<R> const& reference, row_major<P> const& logits, toke
 }
 
 /// The gradient by the policy's logits, from d_kl, that by each sequence's K: tdpo's d_chosen_kl, d_rejected_kl.
-///     d_logits   d_kl (p - p_ref), times the slope of the policy's transform; may be the memory of logits (not when accumulating)
+///     d_logits   d_kl (p - p_ref), times the slope of the policy's transform; may be the memory of logits (not when
+///                accumulating)
 ///     rows       that do not count, and those of a sequence with d_kl 0, have gradient 0 (under accumulate they are
 ///                left alone)
 ///     error      a few 2^-53 of p and p_ref each, rounded once

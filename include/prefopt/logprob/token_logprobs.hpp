@@ -364,8 +364,8 @@ row_softmax<T> softmax_of(double log_sum_exp, row_transform const& transform) no
 ///     types      float and 16-bit logits are computed in float, double in double; sums over the vocabulary in blocks
 ///                of 512, then in double
 ///     error      log_prob: 2 ULP where p(label) <= 1/2, above that 2 + |log(1 - p)| ULP; besides, absolutely, from the
-///                roundings of x - highest and of the sums, 2^-24 (sum p |x - highest| + 32 / lanes) in float and
-///                2^-53 (sum p |x - highest| + 32 / lanes + V / 512) in double. entropy, square_sum: 1e-6 (1 + value)
+///                roundings of x - highest and of the sums, 2^-24 (sum p |x - highest| + 4 + 32 / lanes) in float and
+///                2^-53 (sum p |x - highest| + 4 + 32 / lanes + V / 512) in double. entropy, square_sum: 1e-6 (1 + value)
 ///                in float, 1e-14 (1 + value) in double. A logit more than 87.3 (double: 708.3) below the highest
 ///                counts as -inf
 ///     special    -inf has probability 0, and log_prob -inf where it is the label's; a row with NaN or +inf, or of -inf
