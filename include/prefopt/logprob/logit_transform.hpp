@@ -15,7 +15,7 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     all       log-probs, entropy, sums and hits are those of x'; gradients are by x, so with the slope of x' by x
 ///     special   -inf stays -inf, a token that cannot be, also under a cap; NaN and +inf make NaN of their row
 ///     computed  in the type that logits are computed in: x' is off by three roundings of x' - highest, and under a cap
-///               by eight of soft_cap / temperature; a cap's slope by 13 roundings of scale / temperature
+///               by eight of soft_cap / temperature; a cap's slope by 17 roundings of scale / temperature
 ///     throws    std::invalid_argument: a member that is not as stated, or scale / temperature, soft_cap / temperature
 ///               or scale / soft_cap beyond 1e-12 to 1e12
 /// Members that are not given leave the logits as they are, bit for bit.
