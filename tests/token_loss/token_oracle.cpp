@@ -414,7 +414,7 @@ std::vector<real> covariances(tokens<double> const& data) {
   return all;
 }
 
-std::vector<bool> largest_covariances(tokens<double> const& data, double share) {
+std::optional<std::vector<bool>> largest_covariances(tokens<double> const& data, double share) {
   auto const all = covariances(data);
   std::vector<std::size_t> order;
   for (std::size_t t = 0; t < data.size(); ++t) {
@@ -423,6 +423,7 @@ std::vector<bool> largest_covariances(tokens<double> const& data, double share) 
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return all[a] > all[b]; });
   std::vector<bool> selected(data.size(), false);
   auto const wanted = static_cast<std::size_t>(std::max(1.0, std::floor(share * static_cast<double>(order.size()))));
+  if (wanted < order.size() && all[order[wanted - 1]] - all[order[wanted]] < 1e-12L) return std::nullopt;
   for (std::size_t i = 0; i < std::min(wanted, order.size()); ++i) selected[order[i]] = true;
   return selected;
 }

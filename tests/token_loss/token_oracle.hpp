@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <oracle/bits.hpp>
 #include <vector>
 
@@ -38,8 +39,8 @@ expectation expected(prefopt::any_token_loss const& loss, tokens<double> const& 
 
 /// Covariances of advantage and log-prob, 0 at a token that does not count.
 std::vector<real> covariances(tokens<double> const& data);
-/// The share, at least one, of the counted tokens with the largest of them.
-std::vector<bool> largest_covariances(tokens<double> const& data, double share);
+/// The share, at least one, of the counted tokens with the largest of them; nothing if it is rounding that would choose.
+std::optional<std::vector<bool>> largest_covariances(tokens<double> const& data, double share);
 
 template <class T>
 tokens<double> in_double(tokens<T> const& data) {

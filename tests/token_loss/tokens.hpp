@@ -44,10 +44,10 @@ struct tokens {
     prefopt::token_batch<T> given{.log_prob = log_prob,
                                   .old_log_prob = old_log_prob,
                                   .advantage = advantage,
-                                  .mask = mask,
                                   .entropy = entropy,
                                   .offsets = offsets,
                                   .group_offsets = group_offsets};
+    if (!mask.empty()) given.mask = mask;
     if (reads_reference(loss)) given.ref_log_prob = ref_log_prob;
     bool const needs_rollout = loss.correction.mode != prefopt::correction_mode::none;
     if (needs_rollout || (reads_rollout(loss) && gives_rollout)) given.rollout_log_prob = rollout_log_prob;
