@@ -24,6 +24,12 @@ PREFOPT_INLINE bool is_limit(T limit) noexcept {
   return limit <= std::numeric_limits<T>::max();
 }
 
+/// a * b; 0 where either is, whatever the other.
+template <class V>
+PREFOPT_INLINE V product_or_zero(V const& a, V const& b) noexcept {
+  return xsimd::select(b == math::constant<V>(0), b, math::vanishing(a, b));
+}
+
 /// Tokens in lanes, with what the surrogate L reads. Columns that are not there have their neutral values.
 template <class L, class V, class T, class In>
 PREFOPT_INLINE token_row<V> token_lanes(In const& in, std::size_t offset, T log_ratio_limit) noexcept {
@@ -83,9 +89,16 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
           corrections += only(correction);
           squares += only(V(correction * correction));
           if constexpr (!takes_correction<L>()) {
-            value = math::vanishing(correction, value);
+            value = product_or_zero(correction, value);
             // Those by the sequence have it in their sum.
-            if constexpr (slope_of<L>() != token_slope::by_sequence) slope = math::vanishing(correction, slope);
+            if constexpr (slope_of<L>() != token_slope::by_sequence) slope = product_or_zero(correction, slope);
+          }
+        }
+        if constexpr (takes_correction<L>()) {
+          if (in[off_policy_in] != nullptr) {
+            auto const is_off = V::load_unaligned(in[off_policy_in] + offset) > zero;
+            value = xsimd::select(is_off, zero, value);
+            slope = xsimd::select(is_off, zero, slope);
           }
         }
         if (in[kl_in] != nullptr) {
@@ -93,8 +106,8 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
           kls += only(kl);
           if (in[kl_slope_in] != nullptr) {
             V const price = settings.is_corrected ? V(kl_coefficient * correction) : kl_coefficient;
-            value = value + math::vanishing(price, kl);
-            slope = slope + math::vanishing(price, V::load_unaligned(in[kl_slope_in] + offset));
+            value = value + product_or_zero(price, kl);
+            slope = slope + product_or_zero(price, V(V::load_unaligned(in[kl_slope_in] + offset)));
           }
         }
         if (in[entropy_in] != nullptr) {
@@ -174,7 +187,7 @@ PREFOPT_NOINLINE void run_slopes(void const* address, T log_ratio_limit, block<T
       block, [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
         V slope = surrogate(token_lanes<L, V>(in, offset, log_ratio_limit)).slope;
         if (in[correction_in] != nullptr) {
-          slope = math::vanishing(V::load_unaligned(in[correction_in] + offset), slope);
+          slope = product_or_zero(V(V::load_unaligned(in[correction_in] + offset)), slope);
         }
         live_part(in[live_in], offset, slope).store_unaligned(out[0] + offset);
       });

@@ -342,15 +342,15 @@ class token_kernel {
     return correction_buffer_;
   }
 
-  /// Advantages that are 0 where the off-policy mask is, of a surrogate that takes corrections and is 0 with them.
-  [[nodiscard]] T const* masked_advantages() noexcept {
-    in_lanes<2, 1>({at_[f::advantage], off_policy_buffer_}, {in_buffer_[f::advantage]},
+  /// 1 where the off-policy mask is; `corrections` have spread that of the sequences.
+  [[nodiscard]] T const* off_policy() noexcept {
+    in_lanes<2, 1>({at_[f::advantage], off_policy_buffer_}, {off_policy_buffer_},
                    [](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
                      V const zero(T(0)), advantage = V::load_unaligned(in[0] + offset);
-                     auto const is_out = (V::load_unaligned(in[1] + offset) > zero) & (advantage < zero);
-                     V(xsimd::select(is_out, zero, advantage)).store_unaligned(out[0] + offset);
+                     V const is_off = V::load_unaligned(in[1] + offset);
+                     V(xsimd::select(advantage < zero, is_off, zero)).store_unaligned(out[0] + offset);
                    });
-    return in_buffer_[f::advantage];
+    return off_policy_buffer_;
   }
 
   /// The block for a surrogate, but its statistic.
@@ -444,72 +444,82 @@ class token_kernel {
     T const limit = work_.kl_log_ratio_limit, value_limit = work_.kl_value_limit,
             log_ratio_limit = work_.settings.log_ratio_limit;
     auto const with = [&](auto const& estimate) {
-      in_lanes<3, 2>({at_[f::log_prob], at_[f::ref_log_prob], at_[f::old_log_prob]}, {kl_, kl_slope_},
-                     [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
-                       V const log_prob = V::load_unaligned(in[0] + offset),
-                               apart = log_prob - load_ahead<V>(in[1] + offset);
-                       V d = apart;
-                       if (is_limit(limit)) d = math::limited(d, V(-limit), V(limit));
-                       // The ratio, and whether it moves with log_prob.
-                       auto const ratio = [&]() -> value_slope<V> {
-                         V const log_ratio = log_prob - V::load_unaligned(in[2] + offset);
-                         if (!is_limit(log_ratio_limit)) return {math::exp_of_any(log_ratio), one};
-                         return {math::exp_of_any(math::limited(log_ratio, V(-log_ratio_limit), V(log_ratio_limit))),
-                                 V(xsimd::select(xsimd::abs(log_ratio) > V(log_ratio_limit), zero, one))};
-                       };
-                       value_slope<V> const at = estimate(d, ratio);
-                       V value = at.value, slope = at.slope;
-                       if (is_limit(limit)) slope = xsimd::select(xsimd::abs(apart) > V(limit), zero, slope);
-                       if (is_limit(value_limit)) {
-                         slope = xsimd::select(xsimd::abs(value) > V(value_limit), zero, slope);
-                         value = math::limited(value, V(-value_limit), V(value_limit));
-                       }
-                       value.store_unaligned(out[0] + offset);
-                       slope.store_unaligned(out[1] + offset);
-                     });
+      in_lanes<3, 2>(
+          {at_[f::log_prob], at_[f::ref_log_prob], at_[f::old_log_prob]}, {kl_, kl_slope_},
+          [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
+            V const log_prob = V::load_unaligned(in[0] + offset), apart = log_prob - load_ahead<V>(in[1] + offset);
+            V d = apart;
+            if (is_limit(limit)) d = math::limited(d, V(-limit), V(limit));
+            // The ratio, and whether it moves with log_prob.
+            auto const ratio = [&]() -> value_slope<V> {
+              V const log_ratio = log_prob - V::load_unaligned(in[2] + offset);
+              if (!is_limit(log_ratio_limit)) return {math::exp_of_any(log_ratio), one};
+              return {math::exp_of_any(math::limited(log_ratio, V(-log_ratio_limit), V(log_ratio_limit))),
+                      V(xsimd::select(xsimd::abs(log_ratio) > V(log_ratio_limit), zero, one))};
+            };
+            auto const reference_ratio = [&] {
+              return math::exp_of_any(V(V::load_unaligned(in[1] + offset) - V::load_unaligned(in[2] + offset)));
+            };
+            value_slope<V> const at = estimate(d, ratio, reference_ratio);
+            V value = at.value, slope = at.slope;
+            if (is_limit(limit)) slope = xsimd::select(xsimd::abs(apart) > V(limit), zero, slope);
+            if (is_limit(value_limit)) {
+              slope = xsimd::select(xsimd::abs(value) > V(value_limit), zero, slope);
+              value = math::limited(value, V(-value_limit), V(value_limit));
+            }
+            value.store_unaligned(out[0] + offset);
+            slope.store_unaligned(out[1] + offset);
+          });
     };
     switch (static_cast<kl_estimator>(work_.estimator)) {
       case kl_estimator::none:
         break;
       case kl_estimator::k1:
-        return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA { return value_slope<V>{d, one}; });
+        return with([&](V const& d, auto const&...) PREFOPT_INLINE_LAMBDA { return value_slope<V>{d, one}; });
       case kl_estimator::k2:
-        return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA { return value_slope<V>{V(half * d * d), d}; });
+        return with([&](V const& d, auto const&...) PREFOPT_INLINE_LAMBDA {
+          return value_slope<V>{V(half * d * d), d};
+        });
       case kl_estimator::k3:
-        return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA {
+        return with([&](V const& d, auto const&...) PREFOPT_INLINE_LAMBDA {
           auto const at = math::expm1_with_rest(V(-d));
           return value_slope<V>{at.beyond_linear, V(-at.value)};
         });
       case kl_estimator::abs:
-        return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA {
+        return with([&](V const& d, auto const&...) PREFOPT_INLINE_LAMBDA {
           V const sign = xsimd::select(d > zero, one, xsimd::select(d < zero, V(-one), d));
           return value_slope<V>{xsimd::abs(d), sign};
         });
       case kl_estimator::k1_straight:
-        return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA { return value_slope<V>{d, d}; });
+        return with([&](V const& d, auto const&...) PREFOPT_INLINE_LAMBDA { return value_slope<V>{d, d}; });
       case kl_estimator::k3_straight:
-        return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA {
+        return with([&](V const& d, auto const&...) PREFOPT_INLINE_LAMBDA {
           return value_slope<V>{math::expm1_with_rest(V(-d)).beyond_linear, d};
         });
       case kl_estimator::k1_corrected:
-        return with([&](V const& d, auto const& ratio) PREFOPT_INLINE_LAMBDA {
+        return with([&](V const& d, auto const& ratio, auto const&) PREFOPT_INLINE_LAMBDA {
           auto const r = ratio();
           return value_slope<V>{math::vanishing(r.value, d),
                                 math::vanishing(r.value, V(xsimd::select(r.slope > zero, V(d + one), one)))};
         });
       case kl_estimator::k3_corrected:
-        return with([&](V const& d, auto const& ratio) PREFOPT_INLINE_LAMBDA {
+        return with([&](V const& d, auto const& ratio, auto const& reference_ratio) PREFOPT_INLINE_LAMBDA {
           auto const r = ratio();
           auto const at = math::expm1_with_rest(V(-d));
-          return value_slope<V>{math::vanishing(r.value, at.beyond_linear),
-                                math::vanishing(r.value, V(xsimd::select(r.slope > zero, d, V(-at.value))))};
+          V value = math::vanishing(r.value, at.beyond_linear);
+          // Where log_prob is far below, one factor is 0 and the other infinite.
+          auto const is_far = d < V(T(-16));
+          if (!is_limit(limit) && !is_limit(log_ratio_limit) && xsimd::any(is_far)) [[unlikely]] {
+            value = xsimd::select(is_far, V(reference_ratio() + math::vanishing(r.value, V(d - one))), value);
+          }
+          return value_slope<V>{value, math::vanishing(r.value, V(xsimd::select(r.slope > zero, d, V(-at.value))))};
         });
     }
   }
 
   void run_block(token_sums& totals) noexcept {
     block<T> tokens = surrogate_block();
-    if (work_.takes_correction && masks_sequences()) tokens.in[advantage_in] = masked_advantages();
+    if (work_.takes_correction && masks_sequences()) tokens.in[off_policy_in] = off_policy();
     if (work_.statistic != nullptr) {
       if (work_.decay != 0) {
         find_statistics(tokens, statistic_buffer_);

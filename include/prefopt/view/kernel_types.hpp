@@ -189,6 +189,7 @@ enum surrogate_input : std::size_t {
   live_in,  ///< 1 for a token that counts, else 0
   statistic_in,
   correction_in,
+  off_policy_in,  ///< 1 where the surrogate is 0, of one that takes the correction
   selected_in,
   chain_in,   ///< what the slopes by the sequence's statistic add up to, divided by its tokens if that is a mean
   factor_in,  ///< null: the settings' factor
