@@ -19,7 +19,7 @@ template <class T>
 constexpr double rounding = std::is_same_v<T, double> ? 1e-13 : 2e-5;
 
 template <class T>
-bool is_near(T got, T expected, double size = 1) {
+bool is_within_rounding(T got, T expected, double size = 1) {
   return std::fabs(got - expected) <= rounding<T> * (size + std::fabs(static_cast<double>(expected)));
 }
 
@@ -100,9 +100,9 @@ TEMPLATE_TEST_CASE("padded and packed batches give the same numbers, whatever th
     for (std::size_t i = 0; i < packed.size(); ++i) {
       std::size_t const at = with.place[i];
       is_own[at] = true;
-      wrong += is_near(got.loss[at], expected.loss[i]) ? 0 : 1;
-      wrong += is_near(got.d_log_prob[at], expected.d_log_prob[i]) ? 0 : 1;
-      wrong += loss.entropy_coefficient == 0 || is_near(got.d_entropy[at], expected.d_entropy[i]) ? 0 : 1;
+      wrong += is_within_rounding(got.loss[at], expected.loss[i]) ? 0 : 1;
+      wrong += is_within_rounding(got.d_log_prob[at], expected.d_log_prob[i]) ? 0 : 1;
+      wrong += loss.entropy_coefficient == 0 || is_within_rounding(got.d_entropy[at], expected.d_entropy[i]) ? 0 : 1;
     }
     for (std::size_t i = 0; i < with.data.size(); ++i) {
       if (is_own[i]) continue;
@@ -192,7 +192,7 @@ TEMPLATE_TEST_CASE("micro-batches with the true denominator give the gradient of
     if (ambiguous) continue;
     ++rounds;
     CHECK(wrong == 0);
-    CHECK(is_near(static_cast<T>(sum), static_cast<T>(whole.seen.loss), 1 + size));
+    CHECK(is_within_rounding(static_cast<T>(sum), static_cast<T>(whole.seen.loss), 1 + size));
   }
   CHECK(rounds > 300);
 }

@@ -15,7 +15,7 @@ namespace {
 
 using numbers = std::vector<double>;
 
-void check_near(numbers const& got, numbers const& right) {
+void check_published(numbers const& got, numbers const& right) {
   REQUIRE(got.size() == right.size());
   for (std::size_t i = 0; i < got.size(); ++i) {
     INFO("at " << i << ": got " << got[i] << ", expected " << right[i]);
@@ -30,7 +30,7 @@ struct published_surrogate {
 };
 
 numbers const log_prob{-1.2, -0.5, -2}, old_log_prob{-1.4, -0.3, -1.5};
-std::vector<std::int64_t> const one_sequence{0, 3};
+std::vector<std::int64_t> const three_tokens{0, 3};
 
 }  // namespace
 
@@ -117,11 +117,11 @@ TEST_CASE("every surrogate at three tokens") {
       CAPTURE(sign);
       numbers const advantage{sign};
       numbers written(3), gradient(3);
-      token_batch<double> batch{.log_prob = log_prob, .advantage = advantage, .offsets = one_sequence};
+      token_batch<double> batch{.log_prob = log_prob, .advantage = advantage, .offsets = three_tokens};
       if (std::string{row.name} != "reinforce") batch.old_log_prob = old_log_prob;
       evaluate(loss, batch, {.loss = written, .d_log_prob = gradient});
-      check_near(written, sign > 0 ? row.good : row.bad);
-      check_near(gradient, sign > 0 ? row.d_good : row.d_bad);
+      check_published(written, sign > 0 ? row.good : row.bad);
+      check_published(gradient, sign > 0 ? row.d_good : row.d_bad);
     }
   }
 }
@@ -149,7 +149,7 @@ TEST_CASE("every estimator of the KL at a token") {
                                                    .advantage = advantage,
                                                    .offsets = offsets},
                                {.loss = written, .d_log_prob = gradient});
-    check_near({written[0], gradient[0], seen.kl}, {of.value, of.slope, of.value});
+    check_published({written[0], gradient[0], seen.kl}, {of.value, of.slope, of.value});
   }
 }
 
@@ -175,9 +175,9 @@ TEST_CASE("every correction of a sampler at three tokens") {
                                  .old_log_prob = old_log_prob,
                                  .rollout_log_prob = rollout_log_prob,
                                  .advantage = advantage,
-                                 .offsets = one_sequence},
+                                 .offsets = three_tokens},
              {.loss = written});
-    check_near(written, of.weights);
+    check_published(written, of.weights);
   }
 }
 
@@ -206,7 +206,7 @@ TEST_CASE("every mode of advantages at four rewards") {
     column<double> lengths;
     if (mode == advantage_mode::length_weighted) lengths = length;
     advantages<double>(reward, groups, written, {.mode = mode}, lengths);
-    check_near({written.begin(), written.begin() + 4}, of.advantages);
-    check_near({written[4], written[5]}, {0, 0});
+    check_published({written.begin(), written.begin() + 4}, of.advantages);
+    check_published({written[4], written[5]}, {0, 0});
   }
 }
