@@ -6,6 +6,7 @@
 #include <prefopt/batch/options.hpp>
 #include <prefopt/core/errors.hpp>
 #include <span>
+#include <string_view>
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
@@ -14,18 +15,18 @@ namespace prefopt::inline PREFOPT_ABI::detail {
 inline constexpr std::size_t rank_values = 16;
 
 /// Replaces the numbers by their sums over all ranks, in one call. Fails on every rank if one has refused its batch.
-inline void add_up_ranks(all_reduce const& sum, std::span<double> numbers) {
+inline void add_up_ranks(all_reduce const& sum, std::span<double> numbers, std::string_view where = "evaluate") {
   std::array<double, rank_values> values{};
   std::copy(numbers.begin(), numbers.end(), values.begin() + 1);
   sum(values);
-  if (values[0] != 0) fail("evaluate", "another rank refused its batch");
+  if (values[0] != 0) fail(where, "another rank refused its batch");
   std::copy_n(values.begin() + 1, numbers.size(), numbers.begin());
 }
 
 /// Runs body(options), whose calls of the all-reduce come before anything is written; tells the other ranks, which wait
-/// for the first of them, of an error that comes earlier.
-template <class Body>
-auto with_ranks(options const& given, Body const& body) {
+/// for the first of them, of an error that comes earlier. For any options with an all_reduce.
+template <class Options, class Body>
+auto with_ranks(Options const& given, Body const& body) {
 #if defined(__cpp_exceptions)
   if (given.all_reduce) {
     bool told = false;
@@ -33,7 +34,7 @@ auto with_ranks(options const& given, Body const& body) {
       told = true;
       given.all_reduce(values);
     };
-    options own = given;
+    Options own = given;
     own.all_reduce = sum;
     try {
       return body(own);

@@ -24,6 +24,12 @@ PREFOPT_INLINE bool is_limit(T limit) noexcept {
   return limit <= std::numeric_limits<T>::max();
 }
 
+/// a * b; 0 where either is, whatever the other.
+template <class V>
+PREFOPT_INLINE V product_or_zero(V const& a, V const& b) noexcept {
+  return xsimd::select(b == math::constant<V>(0), b, math::vanishing(a, b));
+}
+
 /// Tokens in lanes, with what the surrogate L reads. Columns that are not there have their neutral values.
 template <class L, class V, class T, class In>
 PREFOPT_INLINE token_row<V> token_lanes(In const& in, std::size_t offset, T log_ratio_limit) noexcept {
@@ -85,9 +91,16 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
           count_in(corrections, correction);
           count_in(squares, V(correction * correction));
           if constexpr (!takes_correction<L>()) {
-            value = math::vanishing(correction, value);
+            value = product_or_zero(correction, value);
             // Those by the sequence have it in their sum.
-            if constexpr (slope_of<L>() != surrogate_slope::by_sequence) slope = math::vanishing(correction, slope);
+            if constexpr (slope_of<L>() != surrogate_slope::by_sequence) slope = product_or_zero(correction, slope);
+          }
+        }
+        if constexpr (takes_correction<L>()) {
+          if (in[off_policy_in] != nullptr) {
+            auto const is_off = V::load_unaligned(in[off_policy_in] + offset) > zero;
+            value = xsimd::select(is_off, zero, value);
+            slope = xsimd::select(is_off, zero, slope);
           }
         }
         if (in[kl_in] != nullptr) {
@@ -97,8 +110,8 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
             V const kl_slope = V::load_unaligned(in[kl_slope_in] + offset);
             if (settings.is_corrected) {
               V const price = kl_coefficient * correction;
-              value = value + math::vanishing(price, kl);
-              slope = slope + math::vanishing(price, kl_slope);
+              value = value + product_or_zero(price, kl);
+              slope = slope + product_or_zero(price, kl_slope);
             } else {
               value = math::fma(kl_coefficient, kl, value);
               slope = math::fma(kl_coefficient, kl_slope, slope);
@@ -184,7 +197,7 @@ PREFOPT_NOINLINE void run_slopes(void const* address, T log_ratio_limit, block<T
       tokens, [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
         V slope = surrogate(token_lanes<L, V>(in, offset, log_ratio_limit)).slope;
         if (in[correction_in] != nullptr) {
-          slope = math::vanishing(V::load_unaligned(in[correction_in] + offset), slope);
+          slope = product_or_zero(V(V::load_unaligned(in[correction_in] + offset)), slope);
         }
         live_part(in[live_in], offset, slope).store_unaligned(out[0] + offset);
       });

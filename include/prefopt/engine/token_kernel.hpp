@@ -312,12 +312,12 @@ class token_kernel {
     }
   }
 
-  /// The corrections of the block's tokens; null if all are 1.
-  [[nodiscard]] T const* corrections() noexcept {
-    if (mode() == correction_mode::none && !masks_sequences()) return nullptr;
+  /// The corrections of the block's tokens, with or without the off-policy mask; null if all are 1.
+  [[nodiscard]] T const* corrections(bool with_mask) noexcept {
+    if (mode() == correction_mode::none && !with_mask) return nullptr;
     T const* const of_sequence =
         mode() >= correction_mode::sequence_truncate ? spread(correction_of_, sequence_buffer_) : nullptr;
-    T const* const is_off = masks_sequences() ? spread(is_off_policy_, off_policy_buffer_) : nullptr;
+    T const* const is_off = with_mask ? spread(is_off_policy_, off_policy_buffer_) : nullptr;
     bool const of_tokens = is_of_tokens(), masks = mode() == correction_mode::token_mask,
                truncates = mode() == correction_mode::token_truncate;
     V const zero(T(0)), one(T(1)), low(static_cast<T>(work_.correction_low)),
@@ -342,6 +342,17 @@ class token_kernel {
     return correction_buffer_;
   }
 
+  /// 1 where the off-policy mask is; `corrections` have spread that of the sequences.
+  [[nodiscard]] T const* off_policy() noexcept {
+    in_lanes<2, 1>({at_[f::advantage], off_policy_buffer_}, {off_policy_buffer_},
+                   [](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
+                     V const zero(T(0)), advantage = V::load_unaligned(in[0] + offset);
+                     V const is_off = V::load_unaligned(in[1] + offset);
+                     V(xsimd::select(advantage < zero, is_off, zero)).store_unaligned(out[0] + offset);
+                   });
+    return off_policy_buffer_;
+  }
+
   /// The block for a surrogate, but its statistic.
   [[nodiscard]] block<T> surrogate_block() noexcept {
     block<T> tokens{};
@@ -350,7 +361,7 @@ class token_kernel {
     tokens.in[old_log_prob_in] = at_[f::old_log_prob];
     tokens.in[advantage_in] = at_[f::advantage];
     tokens.in[live_in] = live_;
-    tokens.in[correction_in] = corrections();
+    tokens.in[correction_in] = corrections(masks_sequences());
     if (work_.selected != nullptr) {
       std::copy_n(work_.selected + begin_, count_, selected_buffer_);
       tokens.in[selected_in] = selected_buffer_;
@@ -367,7 +378,11 @@ class token_kernel {
   void sum_up_statistics() noexcept {
     if (work_.statistic == nullptr || work_.decay != 0) return;
     double sums[chunk_sequences];
-    sum_up(sums, [&](T* values) noexcept { return find_statistics(surrogate_block(), values); });
+    sum_up(sums, [&](T* values) noexcept {
+      block<T> tokens = surrogate_block();
+      if (work_.takes_correction && masks_sequences()) tokens.in[correction_in] = corrections(false);
+      return find_statistics(tokens, values);
+    });
     for (std::size_t s = 0; s < sequences_; ++s) statistic_of_[s] = static_cast<T>(sums[s] * share(s));
   }
 
@@ -429,68 +444,82 @@ class token_kernel {
     T const limit = work_.kl_log_ratio_limit, value_limit = work_.kl_value_limit,
             log_ratio_limit = work_.settings.log_ratio_limit;
     auto const with = [&](auto const& estimate) {
-      in_lanes<3, 2>({at_[f::log_prob], at_[f::ref_log_prob], at_[f::old_log_prob]}, {kl_, kl_slope_},
-                     [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
-                       V const log_prob = V::load_unaligned(in[0] + offset),
-                               apart = log_prob - load_ahead<V>(in[1] + offset);
-                       V d = apart;
-                       if (is_limit(limit)) d = math::limited(d, V(-limit), V(limit));
-                       auto const ratio = [&] {
-                         V log_ratio = log_prob - V::load_unaligned(in[2] + offset);
-                         if (is_limit(log_ratio_limit))
-                           log_ratio = math::limited(log_ratio, V(-log_ratio_limit), V(log_ratio_limit));
-                         return math::exp_of_any(log_ratio);
-                       };
-                       value_slope<V> const at = estimate(d, ratio);
-                       V value = at.value, slope = at.slope;
-                       if (is_limit(limit)) slope = xsimd::select(xsimd::abs(apart) > V(limit), zero, slope);
-                       if (is_limit(value_limit)) {
-                         slope = xsimd::select(xsimd::abs(value) > V(value_limit), zero, slope);
-                         value = math::limited(value, V(-value_limit), V(value_limit));
-                       }
-                       value.store_unaligned(out[0] + offset);
-                       slope.store_unaligned(out[1] + offset);
-                     });
+      in_lanes<3, 2>(
+          {at_[f::log_prob], at_[f::ref_log_prob], at_[f::old_log_prob]}, {kl_, kl_slope_},
+          [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
+            V const log_prob = V::load_unaligned(in[0] + offset), apart = log_prob - load_ahead<V>(in[1] + offset);
+            V d = apart;
+            if (is_limit(limit)) d = math::limited(d, V(-limit), V(limit));
+            // The ratio, and whether it moves with log_prob.
+            auto const ratio = [&]() -> value_slope<V> {
+              V const log_ratio = log_prob - V::load_unaligned(in[2] + offset);
+              if (!is_limit(log_ratio_limit)) return {math::exp_of_any(log_ratio), one};
+              return {math::exp_of_any(math::limited(log_ratio, V(-log_ratio_limit), V(log_ratio_limit))),
+                      V(xsimd::select(xsimd::abs(log_ratio) > V(log_ratio_limit), zero, one))};
+            };
+            auto const reference_ratio = [&] {
+              return math::exp_of_any(V(V::load_unaligned(in[1] + offset) - V::load_unaligned(in[2] + offset)));
+            };
+            value_slope<V> const at = estimate(d, ratio, reference_ratio);
+            V value = at.value, slope = at.slope;
+            if (is_limit(limit)) slope = xsimd::select(xsimd::abs(apart) > V(limit), zero, slope);
+            if (is_limit(value_limit)) {
+              slope = xsimd::select(xsimd::abs(value) > V(value_limit), zero, slope);
+              value = math::limited(value, V(-value_limit), V(value_limit));
+            }
+            value.store_unaligned(out[0] + offset);
+            slope.store_unaligned(out[1] + offset);
+          });
     };
     switch (static_cast<kl_estimator>(work_.estimator)) {
       case kl_estimator::none:
         break;
       case kl_estimator::k1:
-        return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA { return value_slope<V>{d, one}; });
+        return with([&](V const& d, auto const&...) PREFOPT_INLINE_LAMBDA { return value_slope<V>{d, one}; });
       case kl_estimator::k2:
-        return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA { return value_slope<V>{V(half * d * d), d}; });
+        return with([&](V const& d, auto const&...) PREFOPT_INLINE_LAMBDA {
+          return value_slope<V>{V(half * d * d), d};
+        });
       case kl_estimator::k3:
-        return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA {
+        return with([&](V const& d, auto const&...) PREFOPT_INLINE_LAMBDA {
           auto const at = math::expm1_with_rest(V(-d));
           return value_slope<V>{at.beyond_linear, V(-at.value)};
         });
       case kl_estimator::abs:
-        return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA {
+        return with([&](V const& d, auto const&...) PREFOPT_INLINE_LAMBDA {
           V const sign = xsimd::select(d > zero, one, xsimd::select(d < zero, V(-one), d));
           return value_slope<V>{xsimd::abs(d), sign};
         });
       case kl_estimator::k1_straight:
-        return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA { return value_slope<V>{d, d}; });
+        return with([&](V const& d, auto const&...) PREFOPT_INLINE_LAMBDA { return value_slope<V>{d, d}; });
       case kl_estimator::k3_straight:
-        return with([&](V const& d, auto const&) PREFOPT_INLINE_LAMBDA {
+        return with([&](V const& d, auto const&...) PREFOPT_INLINE_LAMBDA {
           return value_slope<V>{math::expm1_with_rest(V(-d)).beyond_linear, d};
         });
       case kl_estimator::k1_corrected:
-        return with([&](V const& d, auto const& ratio) PREFOPT_INLINE_LAMBDA {
-          V const r = ratio();
-          return value_slope<V>{math::vanishing(r, d), math::vanishing(r, V(d + one))};
+        return with([&](V const& d, auto const& ratio, auto const&) PREFOPT_INLINE_LAMBDA {
+          auto const r = ratio();
+          return value_slope<V>{math::vanishing(r.value, d),
+                                math::vanishing(r.value, V(xsimd::select(r.slope > zero, V(d + one), one)))};
         });
       case kl_estimator::k3_corrected:
-        return with([&](V const& d, auto const& ratio) PREFOPT_INLINE_LAMBDA {
-          V const r = ratio();
-          return value_slope<V>{math::vanishing(r, V(math::expm1_with_rest(V(-d)).beyond_linear)),
-                                math::vanishing(r, d)};
+        return with([&](V const& d, auto const& ratio, auto const& reference_ratio) PREFOPT_INLINE_LAMBDA {
+          auto const r = ratio();
+          auto const at = math::expm1_with_rest(V(-d));
+          V value = math::vanishing(r.value, at.beyond_linear);
+          // Where log_prob is far below, one factor is 0 and the other infinite.
+          auto const is_far = d < V(T(-16));
+          if (!is_limit(limit) && !is_limit(log_ratio_limit) && xsimd::any(is_far)) [[unlikely]] {
+            value = xsimd::select(is_far, V(reference_ratio() + math::vanishing(r.value, V(d - one))), value);
+          }
+          return value_slope<V>{value, math::vanishing(r.value, V(xsimd::select(r.slope > zero, d, V(-at.value))))};
         });
     }
   }
 
   void run_block(token_sums& totals) noexcept {
     block<T> tokens = surrogate_block();
+    if (work_.takes_correction && masks_sequences()) tokens.in[off_policy_in] = off_policy();
     if (work_.statistic != nullptr) {
       if (work_.decay != 0) {
         find_statistics(tokens, statistic_buffer_);

@@ -483,6 +483,15 @@ inline constexpr struct {
   }
 } vanishing{};
 
+/// x + y, of which x grows faster: where x is infinite, x, whatever infinity y is.
+inline constexpr struct {
+  template <lane V>
+  PREFOPT_INLINE V operator()(V const& x, V const& y) const noexcept {
+    V const most = constant<V>(std::numeric_limits<double>::infinity());
+    return math::select((math::abs(x) == most) & (y == y), x, V(x + y));
+  }
+} dominated_sum{};
+
 /// x in [low, high]; NaN stays NaN.
 inline constexpr struct {
   template <lane V>

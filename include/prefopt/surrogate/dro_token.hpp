@@ -16,8 +16,9 @@ struct dro_token {
 
   template <lane V>
   PREFOPT_INLINE token_value<V> operator()(token_row<V> const& row) const noexcept {
-    V const pull = math::constant<V>(beta) * row.log_ratio, weight = -row.advantage;
-    return {V(math::vanishing(weight, row.log_prob) + math::constant<V>(0.5) * pull * row.log_ratio), V(weight + pull)};
+    V const pull = math::vanishing(math::constant<V>(beta), row.log_ratio), weight = -row.advantage;
+    V const square = math::constant<V>(0.5) * math::vanishing(pull, row.log_ratio);
+    return {math::dominated_sum(square, math::vanishing(weight, row.log_prob)), V(weight + pull)};
   }
 
   static constexpr loss_card card{"dro_token", "-A l + beta (l - o)^2 / 2", "arXiv:2405.19107"};

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <prefopt/surrogate/ppo_clip.hpp>
 
 namespace prefopt::inline PREFOPT_ABI::surrogate {
@@ -21,7 +23,10 @@ struct fipo {
 
   static constexpr columns needs = columns::old_policy;
 
-  [[nodiscard]] double decay() const noexcept { return std::exp2(-1 / half_life); }
+  /// Never 0, which would say that nothing decays.
+  [[nodiscard]] double decay() const noexcept {
+    return std::max(std::exp2(-1 / half_life), std::numeric_limits<double>::min());
+  }
   template <lane V>
   PREFOPT_INLINE value_slope<V> statistic(token_row<V> const& row) const noexcept {
     V const zero = math::constant<V>(0);

@@ -25,7 +25,7 @@ struct kl_cov {
     V const plain = math::vanishing(V(-row.advantage), row.ratio());
     V const penalty = math::select(row.selected > zero, math::constant<V>(coefficient), zero);
     V const sign = math::select(row.log_ratio > zero, one, math::select(row.log_ratio < zero, V(-one), zero));
-    return {V(plain + math::vanishing(penalty, math::abs(row.log_ratio))), V(plain + penalty * sign)};
+    return {math::dominated_sum(plain, math::vanishing(penalty, math::abs(row.log_ratio))), V(plain + penalty * sign)};
   }
 
   static constexpr loss_card card{"kl_cov", "-A r, + coefficient |l - o| on tokens of high covariance",

@@ -23,8 +23,9 @@ struct masked_ratio {
     V const above = math::select(is_good, math::indicator<V>(moved > math::constant<V>(high)), zero),
             below = math::select(is_good, zero, math::indicator<V>(moved < -math::constant<V>(low)));
     V const kept = math::select(above + below > zero, zero, math::vanishing(V(-row.advantage), row.ratio()));
-    V const pull = math::constant<V>(kl_tau) * row.log_ratio;
-    return {V(kept + pull * row.log_ratio), V(kept + pull + pull), below, above};
+    V const pull = math::vanishing(math::constant<V>(kl_tau), row.log_ratio);
+    return {math::dominated_sum(kept, math::vanishing(pull, row.log_ratio)), math::dominated_sum(kept, V(pull + pull)),
+            below, above};
   }
 
   static constexpr loss_card card{"masked_ratio", "-A r while e^l is within low and high of e^o, + kl_tau (l - o)^2",

@@ -10,6 +10,7 @@
 #include <prefopt/batch/options.hpp>
 #include <prefopt/core/all_reduce.hpp>
 #include <prefopt/core/errors.hpp>
+#include <prefopt/engine/ranks.hpp>
 #include <prefopt/token/kl_penalty.hpp>
 #include <prefopt/view/column.hpp>
 #include <prefopt/view/offsets.hpp>
@@ -89,17 +90,26 @@ struct moments {
 };
 
 /// Of all ranks: their sums of counts, then of means, then of squares about the common mean.
-inline moments over_ranks(moments own, all_reduce const& sum) {
+inline moments over_ranks(moments own, all_reduce const& sum, std::string_view where) {
   if (!sum) return own;
   std::array<double, 2> first{own.count, own.count * own.mean};
-  sum(first);
+  add_up_ranks(sum, first, where);
   double const mean = first[0] == 0 ? 0 : first[1] / first[0], apart = own.mean - mean;
   std::array<double, 1> squares{own.squares + own.count * apart * apart};
-  sum(squares);
+  add_up_ranks(sum, squares, where);
   return {first[0], mean, squares[0]};
 }
 
 inline double quotient_or_zero(double x, double y) noexcept { return x == 0 ? 0 : x / y; }
+
+template <class T>
+void check_mask(std::string_view where, column<T> const& mask) {
+  for (std::size_t i = 0; i < mask.size(); ++i) {
+    if (mask[i] != 0 && mask[i] != 1) {
+      fail(where, {"mask[", text(i), "] is ", text(static_cast<double>(mask[i])), ", expected 0 or 1"});
+    }
+  }
+}
 
 }  // namespace detail
 
@@ -111,21 +121,14 @@ inline advantage_mode advantage_mode_of(std::string_view name) {
   return detail::enumerator_of<advantage_mode>(name, detail::advantage_mode_names, "advantage");
 }
 
-/// Advantages of n samples, one a sample, from their rewards. Group g is [group_offsets[g], group_offsets[g + 1]).
-///     length     tokens of each sample, for length_weighted only; >= 0
-///     special    equal rewards in a group give 0 in every mode but length_weighted with lengths that are all 0, which
-///                gives R
-///     computed   in double
-///     throws     std::invalid_argument, before anything is written: sizes that differ, offsets that fall or do not span the
-///                rewards, epsilon < 0, a missing or an unread length, what non_finite calls an error
+namespace detail {
+
 template <class T>
-void advantages(column<T> const& reward, column<std::int64_t> const& group_offsets,
-                std::type_identity_t<output<T>> const& advantage, advantage_options const& options = {},
-                std::type_identity_t<column<T>> const& length = {}) {
-  using detail::fail, detail::text, detail::elements;
+void find_advantages(column<T> const& reward, column<std::int64_t> const& group_offsets, output<T> const& advantage,
+                     advantage_options const& options, column<T> const& length) {
   constexpr std::string_view where = "advantages";
   std::size_t const n = reward.size();
-  detail::check_offsets(where, group_offsets, n, [](std::size_t, std::size_t) {}, {"group_offsets", "group", "reward"});
+  check_offsets(where, group_offsets, n, [](std::size_t, std::size_t) {}, {"group_offsets", "group", "reward"});
   if (advantage.size() != n)
     fail(where, {"output advantage has ", elements(advantage.size()), ", reward has ", text(n)});
   auto const mode = options.mode;
@@ -133,7 +136,7 @@ void advantages(column<T> const& reward, column<std::int64_t> const& group_offse
   if (reads_length && length.size() != n)
     fail(where, {"length has ", elements(length.size()), ", reward has ", text(n)});
   if (!reads_length && !length.empty()) fail(where, {name_of(mode), " does not read length, which is given"});
-  double const epsilon = options.epsilon.value_or(detail::standard_epsilon(mode));
+  double const epsilon = options.epsilon.value_or(standard_epsilon(mode));
   if (!(epsilon >= 0) || !std::isfinite(epsilon))
     fail(where, "epsilon is " + text(epsilon) + ", expected a finite number >= 0");
   for (std::size_t i = 0; i < n; ++i) {
@@ -148,17 +151,17 @@ void advantages(column<T> const& reward, column<std::int64_t> const& group_offse
   auto const counts = [&](std::size_t i) { return options.non_finite != on_invalid::skip || std::isfinite(reward[i]); };
   auto const at = [&](std::size_t i) { return static_cast<double>(reward[i]); };
 
-  detail::moments all;
+  moments all;
   double non_zero = 0;
   for (std::size_t i = 0; i < n; ++i) {
     if (!counts(i)) continue;
     all.add(at(i));
     non_zero += reward[i] == 0 ? 0 : 1;
   }
-  if (mode == advantage_mode::batch_std) all = detail::over_ranks(all, options.all_reduce);
+  if (mode == advantage_mode::batch_std) all = over_ranks(all, options.all_reduce, where);
   if (mode == advantage_mode::non_zero_scaled && options.all_reduce) {
     std::array<double, 2> numbers{all.count, non_zero};
-    options.all_reduce(numbers);
+    add_up_ranks(options.all_reduce, numbers, where);
     all.count = numbers[0];
     non_zero = numbers[1];
   }
@@ -167,22 +170,24 @@ void advantages(column<T> const& reward, column<std::int64_t> const& group_offse
   for (std::size_t group = 0; group + 1 < group_offsets.size(); ++group) {
     auto const begin = static_cast<std::size_t>(group_offsets[group]),
                end = static_cast<std::size_t>(group_offsets[group + 1]);
-    detail::moments own;
+    moments own;
     double weighted = 0, lengths = 0, best = -std::numeric_limits<double>::infinity(), second = best;
     std::size_t best_at = end;
     for (std::size_t i = begin; i < end; ++i) {
       if (!counts(i)) continue;
       own.add(at(i));
-      if (reads_length) {
-        weighted += static_cast<double>(length[i]) * at(i);
-        lengths += static_cast<double>(length[i]);
-      }
       if (at(i) > best) {
         second = std::exchange(best, at(i));
         best_at = i;
       } else {
         second = std::max(second, at(i));
       }
+    }
+    // About the mean: equal rewards give 0 to the bit.
+    for (std::size_t i = begin; reads_length && i < end; ++i) {
+      if (!counts(i)) continue;
+      weighted += static_cast<double>(length[i]) * (at(i) - own.mean);
+      lengths += static_cast<double>(length[i]);
     }
     for (std::size_t i = begin; i < end; ++i) {
       if (!counts(i)) continue;
@@ -196,26 +201,25 @@ void advantages(column<T> const& reward, column<std::int64_t> const& group_offse
           values[i] = apart;
           break;
         case advantage_mode::group_std:
-          values[i] = detail::quotient_or_zero(apart, own.deviation(1) + epsilon);
+          values[i] = quotient_or_zero(apart, own.deviation(1) + epsilon);
           break;
         case advantage_mode::group_std_population:
-          values[i] = detail::quotient_or_zero(apart, own.deviation(0) + epsilon);
+          values[i] = quotient_or_zero(apart, own.deviation(0) + epsilon);
           break;
         case advantage_mode::batch_std:
-          values[i] = detail::quotient_or_zero(apart, all.deviation(1) + epsilon);
+          values[i] = quotient_or_zero(apart, all.deviation(1) + epsilon);
           break;
         case advantage_mode::leave_one_out:
           values[i] = own.count > 1 ? apart * (own.count / (own.count - 1)) : 0;
           break;
         case advantage_mode::mean_scaled:
-          values[i] = detail::quotient_or_zero(apart, own.mean + epsilon);
+          values[i] = quotient_or_zero(apart, own.mean + epsilon);
           break;
         case advantage_mode::length_weighted:
-          values[i] = lengths == 0 ? at(i) : at(i) - weighted / lengths;
+          values[i] = lengths == 0 ? at(i) : apart - weighted / lengths;
           break;
         case advantage_mode::best_of_k:
-          values[i] =
-              i == best_at && own.count > 1 ? detail::quotient_or_zero(best - second, own.deviation(1) + epsilon) : 0;
+          values[i] = i == best_at && own.count > 1 ? quotient_or_zero(best - second, own.deviation(1) + epsilon) : 0;
           break;
         case advantage_mode::non_zero_scaled:
           values[i] = non_zero == 0 ? 0 : apart * (all.count / non_zero);
@@ -223,7 +227,28 @@ void advantages(column<T> const& reward, column<std::int64_t> const& group_offse
       }
     }
   }
-  for (std::size_t i = 0; i < n; ++i) detail::put(advantage, i, values[i]);
+  for (std::size_t i = 0; i < n; ++i) put(advantage, i, values[i]);
+}
+
+}  // namespace detail
+
+/// Advantages of n samples, one a sample, from their rewards. Group g is [group_offsets[g], group_offsets[g + 1]).
+///     length     tokens of each sample, for length_weighted only; >= 0
+///     special    equal rewards in a group give 0 in every mode but length_weighted with lengths that are all 0, which
+///                gives R
+///     computed   in double
+///     throws     std::invalid_argument, before anything is written: sizes that differ, offsets that fall or do not span the
+///                rewards, epsilon < 0, a missing or an unread length, what non_finite calls an error. Over ranks, of what is of
+///                the whole batch, such a rank makes the call on every rank throw
+template <class T>
+void advantages(column<T> const& reward, column<std::int64_t> const& group_offsets,
+                std::type_identity_t<output<T>> const& advantage, advantage_options const& options = {},
+                std::type_identity_t<column<T>> const& length = {}) {
+  auto own = options;
+  if (own.mode != advantage_mode::batch_std && own.mode != advantage_mode::non_zero_scaled) own.all_reduce = {};
+  detail::with_ranks(own, [&](advantage_options const& given) {
+    detail::find_advantages<T>(reward, group_offsets, advantage, given, length);
+  });
 }
 
 /// Generalized advantage estimates of tokens, from rewards of steps and the values of a critic, both one a token.
@@ -254,11 +279,7 @@ void discounted_advantages(column<T> const& reward, std::type_identity_t<column<
   };
   expect_share("gamma", by.gamma);
   expect_share("lambda", by.lambda);
-  for (std::size_t i = 0; i < mask.size(); ++i) {
-    if (mask[i] != 0 && mask[i] != 1) {
-      fail(where, {"mask[", text(i), "] is ", text(static_cast<double>(mask[i])), ", expected 0 or 1"});
-    }
-  }
+  detail::check_mask(where, mask);
   double const decay = value.empty() ? by.gamma : by.gamma * by.lambda;
   for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
     double later = 0, next_value = 0;
@@ -285,13 +306,10 @@ struct whitening {
   prefopt::all_reduce all_reduce{};
 };
 
-/// Whitens the values that the mask counts, of all ranks; the others become 0. In place, too. REINFORCE++ is
-/// `discounted_advantages` without values of R - c k1 and then this: as verl has it, or, with is_population, epsilon 0 and
-/// floor 1e-8, as OpenRLHF.
+namespace detail {
+
 template <class T>
-void whiten(column<T> const& value, std::type_identity_t<column<T>> const& mask,
-            std::type_identity_t<output<T>> const& whitened, whitening const& how = {}) {
-  using detail::fail, detail::text, detail::elements;
+void whiten(column<T> const& value, column<T> const& mask, output<T> const& whitened, whitening const& how) {
   constexpr std::string_view where = "whiten";
   std::size_t const n = value.size();
   if (!mask.empty() && mask.size() != n) fail(where, {"mask has ", elements(mask.size()), ", value has ", text(n)});
@@ -299,18 +317,30 @@ void whiten(column<T> const& value, std::type_identity_t<column<T>> const& mask,
   if (!(how.epsilon >= 0) || !(how.floor >= 0)) {
     fail(where, {"epsilon is ", text(how.epsilon), " and floor ", text(how.floor), ", expected numbers >= 0"});
   }
+  check_mask(where, mask);
   auto const counts = [&](std::size_t i) { return mask.empty() || mask[i] != 0; };
-  detail::moments all;
+  moments all;
   for (std::size_t i = 0; i < n; ++i) {
     if (counts(i)) all.add(static_cast<double>(value[i]));
   }
-  all = detail::over_ranks(all, how.all_reduce);
+  all = over_ranks(all, how.all_reduce, where);
   double const deviation = all.deviation(how.is_population ? 0 : 1);
   double const scale = std::sqrt(std::max(deviation * deviation, how.floor) + how.epsilon);
   for (std::size_t i = 0; i < n; ++i) {
     double const apart = counts(i) ? static_cast<double>(value[i]) - all.mean : 0;
-    detail::put(whitened, i, detail::quotient_or_zero(apart, scale) + (how.keeps_mean && counts(i) ? all.mean : 0));
+    put(whitened, i, quotient_or_zero(apart, scale) + (how.keeps_mean && counts(i) ? all.mean : 0));
   }
+}
+
+}  // namespace detail
+
+/// Whitens the values that the mask counts, of all ranks; the others become 0. In place, too. REINFORCE++ is
+/// `discounted_advantages` without values of R - c k1 and then this: as verl has it, or, with is_population, epsilon 0 and
+/// floor 1e-8, as OpenRLHF. A rank that refuses its values makes the call on every rank throw.
+template <class T>
+void whiten(column<T> const& value, std::type_identity_t<column<T>> const& mask,
+            std::type_identity_t<output<T>> const& whitened, whitening const& how = {}) {
+  detail::with_ranks(how, [&](whitening const& given) { detail::whiten<T>(value, mask, whitened, given); });
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI
