@@ -125,7 +125,7 @@ std::optional<advantage_command> parse_advantage_command(int argc, char** argv) 
       "(any text), whose rows follow one another, reward; length, the tokens of the completion, for length_weighted. "
       "All rows are kept in memory");
   number_options numbers{app};
-  numbers.add("epsilon", "added to what is divided by", "VALUE");
+  numbers.add("epsilon", "added to what is divided by", "VALUE", "Options");
   app.add_option("--lone", lone, "the advantage of a completion that is alone in its group: 0, or its reward")
       ->check(CLI::IsMember({"zero", "reward"}))
       ->capture_default_str();

@@ -90,7 +90,7 @@ class term_options {
 
  private:
   void add(std::string_view name, std::string const& about, std::string const& value_name, std::string const& group) {
-    numbers_.add(name, about, value_name)->group(group);
+    numbers_.add(name, about, value_name, group);
   }
 
   /// Sets what has been given, which needs another option that is or is not there.
@@ -160,19 +160,13 @@ prefopt::token_loss_card const& chosen(std::string const& name) {
 }
 
 /// Makes the loss with the parameters that are given, which are then all of its parameters.
-void make_loss(token_command& command, prefopt::token_loss_card const& loss, number_options const& numbers) {
+void make_loss(token_command& command, prefopt::token_loss_card const& loss, number_options const& parameters,
+               number_options const& terms) {
   command.name = loss.card.name;
-  prefopt::parameter_values given;
-  for (auto const& other : token_losses()) {
-    for (auto const& parameter : other.parameters) {
-      auto const is_it = [&](auto const& known) { return known.first == parameter.name; };
-      if (std::ranges::find_if(given, is_it) != given.end()) continue;
-      bool const is_its =
-          std::ranges::find(loss.parameters, parameter.name, &prefopt::parameter_card::name) != loss.parameters.end();
-      // These are also terms of every loss.
-      if (!is_its && (parameter.name == "kl_coefficient" || parameter.name == "horizon")) continue;
-      if (auto const value = numbers.value(parameter.name)) given.emplace_back(parameter.name, *value);
-    }
+  prefopt::parameter_values given = parameters.given();
+  for (auto const& parameter : loss.parameters) {
+    // Some are also terms of every loss.
+    if (auto const value = terms.value(parameter.name)) given.emplace_back(parameter.name, *value);
   }
   command.loss = make_token_loss(command.name, given);
   for (auto const& parameter : loss.parameters) {
@@ -203,12 +197,12 @@ std::optional<token_command> parse_token_command(int argc, char** argv) {
       "place in the sequence, which then has to rise. These may be there and not be read. All rows are kept in memory, "
       "about as much as the file has");
   app.add_option("--loss", name, "a preset or a surrogate, see below")->type_name("NAME");
-  number_options numbers{app};
-  term_options const terms{app, numbers};
+  number_options term_numbers{app}, parameters{app};
+  term_options const terms{app, term_numbers};
   for (auto const& loss : token_losses()) {
     for (auto const& parameter : loss.parameters) {
-      if (numbers.has(parameter.name)) continue;
-      numbers.add(parameter.name, "of " + losses_with(parameter.name), "VALUE")->group("Parameters of the losses");
+      if (term_numbers.has(parameter.name) || parameters.has(parameter.name)) continue;
+      parameters.add(parameter.name, "of " + losses_with(parameter.name), "VALUE", "Parameters of the losses");
     }
   }
   input.add_dtype();
@@ -230,7 +224,7 @@ std::optional<token_command> parse_token_command(int argc, char** argv) {
   refuse_extras(app, its_options.empty() ? "" : "; the parameters of " + name + " are " + its_options);
   token_command command{make_token_loss(name, {})};
   input.write_to(command);
-  make_loss(command, loss, numbers);
+  make_loss(command, loss, parameters, term_numbers);
   terms.write_to(command);
   return command;
 }

@@ -11,12 +11,9 @@ namespace {
 constexpr std::string_view name_of_share = "tokens";
 
 constexpr std::string_view notation =
-    "  l = logp, o = old_logp, r = e^(l - o), A = advantage, c k3: the estimate of the KL from ref_logp. Presets name\n"
-    "  their aggregation and the --advantages that they go with; surrogates are aggregated by token_mean. The terms "
-    "of\n"
-    "  --tokens go with every one. Of gspo and cispo, --loss takes the preset: --aggregation token_mean is the "
-    "surrogate.\n"
-    "\n";
+    "  l = logp, o = old_logp, r = e^(l - o), A = advantage, c k3: the estimate of the KL from ref_logp. Presets\n"
+    "  name their aggregation and the --advantages that they go with; surrogates are aggregated by token_mean. Of\n"
+    "  gspo and cispo, --loss takes the preset. The terms of --tokens go with every one.\n\n";
 
 }  // namespace
 
