@@ -58,18 +58,16 @@ std::vector<std::pair<std::string, double>> parts_of(std::string const& text) {
 
 }  // namespace
 
-loss_options::loss_options(CLI::App& app, std::string const& about_loss) : app_{app} {
+loss_options::loss_options(CLI::App& app, std::string const& about_loss) : app_{app}, parameters_{app} {
   name_option_ = app.add_option("--loss", name_, about_loss + "; a sum of losses as dpo:0.8+bco_pair:0.2+sft:1")
                      ->type_name("NAME");
   app.add_option("--base", base_, "the loss that a modifier modifies")->type_name("NAME");
   for (auto const& loss : loss_catalog()) {
     for (auto const& card : loss.parameters) {
-      if (std::ranges::find(parameters_, card.name, &parameter::name) != parameters_.end()) continue;
-      parameter& added = parameters_.emplace_back(parameter{card.name, {}});
+      if (parameters_.has(card.name)) continue;
       bool const is_switch = card.valid.is_whole && card.valid.high == 1;
-      added.option = app.add_option("--" + std::string{card.name}, added.value, "of " + losses_with(card.name))
-                         ->type_name(is_switch ? "0|1" : "VALUE")
-                         ->group("Parameters of the losses");
+      parameters_.add(card.name, "of " + losses_with(card.name), is_switch ? "0|1" : "VALUE",
+                      "Parameters of the losses");
     }
   }
 }
@@ -91,12 +89,7 @@ loss_choice loss_options::chosen(std::string_view standard, std::optional<loss_k
   }
   refuse_extras(app_, hint);
 
-  for (auto const& [name, text, option] : parameters_) {
-    if (option->count() == 0) continue;
-    auto const [value, problem] = parse_number<double>(text);
-    if (!problem.empty()) throw input_error{"--" + std::string{name} + ": got " + problem};
-    choice.parameters.emplace_back(name, value);
-  }
+  choice.parameters = parameters_.given();
   for (std::string const& name : names) {
     if (name.empty() && !choice.parts.empty()) throw input_error{"--loss: a part of the mixture has no name"};
     if (find_loss(name) == nullptr && !(name == choice.base && choice.parts.empty())) {
@@ -105,7 +98,7 @@ loss_choice loss_options::chosen(std::string_view standard, std::optional<loss_k
   }
   choice.kind = choice.parts.empty() ? find_loss(choice.name)->kind : loss_kind::pair;
   for (auto const& [name, value] : choice.parameters) {
-    auto const is_it = [&](auto const& known) { return known.first == name; };
+    auto const is_it = [&wanted = name](auto const& known) { return known.first == wanted; };
     if (!choice.parts.empty() && std::ranges::find_if(all, is_it) == all.end()) {
       throw input_error{"--" + name + ": no loss of the mixture has it" + hint};
     }

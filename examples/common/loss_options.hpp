@@ -1,12 +1,12 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "loss_choice.hpp"
+#include "number_options.hpp"
 
 /// The choice of a loss on a command line: --loss, --base, and an option for every parameter of every loss in the
 /// catalog, pair losses and list losses.
@@ -23,14 +23,8 @@ class loss_options {
   loss_choice chosen(std::string_view standard = {}, std::optional<loss_kind> kind = {}) const;
 
  private:
-  struct parameter {
-    std::string_view name;
-    std::string value;
-    CLI::Option const* option = nullptr;
-  };
-
   CLI::App const& app_;
   std::string name_, base_;
   CLI::Option const* name_option_;
-  std::deque<parameter> parameters_;
+  number_options parameters_;
 };

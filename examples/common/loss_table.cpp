@@ -1,10 +1,9 @@
 #include "loss_table.hpp"
 
-#include <cstddef>
 #include <span>
 #include <string_view>
 
-#include "number_text.hpp"
+#include "loss_lines.hpp"
 
 namespace {
 
@@ -70,30 +69,17 @@ std::string columns_of(loss_entry const& loss) {
   return text + one_of;
 }
 
-std::string parameters_of(loss_entry const& loss) {
-  std::string text;
-  for (auto const& parameter : loss.parameters) {
-    text.append(text.empty() ? "--" : ", --").append(parameter.name).append(" ");
-    text.append(number_text(parameter.standard)).append(" (").append(parameter.valid.text()).append(")");
-  }
-  return text.empty() ? "none" : text;
-}
-
 }  // namespace
 
 std::string loss_table(loss_kind kind) {
   std::string text{kind == loss_kind::pair   ? pair_notation
                    : kind == loss_kind::list ? list_notation
                                              : unpaired_notation};
-  auto const line = [&](std::string_view label, std::string_view content) {
-    constexpr std::size_t width = 18;
-    text.append("  ").append(label).append(width > label.size() ? width - label.size() : 1, ' ');
-    text.append(content).append("\n");
-  };
+  auto const line = [&](std::string_view label, std::string_view content) { append_loss_line(text, label, content); };
   for (auto const& loss : loss_catalog()) {
     if (loss.kind != kind) continue;
     line(loss.card.name, loss.card.formula);
-    line("  parameters", parameters_of(loss));
+    line("  parameters", parameters_text(loss.parameters));
     line("  columns", columns_of(loss));
     if (loss.is_modifier()) {
       std::string bases;

@@ -10,18 +10,6 @@ namespace {
 
 constexpr score_column group_column{"group"};
 
-/// Takes the columns away that the file has because of its form only.
-std::vector<std::string_view> take_unread_columns(column_table& file, prefopt::any_list_loss const& loss) {
-  constexpr auto of_form = prefopt::columns::reference | prefopt::columns::length | prefopt::columns::reward;
-  std::vector<std::string_view> unread;
-  for (auto const& column : number_columns<prefopt::list_family>()) {
-    if (!contains(of_form, column.kind) || is_read(column, loss) || !file.find(column.name)) continue;
-    unread.push_back(column.name);
-    file.ignore(column.name);
-  }
-  return unread;
-}
-
 void check_alternatives(column_table const& file, std::vector<score_column> const& columns,
                         prefopt::any_list_loss const& loss) {
   if (loss.one_of() == prefopt::columns::none) return;
@@ -40,7 +28,8 @@ void check_alternatives(column_table const& file, std::vector<score_column> cons
 void prepare(column_table& file, prefopt::any_list_loss const& loss, score_command const& command, std::string& note,
              std::vector<std::string_view>& not_read) {
   note = ignore_columns(file, command);
-  not_read = take_unread_columns(file, loss);
+  constexpr auto of_form = prefopt::columns::reference | prefopt::columns::length | prefopt::columns::reward;
+  not_read = take_unread_columns(file, number_columns<prefopt::list_family>(), loss, of_form);
   std::vector<score_column> columns{group_column};
   for (auto const& column : number_columns<prefopt::list_family>()) columns.push_back(column);
   check_header(file, columns, loss);
@@ -55,16 +44,15 @@ list_grouping<T>::list_grouping(column_table const& file, prefopt::any_list_loss
       loss_{loss},
       group_{*file.find(group_column.name)},
       reward_{file.find("reward")},
-      weight_{file.find("weight")} {}
+      weight_{file.find("weight")},
+      names_{file, group_, group_column.name} {}
 
 template <class T>
 void list_grouping<T>::add_row(list_table<T>& table) {
-  std::string_view const name = file_.text(group_);
-  if (name.empty()) throw file_.error(group_, "got empty, expected the name of the row's group");
-  if (size_ == 0 || name != name_) begin(table);
+  if (size_ != 0 && !is_of_the_same()) end();
+  if (names_.add_row()) begin(table);
   ++size_;
   table.offsets.back() = static_cast<std::int64_t>(table.candidates());
-  last_line_ = file_.line();
   if (weight_) check_weight(table.numbers[prefopt::list_family::weight].back());
   if (reward_) check_reward(table.numbers[prefopt::list_family::reward].back());
 }
@@ -74,26 +62,16 @@ void list_grouping<T>::end() const {
   if (!loss_.is_square()) return;
   auto const side = static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(size_))));
   if (side * side == size_) return;
-  throw error_at(
-      file_.file(), first_line_, file_.header()[group_],
-      in_quotes(name_) + " has " + std::to_string(size_) + " candidates, " + loss_.name() + " expects a square number");
+  throw error_at(file_.file(), names_.first_line(), file_.header()[group_],
+                 in_quotes(names_.name()) + " has " + std::to_string(size_) + " candidates, " + loss_.name() +
+                     " expects a square number");
 }
 
 template <class T>
 void list_grouping<T>::begin(list_table<T>& table) {
-  if (size_ != 0) {
-    end();
-    ended_.add(name_, last_line_);
-  }
-  name_ = file_.text(group_);
-  if (auto const ended = ended_.find(name_)) {
-    throw file_.error(group_, "got " + in_quotes(name_) + ", a group whose rows ended in line " +
-                                  std::to_string(*ended) + "; expected the rows of a group one after the other");
-  }
-  table.group.push_back(name_);
+  table.group.push_back(names_.name());
   table.offsets.push_back(0);
   size_ = 0;
-  first_line_ = file_.line();
   if (weight_) first_weight_ = table.numbers[prefopt::list_family::weight].back();
   lines_of_rewards_.clear();
 }
@@ -103,7 +81,7 @@ void list_grouping<T>::check_weight(T weight) const {
   bool const both_nan = std::isnan(weight) && std::isnan(first_weight_);
   if (weight == first_weight_ || both_nan) return;
   throw file_.error(*weight_, "got " + in_quotes(file_.text(*weight_)) + ", expected " + number_text(first_weight_) +
-                                  " as in line " + std::to_string(first_line_) + ", where the group begins");
+                                  " as in line " + std::to_string(names_.first_line()) + ", where the group begins");
 }
 
 template <class T>

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "column_table.hpp"
-#include "ended_groups.hpp"
+#include "named_rows.hpp"
 #include "number_table.hpp"
 #include "score_columns.hpp"
 #include "score_command.hpp"
@@ -39,7 +39,7 @@ class list_grouping {
   list_grouping(column_table const& file, prefopt::any_list_loss const& loss);
 
   /// Whether the file's current row, which is not added yet, belongs to the group of the last one.
-  bool is_of_the_same() const { return size_ != 0 && file_.text(group_) == name_; }
+  bool is_of_the_same() const { return names_.is_of_the_same(); }
   /// Of the row that the table got last.
   void add_row(list_table<T>& table);
   /// At the end of a group.
@@ -55,11 +55,10 @@ class list_grouping {
   std::size_t group_;
   std::optional<std::size_t> reward_, weight_;
 
-  std::string name_;  // of the current group
-  std::size_t size_ = 0, first_line_ = 0, last_line_ = 0;
+  named_rows names_;
+  std::size_t size_ = 0;  // of the current group
   T first_weight_{};
   std::unordered_map<T, std::size_t> lines_of_rewards_;
-  ended_groups ended_;  // those before it
 };
 
 /// Reads groups, T being float or double. The standard form has ref_logp, length and reward for every loss, so these may

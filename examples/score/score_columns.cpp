@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <limits>
 
-std::unique_ptr<column_table> open_rows(score_command const& command) {
+std::unique_ptr<column_table> open_rows(score_input const& command) {
   text_limits const limits{.text = std::numeric_limits<std::uint64_t>::max()};
   return open_table(std::make_unique<text_stream>(command.file, limits, line_ends::any), object_names::same);
 }
 
-std::string ignore_columns(column_table& file, score_command const& command) {
+std::string ignore_columns(column_table& file, score_input const& command) {
   for (std::string const& name : command.ignored_columns) file.ignore(name);
   return file.ignore_index();
 }
@@ -32,6 +32,12 @@ bool is_log_prob(score_column const& column) {
   static constexpr std::string_view sums[] = {"chosen", "rejected", "ref_chosen", "ref_rejected",
                                               "logp",   "ref_logp", "kl_logp",    "ref_kl_logp"};
   return std::ranges::find(sums, column.name) != std::end(sums);
+}
+
+std::string note_on_signs(std::size_t positive_rows, std::size_t rows) {
+  if (positive_rows == 0) return {};
+  return "note: in " + std::to_string(positive_rows) + " of " + std::to_string(rows) + (rows == 1 ? " row" : " rows") +
+         " a log-prob is above 0, and those of tokens add up to 0 at most: is a sign turned?";
 }
 
 std::string_view expectation(double value, score_column const& column, score_command const& command) {

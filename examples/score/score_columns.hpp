@@ -95,12 +95,25 @@ void check_header(column_table const& file, std::vector<score_column> const& col
   }
 }
 
+/// Takes the columns away that the file has because of its form only: of those kinds, and not read. Returns their names.
+template <class Loss>
+std::vector<std::string_view> take_unread_columns(column_table& file, std::vector<score_column> const& columns,
+                                                  Loss const& loss, prefopt::columns of_form) {
+  std::vector<std::string_view> unread;
+  for (auto const& column : columns) {
+    if (!contains(of_form, column.kind) || is_read(column, loss) || !file.find(column.name)) continue;
+    unread.push_back(column.name);
+    file.ignore(column.name);
+  }
+  return unread;
+}
+
 /// The file's rows, of which no more is kept than one.
-std::unique_ptr<column_table> open_rows(score_command const& command);
+std::unique_ptr<column_table> open_rows(score_input const& command);
 
 /// Leaves out the columns that the command ignores, and those that pandas writes for its index; returns a note on these,
 /// or nothing.
-std::string ignore_columns(column_table& file, score_command const& command);
+std::string ignore_columns(column_table& file, score_input const& command);
 
 /// Whether the policy's numbers that this loss reads are log-probs, and no rewards or errors.
 bool takes_log_probs(std::string_view loss);
@@ -110,6 +123,9 @@ bool is_probability(score_column const& column);
 
 /// Whether it is a sum of log-probs over the tokens of a completion.
 bool is_log_prob(score_column const& column);
+
+/// On rows that have log-probs above 0, or nothing.
+std::string note_on_signs(std::size_t positive_rows, std::size_t rows);
 
 /// What was expected of a value that is out of its range or that the command calls an error; empty for any other.
 std::string_view expectation(double value, score_column const& column, score_command const& command);
@@ -149,10 +165,7 @@ class number_reader {
 
   /// On log-probs above 0, or nothing.
   std::string note_on_signs() const {
-    if (positive_rows_ == 0 || !takes_log_probs_) return {};
-    return "note: in " + std::to_string(positive_rows_) + " of " + std::to_string(rows_) +
-           (rows_ == 1 ? " row" : " rows") +
-           " a log-prob is above 0, and those of tokens add up to 0 at most: is a sign turned?";
+    return takes_log_probs_ ? ::note_on_signs(positive_rows_, rows_) : std::string{};
   }
 
  private:

@@ -6,21 +6,14 @@
 
 #include "command_line.hpp"
 #include "input_error.hpp"
+#include "input_options.hpp"
 #include "loss_options.hpp"
 #include "loss_table.hpp"
 #include "number_text.hpp"
 #include "standard_output.hpp"
+#include "token_losses.hpp"
 
 namespace {
-
-/// The items between the commas; an empty list has one, which is empty.
-std::vector<std::string> split(std::string const& list) {
-  std::vector<std::string> items;
-  for (std::size_t begin = 0; begin <= list.size(); begin += items.back().size() + 1) {
-    items.push_back(list.substr(begin, list.find(',', begin) - begin));
-  }
-  return items;
-}
 
 std::vector<double> reliability_numbers(std::string const& list) {
   std::vector<double> numbers;
@@ -38,7 +31,7 @@ std::vector<double> reliability_numbers(std::string const& list) {
 std::string losses() {
   return "Losses of pairs:\n" + loss_table(loss_kind::pair) + "\nLosses of lists, with --list:\n" +
          loss_table(loss_kind::list) + "\nLosses of single completions, with --unpaired:\n" +
-         loss_table(loss_kind::unpaired);
+         loss_table(loss_kind::unpaired) + "\nLosses of tokens, with --tokens:\n" + token_loss_table();
 }
 
 /// "pairs", and how to ask for it.
@@ -53,28 +46,22 @@ std::string of_kind(loss_kind kind) {
   }
 }
 
-prefopt::on_invalid treatment(std::string_view name) {
-  if (name == "skip") return prefopt::on_invalid::skip;
-  return name == "propagate" ? prefopt::on_invalid::propagate : prefopt::on_invalid::error;
-}
-
 }  // namespace
 
 std::optional<score_command> parse_score_command(int argc, char** argv) {
   score_command command;
   CLI::App app{
-      "Any preference loss over a file of log-probabilities, CSV or JSON. Standard output: each pair's loss, "
-      "gradient and "
-      "implicit rewards, with --list each candidate's group, its loss and the gradient, with --unpaired each "
-      "completion's loss, "
-      "gradient and implicit reward. Standard error: a summary.",
+      "Any preference loss over a file of log-probabilities, CSV or JSON. Standard output: each pair's loss, gradient "
+      "and implicit rewards, with --list each candidate's group, its loss and the gradient, with --unpaired each "
+      "completion's loss, gradient and implicit reward, with --tokens each token's loss and gradient. Standard error: "
+      "a summary.",
       "prefopt_score"};
   app.footer([] { return losses(); });
 
-  std::string dtype = "f64", non_finite = "error", empty = "error", reliability, ignored;
+  std::string empty = "error", reliability;
   bool lists = false, unpaired = false, prints_losses = false;
-  app.add_option(
-      "FILE", command.file,
+  input_options input{app};
+  input.add_file(
       "CSV with a header, or JSON objects, one a line or in one array, whose names are the columns (null counts as "
       "nan), plain, gzip or zstd; \"-\" or nothing is standard input. Columns in any order: chosen, rejected and what "
       "the loss reads; weight; lines that begin with # are skipped, and so is pandas' index without a name. Rows are "
@@ -93,29 +80,40 @@ std::optional<score_command> parse_score_command(int argc, char** argv) {
                "single completions: a row is one. Columns: logp, and what the loss reads of ref_logp, label, target, "
                "length, kl_logp, ref_kl_logp; weight")
       ->excludes("--list");
+  // Asked for, these two are modes with options of their own.
+  bool tokens = false;
+  std::string advantages;
+  app.add_flag("--tokens", tokens,
+               "tokens of sampled sequences, with policy-gradient losses: a row is one; --tokens --help shows columns "
+               "and options: aggregation, KL, correction, entropy");
+  app.add_option("--advantages", advantages,
+                 "no losses, but advantages of sampled completions from the columns group, reward and length; "
+                 "--advantages --help shows the modes and options")
+      ->type_name("MODE")
+      ->expected(0, 1);
   loss_options const loss{app, "the loss, see below"};
-  app.add_option("--dtype", dtype, "computes in float or double")
-      ->check(CLI::IsMember({"f32", "f64"}))
-      ->capture_default_str();
+  input.add_dtype();
   app.add_option("--reliability", reliability,
                  "for lcpo without that column: one value for all pairs, or a comma-separated one per annotator, whose "
                  "numbers 0, 1, ... are the column annotator")
       ->type_name("ETA");
-  app.add_option("--non-finite", non_finite,
-                 "a pair or group with inf or nan: skip gives zeros and leaves it out of the means")
-      ->check(CLI::IsMember({"error", "skip", "propagate"}))
-      ->capture_default_str();
+  input.add_non_finite("a pair or group with inf or nan: skip gives zeros and leaves it out of the means",
+                       {"skip", "propagate"});
   app.add_option("--empty", empty,
                  "a pair or group with a completion of length 0: as --non-finite; propagate gives it score 0")
       ->check(CLI::IsMember({"error", "skip", "propagate"}))
       ->capture_default_str();
-  app.add_option("--ignore", ignored, "columns of the file to leave out")->type_name("NAME[,NAME]");
+  input.add_ignore();
   app.add_flag("--losses", prints_losses, "prints the losses with their formulas, parameters and columns");
 
   if (!parse_command_line(app, argc, argv)) return {};
   if (prints_losses) {
     write_standard_output(losses());
     return {};
+  }
+  std::string const name = app.count("--loss") == 0 ? "" : app["--loss"]->as<std::string>();
+  if (find_loss(name) == nullptr && find_token_loss(name) != nullptr) {
+    throw input_error{"--loss: " + name + " is a loss of tokens, which need --tokens"};
   }
   auto const kind = lists ? loss_kind::list : unpaired ? loss_kind::unpaired : loss_kind::pair;
   command.loss = loss.chosen({}, kind);
@@ -132,10 +130,8 @@ std::optional<score_command> parse_score_command(int argc, char** argv) {
     throw input_error{std::string{"--reliability: not with "} +
                       (lists ? "--list, no list loss reads it" : "--unpaired, no unpaired loss reads it")};
   }
-  command.single_precision = dtype == "f32";
-  command.non_finite = treatment(non_finite);
-  command.empty = treatment(empty);
+  input.write_to(command);
+  command.empty = treatment_of(empty);
   if (app.count("--reliability") != 0) command.reliability = reliability_numbers(reliability);
-  command.ignored_columns = split(ignored);
   return command;
 }

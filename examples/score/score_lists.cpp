@@ -77,9 +77,7 @@ void score_each_list(score_command const& command) {
   if (candidates == 0) throw error_at(file->file(), 0, {}, "only a header, expected at least one row");
   output.release();
   print_summary(command.loss, loss, *file, report, candidates);
-  std::string names;
-  for (auto const name : reader.not_read()) names.append(names.empty() ? "" : ", ").append(name);
-  if (!names.empty()) print_line("not read", names);
+  print_not_read(reader.not_read());
   print_notes(reader.notes());
 }
 

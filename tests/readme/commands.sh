@@ -13,6 +13,11 @@ printf 'chosen,rejected,chosen_length,rejected_length\n-42.5,-55.25,20,25\n-31,-
 printf 'winner,loser\na,b\nb,c\nc,a\na,c\n' > comparisons.csv
 printf 'a>b>c\nc>b\nb>a>c\nc>a\n' > rankings.txt
 printf 'group,logp,ref_logp,length,reward\n0,-42.5,-44,20,1\n0,-55.25,-52,25,0.2\n0,-31,-31,12,0.4\n' > groups.csv
+printf 'group,reward,length\n0,1,2\n0,0.2,1\n' > rewards.csv
+{
+  echo group,sequence,token,logp,old_logp,ref_logp,rollout_logp,advantage,mask
+  printf '0,0,0,-1.2,-1.4,-1.3,-1.4,0.4,1\n0,0,1,-0.5,-0.3,-0.6,-0.3,0.4,1\n0,1,0,-2,-1.5,-1.9,-1.6,-0.4,1\n'
+} > tokens.csv
 count=0
 awk '/^```sh$/ { inside = 1; next } /^```/ { inside = 0 }
      inside && /^(mpirun -n [0-9]+ )?build\/examples\// { command = $0; sub(/ +# .*/, "", command); if (!seen[command]++) print command }' \

@@ -1,8 +1,9 @@
-// Prints the README's tables of losses from the three lists.
+// Prints the README's tables of losses from the lists.
 
 #include <cstdio>
 #include <initializer_list>
 #include <prefopt/engine/make_loss.hpp>
+#include <prefopt/engine/make_token_loss.hpp>
 #include <string>
 
 namespace {
@@ -12,14 +13,23 @@ struct column_name {
   char const* name;
 };
 
-/// Of a pair loss or a list loss; the columns in the order in which they are named.
+/// "name | formula | parameters".
 template <class Card>
-std::string row(Card const& loss, std::string const& name, std::initializer_list<column_name> columns) {
-  std::string parameters, reads;
+std::string beginning_of_row(Card const& loss, std::string const& name) {
+  std::string parameters, formula;
   for (auto const& p : loss.parameters) {
     parameters += (parameters.empty() ? "" : ", ") + std::string{p.name} + " " + p.valid.text() + " (" +
                   prefopt::detail::text(p.standard) + ")";
   }
+  // A bar ends a cell.
+  for (char const c : loss.card.formula) formula.append(c == '|' ? "\\" : "").push_back(c);
+  return "| `" + name + "` | " + formula + " | " + parameters + " | ";
+}
+
+/// Of a pair loss or a list loss; the columns in the order in which they are named.
+template <class Card>
+std::string row(Card const& loss, std::string const& name, std::initializer_list<column_name> columns) {
+  std::string reads;
   bool one_of = false;
   for (auto const& [kind, column] : columns) {
     bool const needed = contains(loss.needs, kind);
@@ -33,11 +43,7 @@ std::string row(Card const& loss, std::string const& name, std::initializer_list
     }
     reads += (reads.empty() ? "" : ", ") + std::string{column} + (needed ? "" : " if given");
   }
-  // A bar ends a cell.
-  std::string formula;
-  for (char const c : loss.card.formula) formula.append(c == '|' ? "\\" : "").push_back(c);
-  return "| `" + name + "` | " + formula + " | " + parameters + " | " + reads + " | " + std::string{loss.card.source} +
-         " |\n";
+  return beginning_of_row(loss, name) + reads + " | " + std::string{loss.card.source} + " |\n";
 }
 
 }  // namespace
@@ -86,5 +92,18 @@ int main() {
                  {prefopt::columns::target, "target"},
                  {prefopt::columns::kl, "kl_logp and ref_kl_logp"}});
   }
+  auto const add_tokens = [&](bool presets, std::string const& head) {
+    text += head + " | parameters (default) | source |\n|---|---|---|---|\n";
+    for (auto const& loss : prefopt::token_loss_cards()) {
+      if (loss.is_preset != presets) continue;
+      text += beginning_of_row(loss, std::string{loss.card.name}) + std::string{loss.card.source} + " |\n";
+    }
+  };
+  text +=
+      "\nTokens of sampled sequences. l = log_prob, o = old_log_prob, r = e^(l - o), A = advantage; c k3: an estimate\n"
+      "of the KL from ref_log_prob. A preset is a surrogate, an aggregation, and the advantages that it goes with.\n\n";
+  add_tokens(true, "| preset | surrogate, aggregation, advantages");
+  text += "\nSurrogates, `surrogate::ppo_clip` and so on, go with any KL estimate, correction and aggregation.\n\n";
+  add_tokens(false, "| surrogate | value per token");
   std::fputs(text.c_str(), stdout);
 }

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <optional>
+#include <prefopt/token/advantages.hpp>
+#include <string>
+#include <vector>
+
+#include "score_input.hpp"
+
+/// What the command line asks for with --advantages.
+struct advantage_command : score_input {
+  prefopt::advantage_options options;
+  std::vector<std::string> notes;  ///< lines for the user
+};
+
+/// Reads the command line; nothing where --help has been answered. Throws input_error.
+std::optional<advantage_command> parse_advantage_command(int argc, char** argv);
+
+/// Makes advantages of a file of rewards.
+void score_advantages(advantage_command const& command);
