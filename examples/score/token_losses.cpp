@@ -8,8 +8,6 @@
 
 namespace {
 
-constexpr std::string_view name_of_share = "tokens";
-
 constexpr std::string_view notation =
     "  l = logp, o = old_logp, r = e^(l - o), A = advantage, c k3: the estimate of the KL from ref_logp. Presets\n"
     "  name their aggregation and the --advantages that they go with; surrogates are aggregated by token_mean. Of\n"
@@ -18,15 +16,7 @@ constexpr std::string_view notation =
 }  // namespace
 
 std::vector<prefopt::token_loss_card> const& token_losses() {
-  static auto const all = [] {
-    auto cards = prefopt::token_loss_cards();
-    for (auto& loss : cards) {
-      for (auto& parameter : loss.parameters) {
-        if (parameter.name == name_of_share) parameter.name = "share";
-      }
-    }
-    return cards;
-  }();
+  static auto const all = [] { return prefopt::token_loss_cards(); }();
   return all;
 }
 
@@ -46,11 +36,7 @@ std::string names_of_token_losses() {
 }
 
 prefopt::any_token_loss make_token_loss(std::string_view name, prefopt::parameter_values const& parameters) {
-  auto named_as_there = parameters;
-  for (auto& parameter : named_as_there) {
-    if (parameter.first == "share") parameter.first = name_of_share;
-  }
-  return prefopt::make_token_loss(name, named_as_there);
+  return prefopt::make_token_loss(name, parameters);
 }
 
 template <class T>

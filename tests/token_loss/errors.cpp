@@ -216,7 +216,7 @@ TEST_CASE("parameters of surrogates out of their range, and unknown ones") {
         row{"fipo", "half_life", 0, "half_life is 0, expected a finite number > 0"},
         row{"fipo", "weight_low", 2, "weight_low is above weight_high, expected weight_low <= weight_high"},
         row{"fipo", "dual", 0.5, "dual is less than 1, expected 0, which is none, or a number >= 1"},
-        row{"clip_cov", "tokens", 0, "tokens is 0, expected a finite number in (0, 1]"},
+        row{"clip_cov", "share", 0, "share is 0, expected a finite number in (0, 1]"},
         row{"clip_cov", "lowest_covariance", 6, "lowest_covariance is above highest_covariance, expected it not to be"},
         row{"kl_cov", "coefficient", -1, "coefficient is -1, expected a finite number >= 0"},
         row{"kl_cov", "tokens", 1.5, "tokens is 1.5, expected a finite number in (0, 1]"},

@@ -43,8 +43,8 @@ std::vector<any_token_loss> surrogates_at_their_ends() {
   auto all = every_surrogate();
   all.push_back(made_token_loss("dro_token", {{"beta", 0}}));
   all.push_back(made_token_loss("masked_ratio", {{"kl_tau", 0}}));
-  all.push_back(made_token_loss("kl_cov", {{"coefficient", 0}, {"tokens", 1}}));
-  all.push_back(made_token_loss("kl_cov", {{"tokens", 1}}));
+  all.push_back(made_token_loss("kl_cov", {{"coefficient", 0}, {"share", 1}}));
+  all.push_back(made_token_loss("kl_cov", {{"share", 1}}));
   all.push_back(made_token_loss("ppo_clip", {{"dual", 3}}));
   all.push_back(made_token_loss("fipo", {{"dual", 3}}));
   all.push_back(made_token_loss("fipo", {{"half_life", 1e-4}}));
@@ -161,7 +161,7 @@ TEMPLATE_TEST_CASE("surrogates at the ends have the limits of their formulas", "
                                         {"masked_ratio", {}, T(-3), -inf, T(2), -inf, -inf},
                                         {"masked_ratio", {}, T(-3), -inf, T(-2), inf, inf},
                                         {"masked_ratio", {{"kl_tau", 0}}, -inf, T(-3), T(2), T(0), T(0)},
-                                        {"kl_cov", {{"tokens", 1}}, T(-1), -inf, T(2), -inf, -inf},
+                                        {"kl_cov", {{"share", 1}}, T(-1), -inf, T(2), -inf, -inf},
                                         {"fipo", {}, T(-1), -inf, T(2), static_cast<T>(-2 * 1.28 * 1.2), T(0)}}) {
     CAPTURE(of.name, of.log_prob, of.old_log_prob, of.advantage);
     auto loss = made_token_loss(of.name, of.values);

@@ -53,7 +53,7 @@ std::vector<bool> left_out(any_token_loss const& loss, tokens<T> const& data) {
   for (auto const& [name, value] : loss.surrogate.parameters()) {
     if (name == "low") low = value;
     if (name == "high") high = value;
-    if (name == "tokens") share = value;
+    if (name == "share") share = value;
     if (name == "lowest_covariance") lowest = value;
     if (name == "highest_covariance") highest = value;
   }

@@ -293,7 +293,7 @@ TEST_CASE("narrower columns are read as what they are") {
 }
 
 TEST_CASE("the draw of clip_cov is the same in each call, and with any executor") {
-  auto loss = made_token_loss("clip_cov", {{"lowest_covariance", 0.01}, {"tokens", 0.1}});
+  auto loss = made_token_loss("clip_cov", {{"lowest_covariance", 0.01}, {"share", 0.1}});
   auto data = sequences_of<double>(std::vector<std::size_t>(2000, 30), true, 61);
   // Of one with an advantage of 0 the draw could not be seen.
   std::replace(data.advantage.begin(), data.advantage.end(), 0.0, 0.5);

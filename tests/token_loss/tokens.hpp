@@ -196,8 +196,8 @@ inline prefopt::any_token_loss random_loss(oracle::random_numbers& random) {
                                            {"masked_ratio", {{"low", 0.01}, {"high", 0.02}, {"kl_tau", 0.5}}},
                                            {"fipo", {{"half_life", 2}, {"dual", 1.3}, {"safety", 1.25}}},
                                            {"fipo", {{"weight_low", 0.5}, {"weight_high", 3}, {"half_life", 0.7}}},
-                                           {"clip_cov", {{"lowest_covariance", 0.1}, {"tokens", 0.2}}},
-                                           {"kl_cov", {{"coefficient", 0.1}, {"tokens", 0.2}}}};
+                                           {"clip_cov", {{"lowest_covariance", 0.1}, {"share", 0.2}}},
+                                           {"kl_cov", {{"coefficient", 0.1}, {"share", 0.2}}}};
   auto const names = surrogate_names();
   auto const which = random.bits() % (names.size() + others.size());
   auto loss = which < names.size()

@@ -20,7 +20,7 @@
 //   decay()                      then row.sequence is the sum over this and the later tokens, each token later times decay
 //   takes_correction = true      row.correction is the sampler's correction, which is then not multiplied with the value
 //   selects                      a token_selection: tokens that the whole batch picks, 1 in row.selected
-//   share(), may_select(covariance, advantage, log_ratio)
+//   selected_share(), may_select(covariance, advantage, log_ratio)
 //                                of these, how many of the counted tokens; which of them can be
 //   ratio(row)                   what the report calls the ratio, if it is not the token's
 //   parameters(), card           as of any loss

@@ -161,12 +161,10 @@ constexpr unsigned written_by() noexcept {
 
 template <class L>
 surrogate_facts facts_of_surrogate(L const& surrogate) noexcept {
-  surrogate_facts facts{.selection = static_cast<unsigned char>(selection_of<L>()),
-                        .takes_correction = takes_correction<L>(),
-                        .takes_mean = takes_mean<L>()};
+  surrogate_facts facts{.selection = static_cast<unsigned char>(selection_of<L>()), .takes_mean = takes_mean<L>()};
   if constexpr (requires { surrogate.decay(); }) facts.decay = surrogate.decay();
   if constexpr (selection_of<L>() != token_selection::none) {
-    facts.share = surrogate.share();
+    facts.share = surrogate.selected_share();
     facts.may_select = [](void const* address, double covariance, double advantage, double log_ratio) noexcept {
       return static_cast<L const*>(address)->may_select(covariance, advantage, log_ratio);
     };

@@ -96,12 +96,11 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
             if constexpr (slope_of<L>() != surrogate_slope::by_sequence) slope = product_or_zero(correction, slope);
           }
         }
-        if constexpr (takes_correction<L>()) {
-          if (in[off_policy_in] != nullptr) {
-            auto const is_off = V::load_unaligned(in[off_policy_in] + offset) > zero;
-            value = xsimd::select(is_off, zero, value);
-            slope = xsimd::select(is_off, zero, slope);
-          }
+        if (in[off_policy_in] != nullptr) {
+          auto const is_off = V::load_unaligned(in[off_policy_in] + offset) > zero;
+          value = xsimd::select(is_off, zero, value);
+          // By its sequence's statistic, others' surrogates still move with it.
+          if constexpr (slope_of<L>() != surrogate_slope::by_sequence) slope = xsimd::select(is_off, zero, slope);
         }
         if (in[kl_in] != nullptr) {
           V const kl = V::load_unaligned(in[kl_in] + offset);
@@ -198,6 +197,9 @@ PREFOPT_NOINLINE void run_slopes(void const* address, T log_ratio_limit, block<T
         V slope = surrogate(token_lanes<L, V>(in, offset, log_ratio_limit)).slope;
         if (in[correction_in] != nullptr) {
           slope = product_or_zero(V(V::load_unaligned(in[correction_in] + offset)), slope);
+        }
+        if (in[off_policy_in] != nullptr) {
+          slope = xsimd::select(V::load_unaligned(in[off_policy_in] + offset) > V(T(0)), V(T(0)), slope);
         }
         live_part(in[live_in], offset, slope).store_unaligned(out[0] + offset);
       });

@@ -172,7 +172,6 @@ class token_engine {
     work_.offsets = batch_.offsets.memory();
     auto const& facts = loss_.facts.surrogate;
     work_.takes_mean = facts.takes_mean;
-    work_.takes_correction = facts.takes_correction;
     work_.decay = facts.decay;
     work_.estimator = static_cast<unsigned char>(terms_.kl.estimator);
     work_.correction = static_cast<unsigned char>(terms_.correction.mode);
@@ -277,7 +276,7 @@ class token_engine {
     double const counted = all[0] == 0 ? 1 : all[0];
     auto const mean = [&](token_sum which) { return sums.of[which] / counted; };
     bool const has_ratio = !batch_.old_log_prob.empty();
-    bool const is_corrected = terms_.correction.mode != correction_mode::none || masks_off_policy(terms_.correction);
+    bool const is_corrected = terms_.correction.mode != correction_mode::none;
     double const squares = sums.of[correction_square_sum];
     double const effective = squares == 0 ? 0 : sums.of[correction_sum] * (sums.of[correction_sum] / squares);
     double const none = all[0] == 0 ? 0 : 1;

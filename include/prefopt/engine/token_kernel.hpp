@@ -312,39 +312,35 @@ class token_kernel {
     }
   }
 
-  /// The corrections of the block's tokens, with or without the off-policy mask; null if all are 1.
-  [[nodiscard]] T const* corrections(bool with_mask) noexcept {
-    if (mode() == correction_mode::none && !with_mask) return nullptr;
+  /// The corrections of the block's tokens; null if all are 1.
+  [[nodiscard]] T const* corrections() noexcept {
+    if (mode() == correction_mode::none) return nullptr;
     T const* const of_sequence =
         mode() >= correction_mode::sequence_truncate ? spread(correction_of_, sequence_buffer_) : nullptr;
-    T const* const is_off = with_mask ? spread(is_off_policy_, off_policy_buffer_) : nullptr;
     bool const of_tokens = is_of_tokens(), masks = mode() == correction_mode::token_mask,
                truncates = mode() == correction_mode::token_truncate;
     V const zero(T(0)), one(T(1)), low(static_cast<T>(work_.correction_low)),
         high(static_cast<T>(work_.correction_high));
-    in_lanes<5, 1>(
-        {at_[f::old_log_prob], at_[f::rollout_log_prob], of_sequence, is_off, at_[f::advantage]}, {correction_buffer_},
-        [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
-          V weight = one;
-          if (of_tokens) {
-            V const plain = math::exp_of_any(V(V::load_unaligned(in[0] + offset) - V::load_unaligned(in[1] + offset)));
-            V const clipped = math::limited(plain, low, high);
-            weight = truncates ? clipped : plain;
-            if (masks) weight = xsimd::select((plain < low) | (plain > high), zero, plain);
-          }
-          if (in[2] != nullptr) weight = math::vanishing(V::load_unaligned(in[2] + offset), weight);
-          if (in[3] != nullptr) {
-            V const is_bad = math::indicator<V>(V::load_unaligned(in[4] + offset) < zero);
-            weight = xsimd::select(V::load_unaligned(in[3] + offset) * is_bad > zero, zero, weight);
-          }
-          weight.store_unaligned(out[0] + offset);
-        });
+    in_lanes<3, 1>({at_[f::old_log_prob], at_[f::rollout_log_prob], of_sequence}, {correction_buffer_},
+                   [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
+                     V weight = one;
+                     if (of_tokens) {
+                       V const plain =
+                           math::exp_of_any(V(V::load_unaligned(in[0] + offset) - V::load_unaligned(in[1] + offset)));
+                       V const clipped = math::limited(plain, low, high);
+                       weight = truncates ? clipped : plain;
+                       if (masks) weight = xsimd::select((plain < low) | (plain > high), zero, plain);
+                     }
+                     if (in[2] != nullptr) weight = math::vanishing(V::load_unaligned(in[2] + offset), weight);
+                     weight.store_unaligned(out[0] + offset);
+                   });
     return correction_buffer_;
   }
 
-  /// 1 where the off-policy mask is; `corrections` have spread that of the sequences.
+  /// 1 where the off-policy mask is; null without one.
   [[nodiscard]] T const* off_policy() noexcept {
-    in_lanes<2, 1>({at_[f::advantage], off_policy_buffer_}, {off_policy_buffer_},
+    if (!masks_sequences()) return nullptr;
+    in_lanes<2, 1>({at_[f::advantage], spread(is_off_policy_, off_policy_buffer_)}, {off_policy_buffer_},
                    [](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
                      V const zero(T(0)), advantage = V::load_unaligned(in[0] + offset);
                      V const is_off = V::load_unaligned(in[1] + offset);
@@ -361,7 +357,8 @@ class token_kernel {
     tokens.in[old_log_prob_in] = at_[f::old_log_prob];
     tokens.in[advantage_in] = at_[f::advantage];
     tokens.in[live_in] = live_;
-    tokens.in[correction_in] = corrections(masks_sequences());
+    tokens.in[correction_in] = corrections();
+    tokens.in[off_policy_in] = off_policy();
     if (work_.selected != nullptr) {
       std::copy_n(work_.selected + begin_, count_, selected_buffer_);
       tokens.in[selected_in] = selected_buffer_;
@@ -378,11 +375,7 @@ class token_kernel {
   void sum_up_statistics() noexcept {
     if (work_.statistic == nullptr || work_.decay != 0) return;
     double sums[chunk_sequences];
-    sum_up(sums, [&](T* values) noexcept {
-      block<T> tokens = surrogate_block();
-      if (work_.takes_correction && masks_sequences()) tokens.in[correction_in] = corrections(false);
-      return find_statistics(tokens, values);
-    });
+    sum_up(sums, [&](T* values) noexcept { return find_statistics(surrogate_block(), values); });
     for (std::size_t s = 0; s < sequences_; ++s) statistic_of_[s] = static_cast<T>(sums[s] * share(s));
   }
 
@@ -519,7 +512,6 @@ class token_kernel {
 
   void run_block(token_sums& totals) noexcept {
     block<T> tokens = surrogate_block();
-    if (work_.takes_correction && masks_sequences()) tokens.in[off_policy_in] = off_policy();
     if (work_.statistic != nullptr) {
       if (work_.decay != 0) {
         find_statistics(tokens, statistic_buffer_);

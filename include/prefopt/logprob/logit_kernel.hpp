@@ -470,8 +470,8 @@ template <class F>
 PREFOPT_INLINE void with_kind(row_transform const& transform, F const& f) noexcept {
   using kinds = transform_kinds;
   switch (transform.kind) {
+    // A factor of 1 changes no bit of a distance.
     case kinds::none:
-      return f(std::integral_constant<kinds, kinds::none>{});
     case kinds::scaled:
       return f(std::integral_constant<kinds, kinds::scaled>{});
     case kinds::capped:
@@ -502,10 +502,8 @@ void write_any_gradient(void const* row, std::size_t size, std::size_t label, ro
   with_kind(transform, [&](auto kind) noexcept {
     auto const* const from = static_cast<U const*>(row);
     auto* const to = static_cast<U*>(target);
-    // A factor of 1 changes no bit of a distance.
-    constexpr auto kind_of_entropy = kind() == transform_kinds::none ? transform_kinds::scaled : kind();
     if (d.entropy != 0) {
-      write_row_gradient<Arch, kind_of_entropy, true, Accumulate>(from, size, label, transform, softmax, d, to);
+      write_row_gradient<Arch, kind(), true, Accumulate>(from, size, label, transform, softmax, d, to);
     } else {
       write_row_gradient<Arch, kind(), false, Accumulate>(from, size, label, transform, softmax, d, to);
     }

@@ -12,14 +12,14 @@ namespace prefopt::inline PREFOPT_ABI::surrogate {
 /// The draw depends on the batch alone: the same call picks the same tokens. Of several ranks each picks its own.
 ///     source    Cui et al. 2025, arXiv:2505.22617; verl's `clip_cov`
 struct clip_cov {
-  double low = 0.2;      ///< in [0, 1]
-  double high = 0.2;     ///< >= 0
-  double tokens = 2e-4;  ///< share of the counted tokens, in (0, 1]
+  double low = 0.2;     ///< in [0, 1]
+  double high = 0.2;    ///< >= 0
+  double share = 2e-4;  ///< share of the counted tokens, in (0, 1]
   double lowest_covariance = 1, highest_covariance = 5;
 
   static constexpr columns needs = columns::old_policy;
   static constexpr token_selection selects = token_selection::between_covariances;
-  [[nodiscard]] double share() const noexcept { return tokens; }
+  [[nodiscard]] double selected_share() const noexcept { return share; }
   [[nodiscard]] bool may_select(double covariance, double advantage, double log_ratio) const noexcept {
     double const ratio = std::exp(log_ratio);
     bool const is_clipped = advantage > 0 ? ratio > 1 + high : advantage < 0 && ratio < 1 - low;
@@ -44,7 +44,7 @@ struct clip_cov {
   static constexpr auto parameters() noexcept {
     return std::tuple{parameter{"low", &L::low, range{.low = 0, .high = 1}},
                       parameter{"high", &L::high, range::non_negative()},
-                      parameter{"tokens", &L::tokens, range{.low = 0, .high = 1, .low_is_in = false}},
+                      parameter{"share", &L::share, range{.low = 0, .high = 1, .low_is_in = false}},
                       parameter{"lowest_covariance", &L::lowest_covariance, range{}},
                       parameter{"highest_covariance", &L::highest_covariance, range{}}};
   }

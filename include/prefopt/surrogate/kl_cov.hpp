@@ -12,11 +12,11 @@ namespace prefopt::inline PREFOPT_ABI::surrogate {
 ///     source    Cui et al. 2025, arXiv:2505.22617; verl's `kl_cov`, whose actor.yaml has 0.1 for the coefficient
 struct kl_cov {
   double coefficient = 1;  ///< >= 0
-  double tokens = 2e-4;    ///< share of the counted tokens, in (0, 1]
+  double share = 2e-4;     ///< share of the counted tokens, in (0, 1]
 
   static constexpr columns needs = columns::old_policy;
   static constexpr token_selection selects = token_selection::largest_covariance;
-  [[nodiscard]] double share() const noexcept { return tokens; }
+  [[nodiscard]] double selected_share() const noexcept { return share; }
   [[nodiscard]] bool may_select(double, double, double) const noexcept { return true; }
 
   template <lane V>
@@ -33,7 +33,7 @@ struct kl_cov {
   template <class L = kl_cov>
   static constexpr auto parameters() noexcept {
     return std::tuple{parameter{"coefficient", &L::coefficient, range::non_negative()},
-                      parameter{"tokens", &L::tokens, range{.low = 0, .high = 1, .low_is_in = false}}};
+                      parameter{"share", &L::share, range{.low = 0, .high = 1, .low_is_in = false}}};
   }
 };
 

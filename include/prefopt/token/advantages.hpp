@@ -118,7 +118,7 @@ constexpr std::string_view name_of(advantage_mode mode) noexcept {
   return detail::advantage_mode_names[static_cast<std::size_t>(mode)];
 }
 inline advantage_mode advantage_mode_of(std::string_view name) {
-  return detail::enumerator_of<advantage_mode>(name, detail::advantage_mode_names, "advantage");
+  return detail::enumerator_of<advantage_mode>(name, detail::advantage_mode_names, "mode", "advantages");
 }
 
 namespace detail {

@@ -44,13 +44,14 @@ constexpr bool uses_ratio(kl_estimator estimator) noexcept {
 
 /// The value of that name among those of an enumeration, in order; an error lists them.
 template <class Enumeration>
-Enumeration enumerator_of(std::string_view name, std::span<std::string_view const> names, std::string_view what) {
+Enumeration enumerator_of(std::string_view name, std::span<std::string_view const> names, std::string_view what,
+                          std::string_view where = "make_token_loss") {
   std::string known;
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (names[i] == name) return static_cast<Enumeration>(i);
     known.append(known.empty() ? "" : ", ").append(names[i]);
   }
-  fail("make_token_loss", {"there is no ", what, " \"", name, "\", known are ", known});
+  fail(where, {"there is no ", what, " \"", name, "\", known are ", known});
 }
 
 }  // namespace detail
