@@ -51,6 +51,14 @@ long double exact_sigmoid(long double x) { return 1 / (1 + std::exp(-x)); }
 
 long double exact_tanh_slope(long double x) { return 1 / (std::cosh(x) * std::cosh(x)); }
 
+// exp(x) - 1 - x, by its series where that would cancel.
+long double exact_rest(long double x) {
+  if (std::fabs(x) > 0.5L) return std::expm1(x) - x;
+  long double sum = 0, term = x;
+  for (int n = 2; n < 30; ++n) sum += term *= x / n;
+  return sum;
+}
+
 template <class T>
 std::vector<row<T>> table() {
   using V = lanes<T>;
@@ -58,10 +66,23 @@ std::vector<row<T>> table() {
   T const low = lowest<T>, far = T(1e4), least = std::numeric_limits<T>::min(), most = std::numeric_limits<T>::max();
   auto const log1p_unbounded = [](V const& x) { return math::log1p_unbounded(x); };
   auto const exact_log1p = [](real x) { return std::log1p(x); };
+  T const exp_highest = std::nextafter(static_cast<T>(std::log(static_cast<real>(most))), T(0));
+  auto const exp_of_any = [](V const& x) { return math::exp_of_any(x); };
+  auto const exact_exp = [](real x) { return std::exp(x); };
+  auto const exp_minus_1 = [](V const& x) { return math::expm1_with_rest(x).value; };
+  auto const exact_expm1 = [](real x) { return std::expm1(x); };
+  auto const rest = [](V const& x) { return math::expm1_with_rest(x).beyond_linear; };
   auto const log = [](V const& x) { return math::log(x); };
   auto const exact_log = [](real x) { return std::log(x); };
   return {
       {"exp(x)", [](V const& x) { return math::exp(x); }, [](real x) { return std::exp(x); }, low, T(-0.0), 1.25},
+      {"exp_of_any(x)", exp_of_any, exact_exp, low, exp_highest, 1.25},
+      {"expm1(x)", [](V const& x) { return math::expm1(x); }, exact_expm1, -far, T(-0.0), 1.5},
+      {"expm1_with_rest", exp_minus_1, exact_expm1, -far, exp_highest, 2.5},
+      {"expm1_with_rest", exp_minus_1, exact_expm1, T(-1), T(1), 2.5},
+      {"its rest", rest, exact_rest, -far, exp_highest, 12},
+      {"its rest", rest, exact_rest, T(-1), T(1), 12},
+      {"its rest", rest, exact_rest, T(-1e-3), T(1e-3), 12},
       {"log1p(x)", [](V const& x) { return math::log1p(x); }, [](real x) { return std::log1p(x); }, T(0), T(1), 1.5},
       {"log1p_unbounded", log1p_unbounded, exact_log1p, T(0), most, 2},
       {"log1p_unbounded", log1p_unbounded, exact_log1p, T(0.5), T(300), 2},

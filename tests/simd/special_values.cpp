@@ -231,3 +231,67 @@ TEMPLATE_TEST_CASE("the vocabulary of lanes treats zeros, infinities and NaN as 
   CHECK(math::fma(T(2), T(3), T(4)) == 10);
   CHECK(math::fma(xsimd::batch<T>(T(2)), xsimd::batch<T>(T(3)), xsimd::batch<T>(T(4))).get(0) == 10);
 }
+
+TEMPLATE_TEST_CASE("exp_of_any and expm1_with_rest have their exact special values", "", float, double) {
+  using T = TestType;
+  T const inf = infinity<T>, over = std::nextafter(static_cast<T>(std::log(std::numeric_limits<T>::max())), inf);
+  auto const exp_of_any = [](auto const& x) { return math::exp_of_any(x); };
+  auto const value = [](auto const& x) { return math::expm1_with_rest(x).value; };
+  auto const rest = [](auto const& x) { return math::expm1_with_rest(x).beyond_linear; };
+  CHECK(in_all_lanes(exp_of_any, T(0)) == 1);
+  CHECK(in_all_lanes(exp_of_any, -inf) == 0);
+  CHECK(in_all_lanes(value, -inf) == -1);
+  CHECK(in_all_lanes(rest, -inf) == inf);
+  CHECK(in_all_lanes(value, T(-1e4)) == -1);
+  CHECK(in_all_lanes(rest, T(-1e4)) == T(9999));
+  for (T const x : {T(0), T(-0.0)}) {
+    CHECK(in_all_lanes(value, x) == 0);
+    CHECK(in_all_lanes(rest, x) == 0);
+  }
+  for (auto const x : {over, T(1e4), std::numeric_limits<T>::max(), inf}) {
+    CAPTURE(x);
+    CHECK(in_all_lanes(exp_of_any, x) == inf);
+    CHECK(in_all_lanes(value, x) == inf);
+    CHECK(in_all_lanes(rest, x) == inf);
+  }
+  CHECK(std::isnan(in_all_lanes(exp_of_any, not_a_number<T>)));
+  CHECK(std::isnan(in_all_lanes(value, not_a_number<T>)));
+  CHECK(std::isnan(in_all_lanes(rest, not_a_number<T>)));
+  for (T const x : {T(0.3), T(-2), not_a_number<T>, inf, -inf}) {
+    check_lanes_apart(exp_of_any, x, T(1));
+    check_lanes_apart(value, x, T(1));
+    check_lanes_apart(rest, x, T(1));
+  }
+}
+
+TEMPLATE_TEST_CASE("products and sums that leave out what is next to them", "", float, double) {
+  using T = TestType;
+  using V = xsimd::batch<T>;
+  T const inf = infinity<T>, nan = not_a_number<T>;
+  auto const vanishing = [](T factor, T x) {
+    return in_all_lanes([=](V const& y) { return math::vanishing(V(factor), y); }, x);
+  };
+  for (T const x : {inf, -inf, nan, T(3)}) {
+    CHECK(vanishing(T(0), x) == 0);
+    CHECK(vanishing(T(-0.0), x) == 0);
+  }
+  CHECK(vanishing(T(2), inf) == inf);
+  CHECK(std::isnan(vanishing(inf, T(0))));
+  auto const dominated = [](T x, T y) {
+    return in_all_lanes([=](V const& z) { return math::dominated_sum(V(x), z); }, y);
+  };
+  CHECK(dominated(inf, -inf) == inf);
+  CHECK(dominated(-inf, inf) == -inf);
+  CHECK(dominated(T(1), -inf) == -inf);
+  CHECK(dominated(T(1), T(2)) == 3);
+  CHECK(std::isnan(dominated(inf, nan)));
+  CHECK(std::isnan(dominated(nan, T(1))));
+  auto const limited = [](T x) {
+    return in_all_lanes([](V const& y) { return math::limited(y, V(T(-1)), V(T(2))); }, x);
+  };
+  CHECK(limited(-inf) == -1);
+  CHECK(limited(T(-1)) == -1);
+  CHECK(limited(T(0.5)) == T(0.5));
+  CHECK(limited(inf) == 2);
+  CHECK(std::isnan(limited(nan)));
+}

@@ -479,3 +479,22 @@ TEMPLATE_TEST_CASE("the off-policy mask takes bad tokens of sequences that have 
     CHECK(written<T>{loss, data}.loss[0] == T(-2));
   }
 }
+
+TEMPLATE_TEST_CASE("without an old policy the ratio is 1", "", float, double) {
+  using T = TestType;
+  auto const data = some_tokens<T>(79, false);
+  auto const loss = summed("reinforce");
+  written<T> const with_old{loss, data};
+  auto batch = data.batch(loss);
+  batch.old_log_prob = {};
+  batch.entropy = {};
+  written<T> got{data.size()};
+  got.seen = evaluate(loss, batch, got.outputs(loss));
+  CHECK(got.same_bits(0, data.size(), with_old, 0));
+  CHECK(got.seen.mean_ratio == 1);
+  CHECK(got.seen.largest_ratio == 1);
+  CHECK(got.seen.old_kl == 0);
+  CHECK(got.seen.entropy == 0);
+  CHECK(with_old.seen.mean_ratio != 1);
+  CHECK(with_old.seen.entropy > 0);
+}

@@ -86,8 +86,8 @@ TEMPLATE_TEST_CASE("a sequence has the same bits anywhere in a batch", "", float
   std::vector<std::size_t> mixed, ones(600, 1);
   oracle::random_numbers random{21};
   for (int i = 0; i < 40; ++i) mixed.push_back(random.bits() % 60);
-  for (std::size_t const n : {510, 1, 511, 512, 513, 3, 1023, 1025, 0, 700, 17, 4095, 4096, 4097, 5, 9000}) {
-    mixed.push_back(static_cast<std::size_t>(n));
+  for (auto const n : {510U, 1U, 511U, 512U, 513U, 3U, 1023U, 1025U, 0U, 700U, 17U, 4095U, 4096U, 4097U, 5U, 9000U}) {
+    mixed.push_back(n);
   }
   for (auto const& loss : independent_losses()) {
     INFO(description(loss));

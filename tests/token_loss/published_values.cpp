@@ -29,12 +29,12 @@ struct published_surrogate {
   numbers good, d_good, bad, d_bad;  ///< at advantage 1 and -1
 };
 
-numbers const log_prob{-1.2, -0.5, -2}, old_log_prob{-1.4, -0.3, -1.5};
 std::vector<std::int64_t> const three_tokens{0, 3};
 
 }  // namespace
 
 TEST_CASE("every surrogate at three tokens") {
+  numbers const log_prob{-1.2, -0.5, -2}, old_log_prob{-1.4, -0.3, -1.5};
   // clang-format off
   std::vector<published_surrogate> const table{
       {"reinforce", {},

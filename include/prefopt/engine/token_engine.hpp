@@ -72,9 +72,14 @@ class token_engine {
           [&](std::size_t group, std::size_t s) { of_group[group] += static_cast<double>(counts_[s]); });
       for (double const n : of_group) prompts += n > 0 ? 1 : 0;
     }
-    std::array<double, 6> all{
-        seen.counted, live, prompts, static_cast<double>(batch_.log_prob.size()), static_cast<double>(sequences()),
-        seen.skipped};
+    // A rank without a token has no ratio, either.
+    std::array<double, 7> all{seen.counted,
+                              live,
+                              prompts,
+                              static_cast<double>(batch_.log_prob.size()),
+                              static_cast<double>(sequences()),
+                              seen.skipped,
+                              batch_.old_log_prob.empty() ? 0 : seen.counted};
     auto const selected = select();
     if (options_.all_reduce) add_up_ranks(options_.all_reduce, all);
 
@@ -271,11 +276,11 @@ class token_engine {
     return total;
   }
 
-  [[nodiscard]] token_report report_of(token_sums const& sums, std::array<double, 6> const& all, double divisor,
+  [[nodiscard]] token_report report_of(token_sums const& sums, std::array<double, 7> const& all, double divisor,
                                        double denominator) const noexcept {
     double const counted = all[0] == 0 ? 1 : all[0];
     auto const mean = [&](token_sum which) { return sums.of[which] / counted; };
-    bool const has_ratio = !batch_.old_log_prob.empty();
+    bool const has_ratio = all[6] != 0;
     bool const is_corrected = terms_.correction.mode != correction_mode::none;
     double const squares = sums.of[correction_square_sum];
     double const effective = squares == 0 ? 0 : sums.of[correction_sum] * (sums.of[correction_sum] / squares);

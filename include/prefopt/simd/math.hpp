@@ -374,7 +374,7 @@ inline constexpr struct {
 } expm1{};
 
 /// exp(x) - 1 and exp(x) - 1 - x for any x, without the cancellation.
-///     lanes     float, double: largest error 1.5 ULP of the first, 12 ULP of the second; of other scalars: by their own
+///     lanes     float, double: largest error 2.5 ULP of the first, 12 ULP of the second; of other scalars: by their own
 ///               expm1, the second not without cancellation
 ///     special   0 gives 0; -inf gives -1 and +inf, +inf gives +inf; NaN gives NaN
 template <lane V>
