@@ -2,36 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <span>
-#include <utility>
 
 #include "batch_advantages.hpp"
 #include "exact_sum.hpp"
+#include "gathered.hpp"
 #include "input_error.hpp"
+#include "mean.hpp"
 #include "number_text.hpp"
 #include "seeded.hpp"
-
-namespace {
-
-/// Of all ranks, in order, what each has from `first` on: sums with zeros have no rounding.
-std::vector<double> gathered(ranks const& all, std::size_t count, std::size_t first, std::span<double const> own) {
-  std::vector<double> values(count);
-  std::ranges::copy(own, values.begin() + static_cast<std::ptrdiff_t>(first));
-  all.sum(values);
-  return values;
-}
-
-double mean(std::span<double const> values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
-/// This rank's share of so many: the first one, and the one behind the last.
-std::pair<std::size_t, std::size_t> share_of(ranks const& all, std::size_t count) {
-  return {count * all.rank / all.count, count * (all.rank + 1) / all.count};
-}
-
-}  // namespace
 
 rl_training::rl_training(task const& of, prompt_split const& split, preset const& by, rl_settings const& settings,
                          gru_policy<float> const& start, ranks const& all)
@@ -224,22 +203,4 @@ double rl_training::descend(std::vector<double>& sum) {
   }
   optimizer_.update(policy_.weights(), gradient);
   return norm;
-}
-
-std::vector<double> rl_training::held_out_rewards(task const& of, prompt_split const& split,
-                                                  rl_settings const& settings, gru_policy<float> const& policy,
-                                                  ranks const& all) {
-  auto const [begin, end] = share_of(all, split.held_out.size());
-  std::vector<double> own;
-  for (std::size_t i = begin; i < end; ++i) {
-    exercise const& given = of.exercises[split.held_out[i]];
-    auto random = seeded(settings.seed, drawn_for::judgement, i);
-    auto const group = policy.sample(byte_alphabet::tokens_of(given.prompt), settings.samples, of.longest, random);
-    double sum = 0;
-    for (auto const& completion : group.completions) {
-      sum += of.reward(byte_alphabet::text_of(completion), given.reference);
-    }
-    own.push_back(sum / static_cast<double>(settings.samples));
-  }
-  return gathered(all, split.held_out.size(), begin, own);
 }

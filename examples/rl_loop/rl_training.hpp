@@ -35,10 +35,6 @@ class rl_training {
 
   gru_policy<float> const& policy() const { return policy_; }
 
-  /// The mean reward of samples for each held-out prompt, of a policy that the settings have begun.
-  static std::vector<double> held_out_rewards(task const& of, prompt_split const& split, rl_settings const& settings,
-                                              gru_policy<float> const& policy, ranks const& all);
-
  private:
   void sample(step_metrics& metrics);
   void score(step_metrics& metrics);

@@ -15,6 +15,7 @@ task arithmetic_task() {
           .longest = 4,
           .warm_up_steps = 1500,
           .right_share = 0.4,
+          .steps = 200,
           .target = 0.6};
   constexpr int numbers = 20;
   for (int a = 0; a < numbers; ++a) {
@@ -71,8 +72,9 @@ task bleu_task() {
           .reward = sentence_bleu,
           .longest = 40,
           .warm_up_steps = 600,
-          .right_share = 0.2,
-          .target = 0.8};
+          .right_share = 0.3,
+          .steps = 100,
+          .target = 0.5};
   for (std::size_t s = 0; s < subjects.size(); ++s) {
     for (std::size_t o = 0; o < objects.size(); ++o) {
       exercise& of_two = of.exercises.emplace_back(

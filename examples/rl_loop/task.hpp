@@ -21,7 +21,8 @@ struct task {
   /// so often.
   std::size_t warm_up_steps;
   double right_share;
-  double target;  ///< a reward worth reaching
+  std::size_t steps;  ///< of a loop, by default
+  double target;      ///< a reward worth reaching
 };
 
 /// "12+7=", "19": 1 for the right number and nothing else, 0 otherwise.

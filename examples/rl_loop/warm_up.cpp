@@ -9,7 +9,7 @@
 namespace {
 
 sample_group answers_of_teacher(task const& of, prompt_split const& split, std::mt19937_64& random) {
-  constexpr std::size_t answers = 8;
+  constexpr std::size_t answers = 4;
   exercise const& given = of.exercises[split.warm_up[drawn_below(split.warm_up.size(), random)]];
   sample_group group{byte_alphabet::tokens_of(given.prompt), {}};
   for (std::size_t k = 0; k < answers; ++k) {
@@ -24,7 +24,7 @@ sample_group answers_of_teacher(task const& of, prompt_split const& split, std::
 }  // namespace
 
 gru_policy<float> warmed_up_policy(task const& of, prompt_split const& split, rl_settings const& settings) {
-  constexpr std::size_t groups = 8;
+  constexpr std::size_t groups = 16;
   constexpr float learning_rate = 0.005F;
   auto random = seeded(settings.seed, drawn_for::weights);
   gru_policy<float> policy{static_cast<Eigen::Index>(settings.width), random};
@@ -36,7 +36,7 @@ gru_policy<float> warmed_up_policy(task const& of, prompt_split const& split, rl
   token_statistics seen;
   std::vector<float> d_log_prob;
   gru_policy<float>::matrix d_outputs;
-  for (std::size_t step = 0; step < settings.warm_up.value_or(of.warm_up_steps); ++step) {
+  for (std::size_t step = 0; step < settings.warm_up; ++step) {
     std::vector<sample_group> batch;
     std::vector<std::int64_t> offsets{0};
     seen.clear();
