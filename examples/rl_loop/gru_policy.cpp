@@ -179,8 +179,8 @@ void gru_policy<T>::backward(sample_group const& group, pass const& kept, matrix
     auto d = d_gates.middleCols(first, columns);
     matrix const d_candidate = d_state.array() * (1 - of(kept.update)) * (1 - of(kept.candidate).square());
     d.topRows(width_) = d_candidate.array() * of(kept.recurrent) * of(kept.reset) * (1 - of(kept.reset));
-    d.middleRows(width_, width_) = d_state.array() * (of(kept.previous) - of(kept.candidate)) * of(kept.update) *
-                                   (1 - of(kept.update));
+    d.middleRows(width_, width_) =
+        d_state.array() * (of(kept.previous) - of(kept.candidate)) * of(kept.update) * (1 - of(kept.update));
     d.bottomRows(width_) = d_candidate.array() * of(kept.reset);
     for (Eigen::Index k = 0; k < columns; ++k) {
       d_layers.input.col(tokens[k]).head(2 * width_) += d.col(k).head(2 * width_);

@@ -17,7 +17,9 @@ struct prompt_split {
     std::vector<std::size_t> order(exercises);
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::ranges::shuffle(order, seeded(seed, drawn_for::split));
-    auto const at = [&](std::size_t tenths) { return order.begin() + static_cast<std::ptrdiff_t>(exercises * tenths / 10); };
+    auto const at = [&](std::size_t tenths) {
+      return order.begin() + static_cast<std::ptrdiff_t>(exercises * tenths / 10);
+    };
     warm_up.assign(order.begin(), at(4));
     training.assign(at(4), at(8));
     held_out.assign(at(8), order.end());

@@ -40,7 +40,8 @@ constexpr char results[] = R"(
 dr_grpo's horizon is here the most tokens that a completion of the task may have, unless --parameter says otherwise.
 
 Results in DIR: curves.csv (a row a step), runs.csv (a row a run), curves.png (reward, KL, clip share); of a single run its
-weights, as floats. The same options give the same numbers, on any number of threads or ranks of MPI (prefopt_rl_loop_mpi).
+weights, as floats. The same options give the same numbers on any number of threads. Over ranks of MPI (prefopt_rl_loop_mpi)
+rewards and weights are the same to the bit, too; loss, KL and shares are sums over ranks, the same but for their rounding.
 
 --presets compares: every preset with every seed, those of one seed from the same start and with the same prompts. Steps
 are counted until the mean reward of 10 steps reaches --target. Who learns faster is judged by the mean reward of all
@@ -101,10 +102,10 @@ prefopt::parameter_values parameters_in(std::vector<std::string> const& texts) {
 
 prefopt::kl_estimator estimator_of(std::string const& name) {
   std::string known;
-  for (auto const of : {prefopt::kl_estimator::k1, prefopt::kl_estimator::k2, prefopt::kl_estimator::k3,
-                        prefopt::kl_estimator::abs, prefopt::kl_estimator::k1_straight,
-                        prefopt::kl_estimator::k3_straight, prefopt::kl_estimator::k1_corrected,
-                        prefopt::kl_estimator::k3_corrected}) {
+  for (auto const of :
+       {prefopt::kl_estimator::k1, prefopt::kl_estimator::k2, prefopt::kl_estimator::k3, prefopt::kl_estimator::abs,
+        prefopt::kl_estimator::k1_straight, prefopt::kl_estimator::k3_straight, prefopt::kl_estimator::k1_corrected,
+        prefopt::kl_estimator::k3_corrected}) {
     if (prefopt::name_of(of) == name) return of;
     known.append(known.empty() ? "" : ", ").append(prefopt::name_of(of));
   }

@@ -70,9 +70,11 @@ std::string differences_text(std::vector<run_view> const& presets) {
       auto const [difference, half_width] = mean_interval_of(differences);
       if (!(std::abs(difference) > half_width)) continue;
       bool const is_first = difference > 0;
-      ahead.push_back({"  " + presets[is_first ? i : j].front().preset + " than " +
-                           presets[is_first ? j : i].front().preset,
-                       "+" + decimals(std::abs(difference)) + " ± " + decimals(half_width)});
+      std::string names{"  "}, by{"+"};
+      names.append(presets[is_first ? i : j].front().preset).append(" than ");
+      names.append(presets[is_first ? j : i].front().preset);
+      by.append(decimals(std::abs(difference))).append(" ± ").append(decimals(half_width));
+      ahead.push_back({names, by});
     }
   }
   if (pairs == 0) return "";
@@ -109,9 +111,9 @@ std::string run_report(rl_run const& run, double target) {
                                  part("prompts that were trained on", run.before.training, run.after.training),
                                  part("prompts that were held out", run.before.held_out, run.after.held_out)});
   auto const steps = run.steps_to(target);
-  text += "\nreward " + number_text(target) + ", mean of 10 steps: " +
-          (steps ? "reached in step " + std::to_string(*steps) : std::string{"not reached"}) + "\nKL from the start " +
-          decimals(run.curve.back().kl) + " in the last step; clipped tokens " +
+  text += "\nreward " + number_text(target) +
+          ", mean of 10 steps: " + (steps ? "reached in step " + std::to_string(*steps) : std::string{"not reached"}) +
+          "\nKL from the start " + decimals(run.curve.back().kl) + " in the last step; clipped tokens " +
           decimals(100 * mean_of_steps(run, [](auto const& step) { return step.clip_share(); }), 1) +
           " % in all steps\n\n";
   std::vector<std::vector<std::string>> rows{{"held out", "reference", "before", "after"}};
@@ -127,19 +129,19 @@ std::string comparison_report(std::vector<rl_run> const& runs, double target) {
                                               "steps to " + number_text(target), "KL at the end", "clipped"}};
   for (auto const& of : presets) {
     auto const interval = [&](auto const& value) { return interval_text(each(of, value)); };
-    rows.push_back(
-        {of.front().preset, interval([](rl_run const& run) { return mean(run.before.training); }),
-         interval([](rl_run const& run) { return mean(run.after.training); }),
-         interval([](rl_run const& run) { return mean(run.before.held_out); }),
-         interval([](rl_run const& run) { return mean(run.after.held_out); }),
-         interval([](rl_run const& run) { return run.mean_reward(); }), steps_text(of, target),
-         decimals(mean(each(of, [](rl_run const& run) { return run.curve.back().kl; }))),
-         decimals(100 * mean(each(of,
-                                  [](rl_run const& run) {
-                                    return mean_of_steps(run, [](auto const& step) { return step.clip_share(); });
-                                  })),
-                  1) +
-             " %"});
+    rows.push_back({of.front().preset, interval([](rl_run const& run) { return mean(run.before.training); }),
+                    interval([](rl_run const& run) { return mean(run.after.training); }),
+                    interval([](rl_run const& run) { return mean(run.before.held_out); }),
+                    interval([](rl_run const& run) { return mean(run.after.held_out); }),
+                    interval([](rl_run const& run) { return run.mean_reward(); }), steps_text(of, target),
+                    decimals(mean(each(of, [](rl_run const& run) { return run.curve.back().kl; }))),
+                    decimals(100 * mean(each(of,
+                                             [](rl_run const& run) {
+                                               return mean_of_steps(run,
+                                                                    [](auto const& step) { return step.clip_share(); });
+                                             })),
+                             1) +
+                        " %"});
   }
   return text_table(rows) + gains_text(presets) + differences_text(presets);
 }

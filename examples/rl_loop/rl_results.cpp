@@ -32,8 +32,7 @@ std::string runs_csv(std::vector<rl_run> const& runs, double target) {
       "preset,seed,training_before,training_after,held_out_before,held_out_after,mean_reward,steps_to_target\n";
   for (auto const& run : runs) {
     text += begin_of(run);
-    for (auto const* prompts :
-         {&run.before.training, &run.after.training, &run.before.held_out, &run.after.held_out}) {
+    for (auto const* prompts : {&run.before.training, &run.after.training, &run.before.held_out, &run.after.held_out}) {
       text.append(1, ',').append(number_text(mean(*prompts)));
     }
     auto const steps = run.steps_to(target);

@@ -57,8 +57,8 @@ std::optional<std::size_t> rl_run::steps_to(double reward) const {
   return {};
 }
 
-rl_run run_preset(task const& of, rl_start const& start, preset const& by, rl_settings const& settings, ranks const& all,
-                  std::function<void(std::size_t, step_metrics const&)> const& on_step) {
+rl_run run_preset(task const& of, rl_start const& start, preset const& by, rl_settings const& settings,
+                  ranks const& all, std::function<void(std::size_t, step_metrics const&)> const& on_step) {
   rl_training training{of, start.split, by, settings, start.policy, all};
   rl_run run;
   run.preset = by.name;

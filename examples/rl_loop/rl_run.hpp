@@ -50,5 +50,5 @@ struct rl_run {
 };
 
 /// Calls on_step(steps done, what the step saw).
-rl_run run_preset(task const& of, rl_start const& start, preset const& by, rl_settings const& settings, ranks const& all,
-                  std::function<void(std::size_t, step_metrics const&)> const& on_step);
+rl_run run_preset(task const& of, rl_start const& start, preset const& by, rl_settings const& settings,
+                  ranks const& all, std::function<void(std::size_t, step_metrics const&)> const& on_step);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <span>
 
 #include "batch_advantages.hpp"
 #include "exact_sum.hpp"
@@ -26,7 +25,7 @@ rl_training::rl_training(task const& of, prompt_split const& split, preset const
 step_metrics rl_training::step() {
   step_metrics metrics;
   sample(metrics);
-  score(metrics);
+  score();
   for (std::size_t epoch = 0; epoch < settings_.epochs; ++epoch) {
     for (std::size_t minibatch = 0; minibatch < settings_.minibatches; ++minibatch) update(minibatch, metrics);
   }
@@ -51,8 +50,7 @@ void rl_training::sample(step_metrics& metrics) {
   for (std::size_t g = begin; g < end; ++g) {
     exercise const& given = task_.exercises[prompts[g]];
     auto own = seeded(settings_.seed, drawn_for::samples, steps_ * settings_.groups + g);
-    groups_.push_back(
-        policy_.sample(byte_alphabet::tokens_of(given.prompt), settings_.samples, task_.longest, own));
+    groups_.push_back(policy_.sample(byte_alphabet::tokens_of(given.prompt), settings_.samples, task_.longest, own));
     for (auto const& completion : groups_.back().completions) {
       reward_.push_back(task_.reward(byte_alphabet::text_of(completion), given.reference));
       length.push_back(static_cast<double>(completion.size()));
@@ -64,7 +62,7 @@ void rl_training::sample(step_metrics& metrics) {
 }
 
 /// Log-probs of old policy and reference, and the advantages.
-void rl_training::score(step_metrics&) {
+void rl_training::score() {
   kept_.resize(groups_.size());
   token_statistics old, reference;
   begins_.clear();
@@ -89,8 +87,7 @@ void rl_training::score(step_metrics&) {
       std::size_t const s = own_lengths.size();
       for (std::size_t i = 0; i < completion.size(); ++i, ++token) {
         double const ratio = static_cast<double>(old.log_prob[token]) - static_cast<double>(reference.log_prob[token]);
-        own_rewards[s * longest + i] =
-            (i + 1 == completion.size() ? reward_[s] : 0) - settings_.kl_in_reward * ratio;
+        own_rewards[s * longest + i] = (i + 1 == completion.size() ? reward_[s] : 0) - settings_.kl_in_reward * ratio;
         own_values[s * longest + i] = static_cast<double>(old.value[token]);
       }
       own_lengths.push_back(static_cast<double>(completion.size()));
@@ -188,14 +185,13 @@ void rl_training::update(std::size_t minibatch, step_metrics& metrics) {
 double rl_training::descend(std::vector<double>& sum) {
   constexpr double longest = 1, exact = 1024;  // far from where sums of rounded gradients have a rounding
   Eigen::VectorXf gradient(policy_.weights().size());
-  double squares = 0, highest = 0;
+  double squares = 0;
   for (double const d : sum) {
     squares += d * d;
-    highest = std::abs(d) <= highest ? highest : std::abs(d);
-  }
-  if (!(highest <= exact)) {
-    throw input_error{"--learning-rate: in step " + std::to_string(steps_ + 1) + " the gradient has become " +
-                      number_text(highest) + ", expected one that can be followed; a smaller rate may help"};
+    if (std::abs(d) <= exact) continue;
+    if (!all_.is_first()) throw told_elsewhere{};  // all ranks have the same sum
+    throw input_error{"--learning-rate: in step " + std::to_string(steps_ + 1) + " a gradient has become " +
+                      number_text(d) + ", expected a number from -1024 to 1024; a smaller rate may help"};
   }
   double const norm = std::sqrt(squares), scale = norm > longest ? longest / norm : 1;
   for (std::size_t i = 0; i < sum.size(); ++i) {

@@ -37,7 +37,7 @@ class rl_training {
 
  private:
   void sample(step_metrics& metrics);
-  void score(step_metrics& metrics);
+  void score();
   void update(std::size_t minibatch, step_metrics& metrics);
   double descend(std::vector<double>& gradient);
 
@@ -49,10 +49,10 @@ class rl_training {
   gru_policy<float> policy_;
   gru_policy<float> const reference_;
   adamw optimizer_;
-  std::size_t steps_ = 0, first_ = 0;  ///< the first of this rank's groups among all
-  std::vector<sample_group> groups_;   ///< of this rank
-  std::vector<std::size_t> begins_;    ///< of the groups' tokens among this rank's
-  std::vector<double> reward_;         ///< of this rank's samples
+  std::size_t steps_ = 0, first_ = 0;                                  ///< the first of this rank's groups among all
+  std::vector<sample_group> groups_;                                   ///< of this rank
+  std::vector<std::size_t> begins_;                                    ///< of the groups' tokens among this rank's
+  std::vector<double> reward_;                                         ///< of this rank's samples
   std::vector<float> old_log_prob_, ref_log_prob_, advantage_, gain_;  ///< of their tokens
   std::vector<gru_policy<float>::pass> kept_;
 };

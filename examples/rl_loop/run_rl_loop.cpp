@@ -148,9 +148,8 @@ int run_rl_loop(int argc, char** argv, ranks const& all) {
   loop.tell(draw_curves(runs, command->out));
   loop.clear();
   std::string const title = std::string{command->of.name} + ", " +
-                            (command->compares
-                                 ? std::to_string(command->seeds) + " seeds, 95 % intervals over them: "
-                                 : command->presets.front() + ": ") +
+                            (command->compares ? std::to_string(command->seeds) + " seeds, 95 % intervals over them: "
+                                               : command->presets.front() + ": ") +
                             settings_text(command->settings) + "\n\n";
   write_standard_output(title + (command->compares ? comparison_report(runs, command->target)
                                                    : run_report(runs.front(), command->target)));

@@ -45,8 +45,8 @@ double sentence_bleu(std::string_view sentence, std::string_view reference) {
     }
     if (matches == 0 && n == 1) return 0;
     if (matches == 0) missed /= 2;
-    log_sum += std::log((matches == 0 ? missed : static_cast<double>(matches)) /
-                        static_cast<double>(words.size() + 1 - n));
+    log_sum +=
+        std::log((matches == 0 ? missed : static_cast<double>(matches)) / static_cast<double>(words.size() + 1 - n));
   }
   if (order == 0) return 0;
   double const lengths = static_cast<double>(expected.size()) / static_cast<double>(words.size());

@@ -9,9 +9,8 @@ task arithmetic_task() {
   task of{.name = "arithmetic",
           .about = "sums of two numbers below 20; reward 1 for the right number and nothing else, otherwise 0",
           .exercises = {},
-          .reward = [](std::string_view completion, std::string_view reference) {
-            return completion == reference ? 1.0 : 0.0;
-          },
+          .reward = [](std::string_view completion,
+                       std::string_view reference) { return completion == reference ? 1.0 : 0.0; },
           .longest = 4,
           .warm_up_steps = 1500,
           .right_share = 0.4,

@@ -32,8 +32,9 @@ void output_gradient(sample_group const& group, gru_policy<float>::pass const& k
   std::size_t const count = group.tokens();
   d_outputs.resize(kept.outputs.rows(), kept.outputs.cols());
   auto const labels = group.labels();
-  prefopt::token_logprob_gradients(logits_of(kept.outputs.data(), count), labels, {seen.log_sum_exp.data() + first, count},
-                                   {d_log_prob.data() + first, count}, logits_of(d_outputs.data(), count));
+  prefopt::token_logprob_gradients(logits_of(kept.outputs.data(), count), labels,
+                                   {seen.log_sum_exp.data() + first, count}, {d_log_prob.data() + first, count},
+                                   logits_of(d_outputs.data(), count));
   for (std::size_t i = 0; i < count; ++i) {
     d_outputs(byte_alphabet::size, static_cast<Eigen::Index>(i)) = d_value.empty() ? 0 : d_value[first + i];
   }

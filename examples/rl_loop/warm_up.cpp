@@ -50,9 +50,9 @@ gru_policy<float> warmed_up_policy(task const& of, prompt_split const& split, rl
     }
     d_log_prob.resize(seen.log_prob.size());
     std::vector<float> const advantage(offsets.size() - 1, 1.0F);
-    prefopt::evaluate(imitation,
-                      prefopt::token_batch<float>{.log_prob = seen.log_prob, .advantage = advantage, .offsets = offsets},
-                      {.d_log_prob = d_log_prob});
+    prefopt::evaluate(
+        imitation, prefopt::token_batch<float>{.log_prob = seen.log_prob, .advantage = advantage, .offsets = offsets},
+        {.d_log_prob = d_log_prob});
     Eigen::VectorXf gradient = Eigen::VectorXf::Zero(policy.weights().size());
     std::size_t first = 0;
     for (std::size_t g = 0; g < groups; first += batch[g].tokens(), ++g) {
