@@ -14,7 +14,8 @@
 /// The library's messages begin with its own name and that of the function, which a program's user never called. A
 /// loss's name stays: "dpo: beta is -1".
 inline std::string_view without_library_name(std::string_view message) {
-  for (std::string_view const name : {"prefopt::make_pair_loss: ", "prefopt::make_list_loss: ", "prefopt::"}) {
+  for (std::string_view const name :
+       {"prefopt::make_pair_loss: ", "prefopt::make_list_loss: ", "prefopt::make_token_loss: ", "prefopt::"}) {
     if (message.starts_with(name)) return message.substr(name.size());
   }
   return message;

@@ -115,7 +115,9 @@ class loss_of_weights {
   prefopt::token_batch<double> batch() const {
     return {.log_prob = log_prob_,
             .old_log_prob = old_,
-            .ref_log_prob = reference_,
+            .ref_log_prob = preset_.loss.kl.estimator == prefopt::kl_estimator::none
+                                ? prefopt::column<double>{}
+                                : prefopt::column<double>{reference_},
             .advantage = advantage_,
             .offsets = offsets_};
   }

@@ -32,7 +32,7 @@ preset preset_of(std::string_view name, prefopt::parameter_values parameters, rl
               .has_critic = name == "ppo"};
   prefopt::kl_penalty& kl = made.loss.kl;
   if (settings.kl_estimator) kl.estimator = *settings.kl_estimator;
-  if (kl.estimator == prefopt::kl_estimator::none) kl.estimator = prefopt::kl_estimator::k3;
   if (settings.kl) kl.coefficient = *settings.kl;
+  if (kl.estimator == prefopt::kl_estimator::none && kl.coefficient != 0) kl.estimator = prefopt::kl_estimator::k3;
   return made;
 }

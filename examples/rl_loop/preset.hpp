@@ -20,6 +20,6 @@ struct preset {
 std::vector<prefopt::token_loss_card> preset_cards();
 
 /// With these parameters, and the settings' KL. `longest` is the horizon of a preset that has one and is not told
-/// otherwise. The KL from the reference is always estimated, for the report. Throws input_error or std::invalid_argument.
+/// otherwise. Throws input_error or std::invalid_argument.
 preset preset_of(std::string_view name, prefopt::parameter_values parameters, rl_settings const& settings,
                  std::size_t longest);

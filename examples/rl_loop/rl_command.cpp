@@ -14,7 +14,7 @@
 namespace {
 
 constexpr char introduction[] =
-    "Trains a small language model over bytes by reinforcement: it samples completions, a reward that can be verified "
+    "Trains a small language model over bytes by reinforcement: it samples completions, a reward that can be verified\n"
     "scores them, and a policy-gradient loss of the library's presets updates it.";
 
 constexpr char manual[] = R"(Tasks:
@@ -31,7 +31,7 @@ loop begins is the reference of the KL. A step of the loop:
   3  --epochs passes over the samples, each in --minibatches updates of AdamW: from the second update on the policy is
      not the one that has sampled, and ratios are not 1
 ppo has a critic, one more output of the policy: its advantages are generalized advantage estimates (lambda 0.95). Every
-gradient is shortened to a length of 1. The KL is estimated for all, with the preset's estimator or else k3.
+gradient is shortened to a length of 1. The KL that is shown is the mean of log pi - log pi_ref of the sampled tokens.
 
 Presets, with their parameters and defaults:
 )";

@@ -113,7 +113,7 @@ std::string run_report(rl_run const& run, double target) {
   auto const steps = run.steps_to(target);
   text += "\nreward " + number_text(target) +
           ", mean of 10 steps: " + (steps ? "reached in step " + std::to_string(*steps) : std::string{"not reached"}) +
-          "\nKL from the start " + decimals(run.curve.back().kl) + " in the last step; clipped tokens " +
+          "\nKL from the start " + decimals(run.last_kl()) + " a token in the last 10 steps; clipped tokens " +
           decimals(100 * mean_of_steps(run, [](auto const& step) { return step.clip_share(); }), 1) +
           " % in all steps\n\n";
   std::vector<std::vector<std::string>> rows{{"held out", "reference", "before", "after"}};
@@ -134,7 +134,7 @@ std::string comparison_report(std::vector<rl_run> const& runs, double target) {
                     interval([](rl_run const& run) { return mean(run.before.held_out); }),
                     interval([](rl_run const& run) { return mean(run.after.held_out); }),
                     interval([](rl_run const& run) { return run.mean_reward(); }), steps_text(of, target),
-                    decimals(mean(each(of, [](rl_run const& run) { return run.curve.back().kl; }))),
+                    decimals(mean(each(of, [](rl_run const& run) { return run.last_kl(); }))),
                     decimals(100 * mean(each(of,
                                              [](rl_run const& run) {
                                                return mean_of_steps(run,

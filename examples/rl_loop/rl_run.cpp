@@ -47,6 +47,13 @@ double rl_run::mean_reward() const {
   return sum / static_cast<double>(curve.size());
 }
 
+double rl_run::last_kl() const {
+  std::size_t const steps = std::min<std::size_t>(10, curve.size());
+  double sum = 0;
+  for (std::size_t i = curve.size() - steps; i < curve.size(); ++i) sum += curve[i].kl;
+  return sum / static_cast<double>(steps);
+}
+
 std::optional<std::size_t> rl_run::steps_to(double reward) const {
   constexpr std::size_t window = 10;
   for (std::size_t end = window; end <= curve.size(); ++end) {

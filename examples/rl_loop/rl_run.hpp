@@ -45,6 +45,8 @@ struct rl_run {
 
   /// Over the curve: how fast it has learnt, in one number.
   double mean_reward() const;
+  /// From the start, over the last 10 steps.
+  double last_kl() const;
   /// The first step at which the mean reward of the last 10 has reached it, counted from 1.
   std::optional<std::size_t> steps_to(double reward) const;
 };

@@ -24,13 +24,13 @@ rl_training::rl_training(task const& of, prompt_split const& split, preset const
 
 step_metrics rl_training::step() {
   step_metrics metrics;
-  sample(metrics);
-  score();
+  sample();
+  score(metrics);
   for (std::size_t epoch = 0; epoch < settings_.epochs; ++epoch) {
     for (std::size_t minibatch = 0; minibatch < settings_.minibatches; ++minibatch) update(minibatch, metrics);
   }
   auto const updates = static_cast<double>(settings_.epochs * settings_.minibatches);
-  for (double* const of : {&metrics.loss, &metrics.kl, &metrics.old_kl, &metrics.clipped_low, &metrics.clipped_high,
+  for (double* const of : {&metrics.loss, &metrics.old_kl, &metrics.clipped_low, &metrics.clipped_high,
                            &metrics.entropy, &metrics.gradient_norm}) {
     *of /= updates;
   }
@@ -38,7 +38,7 @@ step_metrics rl_training::step() {
   return metrics;
 }
 
-void rl_training::sample(step_metrics& metrics) {
+void rl_training::sample() {
   auto random = seeded(settings_.seed, drawn_for::prompts, steps_);
   std::vector<std::size_t> prompts(settings_.groups);
   for (auto& prompt : prompts) prompt = split_.training[drawn_below(split_.training.size(), random)];
@@ -46,23 +46,18 @@ void rl_training::sample(step_metrics& metrics) {
   first_ = begin;
   groups_.clear();
   reward_.clear();
-  std::vector<double> length;
   for (std::size_t g = begin; g < end; ++g) {
     exercise const& given = task_.exercises[prompts[g]];
     auto own = seeded(settings_.seed, drawn_for::samples, steps_ * settings_.groups + g);
     groups_.push_back(policy_.sample(byte_alphabet::tokens_of(given.prompt), settings_.samples, task_.longest, own));
     for (auto const& completion : groups_.back().completions) {
       reward_.push_back(task_.reward(byte_alphabet::text_of(completion), given.reference));
-      length.push_back(static_cast<double>(completion.size()));
     }
   }
-  std::size_t const samples = settings_.groups * settings_.samples, first = first_ * settings_.samples;
-  metrics.reward = mean(gathered(all_, samples, first, reward_));
-  metrics.length = mean(gathered(all_, samples, first, length));
 }
 
-/// Log-probs of old policy and reference, and the advantages.
-void rl_training::score() {
+/// Log-probs of old policy and reference, what the samples have come to, and the advantages.
+void rl_training::score(step_metrics& metrics) {
   kept_.resize(groups_.size());
   token_statistics old, reference;
   begins_.clear();
@@ -80,7 +75,8 @@ void rl_training::score() {
   // A row of `longest` places for each sample, so that those of all ranks have places of their own.
   std::size_t const longest = task_.longest, samples = settings_.groups * settings_.samples,
                     first = first_ * settings_.samples;
-  std::vector<double> own_rewards(reward_.size() * longest), own_values(own_rewards.size()), own_lengths;
+  std::vector<double> own_rewards(reward_.size() * longest), own_values(own_rewards.size()), own_lengths,
+      own_ratios(reward_.size());
   std::size_t token = 0;
   for (auto const& group : groups_) {
     for (auto const& completion : group.completions) {
@@ -89,6 +85,7 @@ void rl_training::score() {
         double const ratio = static_cast<double>(old.log_prob[token]) - static_cast<double>(reference.log_prob[token]);
         own_rewards[s * longest + i] = (i + 1 == completion.size() ? reward_[s] : 0) - settings_.kl_in_reward * ratio;
         own_values[s * longest + i] = static_cast<double>(old.value[token]);
+        own_ratios[s] += ratio;
       }
       own_lengths.push_back(static_cast<double>(completion.size()));
     }
@@ -96,6 +93,9 @@ void rl_training::score() {
   auto const rewards = gathered(all_, samples * longest, first * longest, own_rewards),
              values = gathered(all_, samples * longest, first * longest, own_values),
              lengths = gathered(all_, samples, first, own_lengths);
+  metrics.reward = mean(gathered(all_, samples, first, reward_));
+  metrics.length = mean(lengths);
+  metrics.kl = mean(gathered(all_, samples, first, own_ratios)) / metrics.length;
   step_rewards whole{.token_reward = {}, .value = {}, .offsets = {0}, .samples = settings_.samples};
   for (std::size_t s = 0; s < samples; ++s) {
     auto const length = static_cast<std::size_t>(lengths[s]);
@@ -146,15 +146,17 @@ void rl_training::update(std::size_t minibatch, step_metrics& metrics) {
   }
   std::size_t const tokens = seen.log_prob.size();
   auto const column = [](std::vector<float> const& of) { return prefopt::column<float>{of.data(), of.size()}; };
+  bool const reads_reference = preset_.loss.kl.estimator != prefopt::kl_estimator::none;
   std::vector<float> d_log_prob(tokens), d_value;
-  auto const report = prefopt::evaluate(preset_.loss,
-                                        prefopt::token_batch<float>{.log_prob = column(seen.log_prob),
-                                                                    .old_log_prob = column(old_log_prob),
-                                                                    .ref_log_prob = column(ref_log_prob),
-                                                                    .advantage = column(advantage),
-                                                                    .entropy = column(seen.entropy),
-                                                                    .offsets = offsets},
-                                        {.d_log_prob = d_log_prob}, {.all_reduce = all_.sum});
+  auto const report = prefopt::evaluate(
+      preset_.loss,
+      prefopt::token_batch<float>{.log_prob = column(seen.log_prob),
+                                  .old_log_prob = column(old_log_prob),
+                                  .ref_log_prob = reads_reference ? column(ref_log_prob) : prefopt::column<float>{},
+                                  .advantage = column(advantage),
+                                  .entropy = column(seen.entropy),
+                                  .offsets = offsets},
+      {.d_log_prob = d_log_prob}, {.all_reduce = all_.sum});
   // The critic's loss is half the mean square of gain - value, over the tokens of all ranks.
   for (std::size_t i = 0; i < gain.size(); ++i) {
     d_value.push_back(value_coefficient * (seen.value[i] - gain[i]) / static_cast<float>(report.count));
@@ -174,7 +176,6 @@ void rl_training::update(std::size_t minibatch, step_metrics& metrics) {
   all_.sum(sum);
   metrics.gradient_norm += descend(sum);
   metrics.loss += report.loss;
-  metrics.kl += report.kl;
   metrics.old_kl += report.old_kl;
   metrics.clipped_low += report.clipped_low;
   metrics.clipped_high += report.clipped_high;

@@ -12,7 +12,8 @@
 #include "task.hpp"
 #include "token_statistics.hpp"
 
-/// What a step saw: its samples' mean reward and length, and the means of what its updates report.
+/// What a step saw: its samples' mean reward and length, the mean of log pi - log pi_ref of their tokens, which estimates
+/// the KL from the reference, and the means of what its updates report.
 struct step_metrics {
   double reward = 0, length = 0, loss = 0, kl = 0, old_kl = 0, clipped_low = 0, clipped_high = 0, entropy = 0,
          gradient_norm = 0;
@@ -36,8 +37,8 @@ class rl_training {
   gru_policy<float> const& policy() const { return policy_; }
 
  private:
-  void sample(step_metrics& metrics);
-  void score();
+  void sample();
+  void score(step_metrics& metrics);
   void update(std::size_t minibatch, step_metrics& metrics);
   double descend(std::vector<double>& gradient);
 
