@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <iterator>
 #include <map>
 #include <span>
 #include <vector>
@@ -25,7 +24,10 @@ using counts = std::map<std::vector<std::string_view>, std::size_t>;
 
 counts ngrams_of(std::span<std::string_view const> words, std::size_t n) {
   counts of;
-  for (std::size_t i = 0; i + n <= words.size(); ++i) ++of[{words.begin() + i, words.begin() + i + n}];
+  for (std::size_t i = 0; i + n <= words.size(); ++i) {
+    auto const ngram = words.subspan(i, n);
+    ++of[{ngram.begin(), ngram.end()}];
+  }
   return of;
 }
 

@@ -93,7 +93,7 @@ small=(--warm-up 400 --width 48 --learning-rate 0.005)
 
 # Every preset raises the reward of what it is trained on, on a small setting with fixed seeds.
 learns() {
-  expect_success --presets all --seeds 2 "${small[@]}" --steps 80 --target 0.2 --out run
+  expect_success --presets all --seeds 2 --warm-up 600 --width 48 --steps 60 --target 0.2 --out run
   cat out
   awk -F, 'NR > 1 { before[$1] += $3; after[$1] += $4 }
     END { for (name in before) { ++presets; if (!(after[name] > before[name] + 0.02)) { print "FAILED: " name; bad = 1 } }
