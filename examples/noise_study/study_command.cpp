@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cmath>
 #include <string_view>
 #include <thread>
 
@@ -10,6 +9,7 @@
 #include "corruption.hpp"
 #include "input_error.hpp"
 #include "method.hpp"
+#include "number_option.hpp"
 #include "number_text.hpp"
 
 namespace {
@@ -55,45 +55,6 @@ Examples:
   noise_study rankings flips reliability
   noise_study --quick)";
 }
-
-/// A number option whose text is checked here, so that a wrong one is answered by what is expected.
-class number_option {
- public:
-  number_option(CLI::App& app, std::string const& name, std::string const& about) : name_{name} {
-    option_ = app.add_option(name, text_, about);
-  }
-  number_option(number_option const&) = delete;  // the app keeps a reference to the text
-  number_option& operator=(number_option const&) = delete;
-
-  CLI::Option& option() { return *option_; }
-  bool is_given() const { return option_->count() != 0; }
-
-  template <class T>
-  void whole(T& value, T least, T most) const {
-    if (!is_given()) return;
-    auto const [number, problem] = parse_number<T>(text_);
-    if (problem.empty() && number >= least && number <= most) {
-      value = number;
-      return;
-    }
-    refuse("a whole number from " + std::to_string(least) + " to " + std::to_string(most));
-  }
-
-  void positive(double& value) const {
-    if (!is_given()) return;
-    auto const [number, problem] = parse_number<double>(text_);
-    if (!problem.empty() || !(number > 0) || !std::isfinite(number)) refuse("a finite number > 0");
-    value = number;
-  }
-
- private:
-  [[noreturn]] void refuse(std::string const& expected) const {
-    throw input_error{name_ + ": got " + in_quotes(text_) + ", expected " + expected};
-  }
-
-  std::string name_, text_;
-  CLI::Option* option_;
-};
 
 }  // namespace
 

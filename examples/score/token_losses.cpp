@@ -16,7 +16,7 @@ constexpr std::string_view notation =
 }  // namespace
 
 std::vector<prefopt::token_loss_card> const& token_losses() {
-  static auto const all = [] { return prefopt::token_loss_cards(); }();
+  static auto const all = prefopt::token_loss_cards();
   return all;
 }
 

@@ -35,14 +35,6 @@ void check_same_setup(run_setup const& saved, run_setup const& now, std::string 
   }
 }
 
-void check_same_on_every_rank(double own, std::string const& what, ranks const& all) {
-  double first = all.is_first() ? own : 0;
-  all.sum({&first, 1});
-  all.together([&] {
-    if (own != first) throw input_error{"the first rank has " + what};
-  });
-}
-
 void check_same_options_on_every_rank(train_command const& command, run_setup const& setup, ranks const& all) {
   std::string options = "--epochs " + std::to_string(command.epochs) + (command.resume ? " --resume" : "");
   for (auto const& [name, value] : setup) options.append(" ").append(name).append(" ").append(value);

@@ -7,6 +7,7 @@
 #include "holdout_split.hpp"
 #include "preference.hpp"
 #include "ranks.hpp"
+#include "same_on_every_rank.hpp"
 #include "train_command.hpp"
 
 /// What a run's numbers depend on, but for how many epochs it has.
@@ -16,6 +17,5 @@ run_setup setup_of(train_command const& command, preference_set const& data, com
 /// Throws input_error for the first value of a checkpoint that is another one now.
 void check_same_setup(run_setup const& saved, run_setup const& now, std::string const& path);
 
-/// Every rank calls. Ranks with other numbers would wait for each other in vain, or add up what does not belong together.
-void check_same_on_every_rank(double own, std::string const& what, ranks const& all);
+/// Every rank calls.
 void check_same_options_on_every_rank(train_command const& command, run_setup const& setup, ranks const& all);
