@@ -128,13 +128,15 @@ TEMPLATE_TEST_CASE("around the limits of blocks and chunks a sequence has its bi
   }
 }
 
-TEMPLATE_TEST_CASE("sequences of 100000 tokens, and 100000 sequences of one, in threads", "", float, double) {
+TEMPLATE_TEST_CASE("a sequence of 100000 tokens, and 40000 sequences of one, in threads", "", float, double) {
   using T = TestType;
   thread_pool const three{3};
   auto const losses = independent_losses();
   auto const longest = sequences_of<T>({100000, 3, 20000}, true, 31);
-  auto const shortest = sequences_of<T>(std::vector<std::size_t>(100000, 1), false, 32);
-  for (auto const& loss : losses) {
+  auto const shortest = sequences_of<T>(std::vector<std::size_t>(40000, 1), false, 32);
+  // Of each surrogate the one with everything.
+  for (std::size_t i = 1; i < losses.size(); i += 3) {
+    auto const& loss = losses[i];
     INFO(description(loss));
     written<T> const a{loss, longest}, in_threads{loss, longest, {.executor = three}};
     CHECK(a.same_bits(0, longest.size(), in_threads, 0));
@@ -145,7 +147,6 @@ TEMPLATE_TEST_CASE("sequences of 100000 tokens, and 100000 sequences of one, in 
     CHECK(b.same_bits(0, shortest.size(), threaded, 0));
     CHECK(oracle::same_bits(b.seen.loss, threaded.seen.loss));
     CHECK(b.seen.count == threaded.seen.count);
-    // Of sequences of one token product, mean and token are the same.
     std::size_t differing = 0;
     for (std::size_t s = 0; s < shortest.sequences(); s += 997) {
       auto part = shortest.part(s, s + 1);
