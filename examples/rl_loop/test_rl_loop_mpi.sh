@@ -59,7 +59,7 @@ weights() {
 
 # Fewer prompts than ranks leave some of them without any.
 few_prompts() {
-  equals 3 --preset cispo --steps 4 --groups 2
+  equals 3 --preset cispo --steps 4 --groups 2 --minibatches 1
 }
 
 other_options() {
