@@ -19,7 +19,11 @@
 namespace {
 
 /// Three sampled sequences of 4, 3 and 2 tokens, of which two do not count, in two groups.
-struct sampled {
+class sampled {
+  // First: the members are made with it.
+  std::mt19937 random_{5};
+
+ public:
   static constexpr std::size_t tokens = 9, vocabulary = 13, width = 5;
   std::vector<double> hidden = numbers(tokens * width, 1), weight = numbers(vocabulary * width, 1), logits,
                       old_log_prob, reference, rollout, advantage{1, -0.5, 0.25}, mask{1, 1, 1, 1, 0, 1, 1, 1, 1};
@@ -62,7 +66,6 @@ struct sampled {
     std::generate(values.begin(), values.end(), [&] { return normal(random_); });
     return values;
   }
-  std::mt19937 random_{5};
 };
 
 /// A surrogate with everything that there is around it.

@@ -13,11 +13,11 @@
 
 namespace token_oracle {
 
-using oracle::real;
+using oracle::wide;
 
 /// A value, its derivative by one log-prob, and bounds of their errors in units of T's epsilon.
 struct number {
-  real value = 0, slope = 0, value_error = 0, slope_error = 0;
+  wide value = 0, slope = 0, value_error = 0, slope_error = 0;
 };
 
 /// What one call should write, with bounds of the errors.
@@ -29,16 +29,16 @@ struct expectation {
   std::vector<bool> is_close;
   /// Of the report.
   number total, mean_ratio, largest_ratio, clipped_low, clipped_high, old_kl, kl, entropy, mean_correction, effective;
-  real denominator = 1;
+  wide denominator = 1;
   std::size_t count = 0, sequences = 0, empty = 0;
 };
 
 /// `selected`: the tokens that a surrogate treats apart. `epsilon`: T's.
 expectation expected(prefopt::any_token_loss const& loss, tokens<double> const& data, prefopt::options const& options,
-                     std::vector<bool> const& selected, real epsilon);
+                     std::vector<bool> const& selected, wide epsilon);
 
 /// Covariances of advantage and log-prob, 0 at a token that does not count.
-std::vector<real> covariances(tokens<double> const& data);
+std::vector<wide> covariances(tokens<double> const& data);
 /// The share, at least one, of the counted tokens with the largest of them; nothing if it is rounding that would choose.
 std::optional<std::vector<bool>> largest_covariances(tokens<double> const& data, double share);
 
