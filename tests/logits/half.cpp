@@ -72,8 +72,8 @@ TEMPLATE_TEST_CASE("16-bit rows give what float rows of the same numbers give, r
     results_of_rows<float> const right{{wide.data(), labels.size(), columns}, labels};
     results_of_rows<host> const of_host{{theirs.data(), labels.size(), columns}, labels};
     // Two bfloat16 make a word, and are taken apart by the quickest way: sums may be in another order.
-    auto const alike = [](auto const& mine, auto const& theirs) {
-      return std::equal(mine.begin(), mine.end(), theirs.begin(), [](auto a, auto b) {
+    auto const alike = [](auto const& mine, auto const& others) {
+      return std::equal(mine.begin(), mine.end(), others.begin(), [](auto a, auto b) {
         double const x = static_cast<double>(a), y = static_cast<double>(b);
         return same_number(a, b) || std::fabs(x - y) <= 16 * rounding<float> * (1 + std::fabs(x));
       });
@@ -93,8 +93,8 @@ TEMPLATE_TEST_CASE("16-bit rows give what float rows of the same numbers give, r
     CHECK(count_other_bits(seen.separate, rounded(right.separate)) <= allowed);
     CHECK(count_other_bits(seen.fused, rounded(right.fused)) <= allowed);
     CHECK(count_other_bits(seen.added, rounded(right.added)) <= allowed);
-    auto const close = [](std::vector<U> const& mine, std::vector<float> const& theirs) {
-      return std::equal(mine.begin(), mine.end(), theirs.begin(), [](U a, float b) {
+    auto const close = [](std::vector<U> const& mine, std::vector<float> const& others) {
+      return std::equal(mine.begin(), mine.end(), others.begin(), [](U a, float b) {
         double const x = static_cast<double>(exact(a)), y = static_cast<double>(b);
         return same_number(x, y) || (std::isnan(x) && std::isnan(y)) ||
                std::fabs(x - y) <= std::fabs(y) * 0x1.01p-8 + 0x1p-25;

@@ -16,7 +16,7 @@ using namespace prefopt;
 
 namespace {
 
-using oracle::wide;
+using oracle::real;
 
 constexpr advantage_mode every_mode[]{
     advantage_mode::centered,        advantage_mode::group_std,     advantage_mode::group_std_population,
@@ -58,24 +58,24 @@ samples<T> random_samples(std::uint64_t seed, std::size_t groups) {
   return all;
 }
 
-wide mean_of(std::vector<wide> const& xs) {
-  wide sum = 0;
-  for (wide const x : xs) sum += x;
-  return xs.empty() ? 0 : sum / static_cast<wide>(xs.size());
+real mean_of(std::vector<real> const& xs) {
+  real sum = 0;
+  for (real const x : xs) sum += x;
+  return xs.empty() ? 0 : sum / static_cast<real>(xs.size());
 }
-wide deviation_of(std::vector<wide> const& xs, wide less) {
-  wide const mean = mean_of(xs), n = static_cast<wide>(xs.size());
-  wide sum = 0;
-  for (wide const x : xs) sum += (x - mean) * (x - mean);
+real deviation_of(std::vector<real> const& xs, real less) {
+  real const mean = mean_of(xs), n = static_cast<real>(xs.size());
+  real sum = 0;
+  for (real const x : xs) sum += (x - mean) * (x - mean);
   return n > less ? std::sqrt(sum / (n - less)) : 0;
 }
 
 /// One sample's, from the formula.
-wide formula(advantage_mode mode, std::vector<wide> const& group, std::vector<wide> const& length, std::size_t i,
-             std::vector<wide> const& all, wide epsilon, lone_sample lone) {
-  wide const r = group[i], mean = mean_of(group), k = static_cast<wide>(group.size());
+real formula(advantage_mode mode, std::vector<real> const& group, std::vector<real> const& length, std::size_t i,
+             std::vector<real> const& all, real epsilon, lone_sample lone) {
+  real const r = group[i], mean = mean_of(group), k = static_cast<real>(group.size());
   if (group.size() == 1 && lone == lone_sample::reward) return r;
-  if (std::all_of(group.begin(), group.end(), [&](wide x) { return x == r; })) return 0;
+  if (std::all_of(group.begin(), group.end(), [&](real x) { return x == r; })) return 0;
   switch (mode) {
     case advantage_mode::centered:
       return r - mean;
@@ -90,7 +90,7 @@ wide formula(advantage_mode mode, std::vector<wide> const& group, std::vector<wi
     case advantage_mode::mean_scaled:
       return (r - mean) / (mean + epsilon);
     case advantage_mode::length_weighted: {
-      wide sum = 0, lengths = 0;
+      real sum = 0, lengths = 0;
       for (std::size_t j = 0; j < group.size(); ++j) sum += length[j] * group[j], lengths += length[j];
       return r - sum / lengths;
     }
@@ -100,14 +100,14 @@ wide formula(advantage_mode mode, std::vector<wide> const& group, std::vector<wi
       return r == sorted[0] ? (sorted[0] - sorted[1]) / (deviation_of(group, 1) + epsilon) : 0;
     }
     case advantage_mode::non_zero_scaled: {
-      auto const non_zero = all.size() - static_cast<std::size_t>(std::count(all.begin(), all.end(), wide(0)));
-      return non_zero == 0 ? 0 : static_cast<wide>(all.size()) / static_cast<wide>(non_zero) * (r - mean);
+      auto const non_zero = all.size() - static_cast<std::size_t>(std::count(all.begin(), all.end(), real(0)));
+      return non_zero == 0 ? 0 : static_cast<real>(all.size()) / static_cast<real>(non_zero) * (r - mean);
     }
   }
   return 0;
 }
 
-wide epsilon_of(advantage_mode mode) {
+real epsilon_of(advantage_mode mode) {
   switch (mode) {
     case advantage_mode::group_std:
     case advantage_mode::batch_std:
@@ -123,11 +123,11 @@ wide epsilon_of(advantage_mode mode) {
 }
 
 template <class T>
-std::size_t differing(std::vector<T> const& got, std::vector<wide> const& right) {
+std::size_t differing(std::vector<T> const& got, std::vector<real> const& right) {
   std::size_t wrong = 0;
   for (std::size_t i = 0; i < got.size(); ++i) {
-    wide const bound = (wide(std::numeric_limits<T>::epsilon()) + 1e-13L) * (1 + std::fabs(right[i]));
-    if (std::fabs(static_cast<wide>(got[i]) - right[i]) <= bound) continue;
+    real const bound = (real(std::numeric_limits<T>::epsilon()) + 1e-13L) * (1 + std::fabs(right[i]));
+    if (std::fabs(static_cast<real>(got[i]) - right[i]) <= bound) continue;
     if (wrong++ == 0) UNSCOPED_INFO("at " << i << ": got " << got[i] << ", expected " << right[i]);
   }
   return wrong;
@@ -138,20 +138,20 @@ std::size_t differing(std::vector<T> const& got, std::vector<wide> const& right)
 TEMPLATE_TEST_CASE("advantages of random groups are those of the formulas", "", float, double) {
   using T = TestType;
   auto const data = random_samples<T>(81, 60);
-  std::vector<wide> const all(data.reward.begin(), data.reward.end());
+  std::vector<real> const all(data.reward.begin(), data.reward.end());
   for (auto const mode : every_mode) {
     CAPTURE(name_of(mode));
     for (auto const lone : {lone_sample::zero, lone_sample::reward}) {
-      for (wide const epsilon : {wide(-1), wide(0), wide(0.5)}) {
+      for (real const epsilon : {real(-1), real(0), real(0.5)}) {
         advantage_options options{.mode = mode, .lone = lone};
         if (epsilon >= 0) options.epsilon = static_cast<double>(epsilon);
-        std::vector<wide> right;
+        std::vector<real> right;
         for (std::size_t g = 0; g + 1 < data.groups.size(); ++g) {
-          std::vector<wide> const group(data.reward.begin() + data.groups[g], data.reward.begin() + data.groups[g + 1]),
+          std::vector<real> const group(data.reward.begin() + data.groups[g], data.reward.begin() + data.groups[g + 1]),
               length(data.length.begin() + data.groups[g], data.length.begin() + data.groups[g + 1]);
           bool is_taken = false;
           for (std::size_t i = 0; i < group.size(); ++i) {
-            wide x = formula(mode, group, length, i, all, epsilon < 0 ? epsilon_of(mode) : epsilon, lone);
+            real x = formula(mode, group, length, i, all, epsilon < 0 ? epsilon_of(mode) : epsilon, lone);
             // Of several best ones the first.
             if (mode == advantage_mode::best_of_k && group.size() > 1) {
               bool const is_best = group[i] == *std::max_element(group.begin(), group.end());
@@ -215,7 +215,7 @@ TEMPLATE_TEST_CASE("advantages: what they do not depend on", "", float, double) 
   for (auto const mode : {advantage_mode::centered, advantage_mode::group_std, advantage_mode::leave_one_out}) {
     auto const a = data.advantages({.mode = mode});
     for (std::size_t g = 0; g + 1 < data.groups.size(); ++g) {
-      wide sum = 0;
+      real sum = 0;
       for (auto i = data.groups[g]; i < data.groups[g + 1]; ++i) sum += a[static_cast<std::size_t>(i)];
       CHECK(std::fabs(sum) < 20 * std::numeric_limits<T>::epsilon());
     }
@@ -358,7 +358,7 @@ TEMPLATE_TEST_CASE("generalized advantages are the sum that defines them, masked
     column<T> values;
     if (has_values) values = value;
     discounted_advantages<T>(reward, values, data.mask, data.offsets, got, by);
-    std::vector<wide> right(data.size(), 0);
+    std::vector<real> right(data.size(), 0);
     for (std::size_t s = 0; s < data.sequences(); ++s) {
       std::vector<std::size_t> steps;
       for (std::size_t t = data.begin(s); t < data.end(s); ++t) {
@@ -366,10 +366,10 @@ TEMPLATE_TEST_CASE("generalized advantages are the sum that defines them, masked
       }
       for (std::size_t i = 0; i < steps.size(); ++i) {
         for (std::size_t j = i; j < steps.size(); ++j) {
-          wide const v = has_values ? wide(value[steps[j]]) : 0,
-                     next = has_values && j + 1 < steps.size() ? wide(value[steps[j + 1]]) : 0;
-          wide const decay = has_values ? wide(by.gamma) * by.lambda : wide(by.gamma);
-          right[steps[i]] += std::pow(decay, static_cast<wide>(j - i)) * (wide(reward[steps[j]]) + by.gamma * next - v);
+          real const v = has_values ? real(value[steps[j]]) : 0,
+                     next = has_values && j + 1 < steps.size() ? real(value[steps[j + 1]]) : 0;
+          real const decay = has_values ? real(by.gamma) * by.lambda : real(by.gamma);
+          right[steps[i]] += std::pow(decay, static_cast<real>(j - i)) * (real(reward[steps[j]]) + by.gamma * next - v);
         }
       }
     }
@@ -389,7 +389,7 @@ TEMPLATE_TEST_CASE("whitened values have mean 0 and deviation 1", "", float, dou
     mask.push_back(random.chance(0.8) ? T(1) : T(0));
     value.push_back(mask.back() == 0 ? not_a_number<T> : static_cast<T>(3 + 2 * random.normal()));
   }
-  std::vector<wide> counted;
+  std::vector<real> counted;
   for (std::size_t i = 0; i < value.size(); ++i) {
     if (mask[i] != 0) counted.push_back(value[i]);
   }
@@ -397,9 +397,9 @@ TEMPLATE_TEST_CASE("whitened values have mean 0 and deviation 1", "", float, dou
                                whitening{.keeps_mean = true}, whitening{.epsilon = 0.25, .floor = 9}}) {
     std::vector<T> got(value.size(), T(-77));
     whiten<T>(value, mask, got, how);
-    std::vector<wide> right;
-    wide const mean = mean_of(counted), deviation = deviation_of(counted, how.is_population ? 0 : 1);
-    wide const scale = std::sqrt(std::max(deviation * deviation, wide(how.floor)) + how.epsilon);
+    std::vector<real> right;
+    real const mean = mean_of(counted), deviation = deviation_of(counted, how.is_population ? 0 : 1);
+    real const scale = std::sqrt(std::max(deviation * deviation, real(how.floor)) + how.epsilon);
     for (std::size_t i = 0; i < value.size(); ++i) {
       right.push_back(mask[i] == 0 ? 0 : (value[i] - mean) / scale + (how.keeps_mean ? mean : 0));
     }

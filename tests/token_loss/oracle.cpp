@@ -16,22 +16,22 @@ using namespace prefopt;
 
 namespace {
 
-using oracle::wide;
+using oracle::real;
 using token_oracle::number;
 
 template <class T>
 struct comparison {
-  wide worst = 0;  ///< error in epsilons, of its bound
+  real worst = 0;  ///< error in epsilons, of its bound
   std::string where;
   std::size_t wrong = 0, compared = 0;
 
   void operator()(char const* what, std::size_t i, double got, number const& right) {
     ++compared;
-    wide const error = std::fabs(static_cast<wide>(got) - right.value);
-    wide const epsilon = std::numeric_limits<T>::epsilon();
+    real const error = std::fabs(static_cast<real>(got) - right.value);
+    real const epsilon = std::numeric_limits<T>::epsilon();
     // What is so small is flushed to 0.
-    wide const tiny = 1024 * static_cast<wide>(std::numeric_limits<T>::min());
-    wide const share = std::max(error - tiny, wide(0)) / (epsilon * std::max(right.value_error, wide(1e-300L)));
+    real const tiny = 1024 * static_cast<real>(std::numeric_limits<T>::min());
+    real const share = std::max(error - tiny, real(0)) / (epsilon * std::max(right.value_error, real(1e-300L)));
     bool const is_off = error > tiny && !(share <= 1);
     if (!is_off && share > worst) worst = share;
     if (!is_off) return;
@@ -86,7 +86,7 @@ void check_random_losses(std::uint64_t seed, std::size_t rounds) {
   std::set<std::string> pairs_seen;
   std::map<std::string, std::size_t> count;
   std::size_t close = 0, compared = 0, failed = 0, reports = 0;
-  wide worst = 0;
+  real worst = 0;
   for (std::size_t round = 0; round < rounds && failed < 5; ++round) {
     auto const loss = random_loss(random);
     bool const is_of_sequences = random.chance(0.5);

@@ -13,24 +13,24 @@ namespace {
 using namespace prefopt;
 
 /// Errors of a function of the library, in epsilons.
-constexpr wide of_function = 6;
+constexpr real of_function = 6;
 
-number constant(wide x) { return {x, 0, 0, 0}; }
+number constant(real x) { return {x, 0, 0, 0}; }
 /// Rounded to T, unless that changes nothing.
-number parameter(wide x) { return {x, 0, static_cast<float>(x) == x ? 0 : std::fabs(x), 0}; }
+number parameter(real x) { return {x, 0, static_cast<float>(x) == x ? 0 : std::fabs(x), 0}; }
 /// Held constant.
 number held(number const& x) { return {x.value, 0, x.value_error, 0}; }
 
 number operator+(number const& a, number const& b) {
   // Beside a 0 nothing is rounded.
-  auto const rounding = [](wide x, wide y) { return x == 0 || y == 0 ? 0 : std::fabs(x + y); };
+  auto const rounding = [](real x, real y) { return x == 0 || y == 0 ? 0 : std::fabs(x + y); };
   return {a.value + b.value, a.slope + b.slope, a.value_error + b.value_error + rounding(a.value, b.value),
           a.slope_error + b.slope_error + rounding(a.slope, b.slope)};
 }
 number operator-(number const& a) { return {-a.value, -a.slope, a.value_error, a.slope_error}; }
 number operator-(number const& a, number const& b) { return a + -b; }
 number operator*(number const& a, number const& b) {
-  wide const left = a.slope * b.value, right = a.value * b.slope;
+  real const left = a.slope * b.value, right = a.value * b.slope;
   return {a.value * b.value, left + right,
           std::fabs(a.value) * b.value_error + std::fabs(b.value) * a.value_error + std::fabs(a.value * b.value),
           std::fabs(a.slope) * b.value_error + a.slope_error * std::fabs(b.value) + std::fabs(a.value) * b.slope_error +
@@ -38,27 +38,27 @@ number operator*(number const& a, number const& b) {
 }
 
 /// f of x, with the first two derivatives there.
-number applied(number const& x, wide f, wide first, wide second) {
+number applied(number const& x, real f, real first, real second) {
   return {f, first * x.slope, std::fabs(first) * x.value_error + of_function * std::fabs(f),
           std::fabs(first) * x.slope_error +
               std::fabs(x.slope) * (std::fabs(second) * x.value_error + of_function * std::fabs(first))};
 }
 number exp(number const& x) {
   if (x.value == 0 && x.value_error == 0) return {1, x.slope, 0, x.slope_error};
-  wide const e = std::exp(x.value);
+  real const e = std::exp(x.value);
   return applied(x, e, e, e);
 }
 number log(number const& x) { return applied(x, std::log(x.value), 1 / x.value, -1 / (x.value * x.value)); }
 number sigmoid(number const& x) {
-  wide const s = 1 / (1 + std::exp(-x.value)), other = 1 / (1 + std::exp(x.value));
+  real const s = 1 / (1 + std::exp(-x.value)), other = 1 / (1 + std::exp(x.value));
   return applied(x, s, s * other, s * other * (other - s));
 }
 /// e^-x - 1 + x, by its series where that would cancel.
 number third_estimate(number const& x) {
-  wide value = std::expm1(-x.value) + x.value;
-  if (std::fabs(x.value) < wide(0.125)) {
+  real value = std::expm1(-x.value) + x.value;
+  if (std::fabs(x.value) < real(0.125)) {
     value = 0;
-    wide term = -x.value;
+    real term = -x.value;
     for (int n = 2; n < 24; ++n) value += term *= -x.value / n;
   }
   return applied(x, value, -std::expm1(-x.value), std::exp(-x.value));
@@ -66,7 +66,7 @@ number third_estimate(number const& x) {
 
 number sum(std::vector<number> const& xs) {
   number total;
-  wide size = 0, slopes = 0;
+  real size = 0, slopes = 0;
   for (auto const& x : xs) {
     total.value += x.value;
     total.slope += x.slope;
@@ -76,7 +76,7 @@ number sum(std::vector<number> const& xs) {
     slopes += std::fabs(x.slope);
   }
   // Lanes over a block of 512, and the lanes.
-  wide const additions = std::min<wide>(static_cast<wide>(xs.size()), 140);
+  real const additions = std::min<real>(static_cast<real>(xs.size()), 140);
   total.value_error += additions * size;
   total.slope_error += additions * slopes;
   return total;
@@ -84,7 +84,7 @@ number sum(std::vector<number> const& xs) {
 
 struct sequence {
   std::vector<number> l;
-  std::vector<wide> o, r, b, advantage, entropy;
+  std::vector<real> o, r, b, advantage, entropy;
   std::vector<bool> counts, selected;
   std::vector<std::size_t> counted;  ///< their places
 };
@@ -97,7 +97,7 @@ struct at_token {
 
 class evaluation {
  public:
-  evaluation(any_token_loss const& loss, wide epsilon) : loss_{loss}, epsilon_{epsilon} {
+  evaluation(any_token_loss const& loss, real epsilon) : loss_{loss}, epsilon_{epsilon} {
     for (auto const& [name, value] : loss.surrogate.parameters()) values_[std::string{name}] = value;
   }
 
@@ -125,7 +125,7 @@ class evaluation {
   [[nodiscard]] number p(char const* name) const { return parameter(values_.at(name)); }
 
   bool less(number const& a, number const& b) {
-    wide const error = 4 * epsilon_ * (a.value_error + b.value_error);
+    real const error = 4 * epsilon_ * (a.value_error + b.value_error);
     if (error > 0 && std::fabs(a.value - b.value) <= error) is_close = true;
     return a.value < b.value;
   }
@@ -151,7 +151,7 @@ class evaluation {
   }
   template <class F>
   number mean_over(sequence const& s, F const& f) {
-    return sum_over(s, f) * constant(1 / static_cast<wide>(s.counted.size()));
+    return sum_over(s, f) * constant(1 / static_cast<real>(s.counted.size()));
   }
 
   std::vector<number> corrections(sequence const& s) {
@@ -210,7 +210,7 @@ class evaluation {
     number d = s.l[t];
     d.value -= s.r[t];  // exact
     bool const is_outside = std::fabs(d.value) > penalty.log_ratio_limit;
-    if (is_outside) d = constant(std::copysign(static_cast<wide>(penalty.log_ratio_limit), d.value));
+    if (is_outside) d = constant(std::copysign(static_cast<real>(penalty.log_ratio_limit), d.value));
     number value;
     auto const straight = [&](number x) {
       return number{x.value, d.value * d.slope, x.value_error, 2 * std::fabs(d.value * d.slope)};
@@ -254,7 +254,7 @@ class evaluation {
   }
 
   /// The larger of -A x and -A clip(x), and whether it is the clipped one.
-  number clipped(wide advantage, number const& x, number const& low, number const& high, at_token& at) {
+  number clipped(real advantage, number const& x, number const& low, number const& high, at_token& at) {
     number const minus = constant(-advantage);
     if (advantage == 0) return constant(0);
     at.below = advantage < 0 && less(x, low);
@@ -262,7 +262,7 @@ class evaluation {
     return minus * (at.below ? low : at.above ? high : x);
   }
 
-  number ppo(wide advantage, number const& x, at_token& at) {
+  number ppo(real advantage, number const& x, at_token& at) {
     number value = clipped(advantage, x, constant(1) - p("low"), constant(1) + p("high"), at);
     if (auto const dual = values_.find("dual"); dual != values_.end() && dual->second != 0 && advantage < 0) {
       number const cap = p("dual") * constant(-advantage);
@@ -305,7 +305,7 @@ class evaluation {
       });
     }
     for (auto const t : s.counted) {
-      wide const a = s.advantage[t];
+      real const a = s.advantage[t];
       number const &l = s.l[t], advantage = constant(a), rho = all[t].ratio, moving = held(rho);
       auto& at = all[t];
       number& value = out[t];
@@ -371,7 +371,7 @@ class evaluation {
         for (auto const u : s.counted) {
           if (u < t) continue;
           if (values_.at("dual") != 0 && less(p("dual"), held(ratio(s, u)))) continue;
-          wide const decay = std::exp2(-static_cast<wide>(u - t) / values_.at("half_life"));
+          real const decay = std::exp2(-static_cast<real>(u - t) / values_.at("half_life"));
           later.push_back(constant(decay) * held(log_ratio(s, u)));
         }
         number w = clip(exp(sum(later)), p("weight_low"), p("weight_high"));
@@ -392,7 +392,7 @@ class evaluation {
   }
 
   any_token_loss const& loss_;
-  wide epsilon_;
+  real epsilon_;
   std::map<std::string, double> values_;
 };
 
@@ -400,18 +400,18 @@ bool is_counted(tokens<double> const& data, std::size_t token) { return data.mas
 
 }  // namespace
 
-std::vector<wide> covariances(tokens<double> const& data) {
-  std::vector<wide> all(data.size(), 0);
-  wide n = 0, advantages = 0, log_probs = 0;
+std::vector<real> covariances(tokens<double> const& data) {
+  std::vector<real> all(data.size(), 0);
+  real n = 0, advantages = 0, log_probs = 0;
   auto const each = [&](auto const& body) {
     for (std::size_t s = 0; s < data.sequences(); ++s) {
       for (std::size_t t = data.begin(s); t < data.end(s); ++t) {
-        if (is_counted(data, t)) body(t, static_cast<wide>(data.advantage_at(s, t)));
+        if (is_counted(data, t)) body(t, static_cast<real>(data.advantage_at(s, t)));
       }
     }
   };
-  each([&](std::size_t t, wide a) { n += 1, advantages += a, log_probs += data.log_prob[t]; });
-  each([&](std::size_t t, wide a) { all[t] = (a - advantages / n) * (data.log_prob[t] - log_probs / n); });
+  each([&](std::size_t t, real a) { n += 1, advantages += a, log_probs += data.log_prob[t]; });
+  each([&](std::size_t t, real a) { all[t] = (a - advantages / n) * (data.log_prob[t] - log_probs / n); });
   return all;
 }
 
@@ -430,7 +430,7 @@ std::optional<std::vector<bool>> largest_covariances(tokens<double> const& data,
 }
 
 expectation expected(any_token_loss const& loss, tokens<double> const& data, options const& options,
-                     std::vector<bool> const& selected, wide epsilon) {
+                     std::vector<bool> const& selected, real epsilon) {
   expectation out;
   std::size_t const n = data.size();
   out.loss.resize(n);
@@ -438,8 +438,8 @@ expectation expected(any_token_loss const& loss, tokens<double> const& data, opt
   out.d_entropy.resize(n);
   out.is_close.assign(n, false);
 
-  std::vector<wide> of_sequence(data.sequences(), 0), of_group(data.group_offsets.size() - 1, 0);
-  wide prompts = 0;
+  std::vector<real> of_sequence(data.sequences(), 0), of_group(data.group_offsets.size() - 1, 0);
+  real prompts = 0;
   for (std::size_t g = 0; g + 1 < data.group_offsets.size(); ++g) {
     for (auto s = static_cast<std::size_t>(data.group_offsets[g]);
          s < static_cast<std::size_t>(data.group_offsets[g + 1]); ++s) {
@@ -448,25 +448,25 @@ expectation expected(any_token_loss const& loss, tokens<double> const& data, opt
     }
     prompts += of_group[g] > 0 ? 1 : 0;
   }
-  for (wide const c : of_sequence) {
+  for (real const c : of_sequence) {
     out.count += static_cast<std::size_t>(c);
     (c > 0 ? out.sequences : out.empty) += 1;
   }
-  auto const live = static_cast<wide>(out.sequences), counted = static_cast<wide>(out.count);
+  auto const live = static_cast<real>(out.sequences), counted = static_cast<real>(out.count);
 
   auto const mode = loss.aggregation.mode;
   bool const of_tokens = mode == aggregation_mode::token_mean;
-  wide natural = live;
+  real natural = live;
   if (of_tokens) natural = counted;
   if (mode == aggregation_mode::token_sum) natural = 1;
   if (mode == aggregation_mode::prompt_mean) natural = prompts;
   out.denominator = options.denominator.value_or(static_cast<double>(natural == 0 ? 1 : natural));
-  wide const divisor = options.reduction == reduction::mean ? out.denominator : 1;
+  real const divisor = options.reduction == reduction::mean ? out.denominator : 1;
 
   evaluation evaluation{loss, epsilon};
   bool const has_rollout = data.gives_rollout || loss.correction.mode != correction_mode::none;
   std::vector<number> losses, ratios, olds, kls, entropies, weights, squares;
-  wide below = 0, above = 0;
+  real below = 0, above = 0;
   for (std::size_t g = 0; g + 1 < data.group_offsets.size(); ++g) {
     for (auto i = static_cast<std::size_t>(data.group_offsets[g]);
          i < static_cast<std::size_t>(data.group_offsets[g + 1]); ++i) {
@@ -483,7 +483,7 @@ expectation expected(any_token_loss const& loss, tokens<double> const& data, opt
         if (is_counted(data, begin + t)) s.counted.push_back(t);
       }
       if (s.counted.empty()) continue;
-      wide f = 1 / divisor;
+      real f = 1 / divisor;
       if (mode == aggregation_mode::sequence_mean_of_means) f /= of_sequence[i];
       if (mode == aggregation_mode::sequence_mean_of_sums_scaled) f /= loss.aggregation.horizon;
       if (mode == aggregation_mode::prompt_mean) f /= of_group[g];
@@ -510,7 +510,7 @@ expectation expected(any_token_loss const& loss, tokens<double> const& data, opt
         losses.push_back(factor * out.loss[begin + t]);
         ratios.push_back(at.ratio);
         if (at.ratio.value > out.largest_ratio.value) out.largest_ratio = at.ratio;
-        wide const x = data.log_prob[begin + t] - data.old_log_prob[begin + t];
+        real const x = data.log_prob[begin + t] - data.old_log_prob[begin + t];
         olds.push_back(parameter(x * x / 2));
         kls.push_back(at.kl);
         entropies.push_back(constant(s.entropy[t]));

@@ -14,7 +14,7 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     special   a group without both kinds gives 0, and counts
 ///     source    swift's loss_type real
 /// Of two it is bco_pair of means with beta = 1 / tau.
-struct real {
+struct real_loss {
   double tau = 0.5;  ///< > 0
 
   using score = anchored<length_mean>;
@@ -63,7 +63,7 @@ struct real {
   }
 
   static constexpr loss_card card{"real", "log(1 + sum_worse e^(s / tau)) + log(1 + sum_better e^(-s / tau))", "swift"};
-  template <class L = real>
+  template <class L = real_loss>
   static constexpr auto parameters() noexcept {
     return std::tuple{parameter{"tau", &L::tau, range::positive()}};
   }
