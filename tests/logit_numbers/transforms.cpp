@@ -161,7 +161,6 @@ struct under_transform {
   }
 };
 
-constexpr double cap_none = std::numeric_limits<double>::infinity();
 constexpr logit_transform transforms_tested[] = {
     {},
     {.temperature = 0.7},

@@ -281,7 +281,7 @@ TEST_CASE("narrower columns are read as what they are") {
   std::vector<double> const wide_log_prob{-1.5, -0.25, -3}, wide_advantage{1, -2, 0.5}, wide_mask{1, 0, 1};
   std::vector<std::int64_t> const wide_offsets{0, 2, 3};
   auto const loss = made_token_loss("reinforce");
-  std::vector<double> narrow(3), real(3);
+  std::vector<double> narrow(3), wide(3);
   auto const of_narrow = evaluate(
       loss, token_batch<double>{.log_prob = log_prob, .advantage = advantage, .mask = mask, .offsets = wide_offsets},
       {.d_log_prob = narrow});
@@ -289,8 +289,8 @@ TEST_CASE("narrower columns are read as what they are") {
       evaluate(loss,
                token_batch<double>{
                    .log_prob = wide_log_prob, .advantage = wide_advantage, .mask = wide_mask, .offsets = wide_offsets},
-               {.d_log_prob = real});
-  CHECK(narrow == real);
+               {.d_log_prob = wide});
+  CHECK(narrow == wide);
   CHECK(of_narrow.loss == of_wide.loss);
   CHECK(of_narrow.count == 2);
 }

@@ -44,15 +44,15 @@ std::optional<std::vector<bool>> largest_covariances(tokens<double> const& data,
 
 template <class T>
 tokens<double> in_double(tokens<T> const& data) {
-  auto const real = [](std::vector<T> const& x) { return std::vector<double>(x.begin(), x.end()); };
+  auto const wide = [](std::vector<T> const& x) { return std::vector<double>(x.begin(), x.end()); };
   tokens<double> out;
-  out.log_prob = real(data.log_prob);
-  out.old_log_prob = real(data.old_log_prob);
-  out.ref_log_prob = real(data.ref_log_prob);
-  out.rollout_log_prob = real(data.rollout_log_prob);
-  out.advantage = real(data.advantage);
-  out.mask = real(data.mask);
-  out.entropy = real(data.entropy);
+  out.log_prob = wide(data.log_prob);
+  out.old_log_prob = wide(data.old_log_prob);
+  out.ref_log_prob = wide(data.ref_log_prob);
+  out.rollout_log_prob = wide(data.rollout_log_prob);
+  out.advantage = wide(data.advantage);
+  out.mask = wide(data.mask);
+  out.entropy = wide(data.entropy);
   out.offsets = data.offsets;
   out.group_offsets = data.group_offsets;
   out.is_advantage_of_sequences = data.is_advantage_of_sequences;
