@@ -219,7 +219,7 @@ TEST_CASE("parameters of surrogates out of their range, and unknown ones") {
         row{"clip_cov", "share", 0, "share is 0, expected a finite number in (0, 1]"},
         row{"clip_cov", "lowest_covariance", 6, "lowest_covariance is above highest_covariance, expected it not to be"},
         row{"kl_cov", "coefficient", -1, "coefficient is -1, expected a finite number >= 0"},
-        row{"kl_cov", "tokens", 1.5, "tokens is 1.5, expected a finite number in (0, 1]"},
+        row{"kl_cov", "share", 1.5, "share is 1.5, expected a finite number in (0, 1]"},
         row{"cispo", "low", 6, "low is above high, expected low <= high"},
         row{"grpo", "kl_coefficient", -1, "kl_coefficient is -1, expected a finite number >= 0"},
         row{"ppo", "dual", 0.5, "dual is less than 1, expected 0, which is none, or a number >= 1"}}) {
@@ -250,7 +250,7 @@ TEST_CASE("names of what a loss is composed of") {
         "sequence_mean_of_sums, sequence_mean_of_means, sequence_mean_of_sums_scaled, prompt_mean, "
         "length_weighted_sequence_mean");
   auto const unknown = refusal([] { advantage_mode_of("grpo"); });
-  CHECK(unknown.find("there is no advantage \"grpo\", known are centered, group_std, ") != std::string::npos);
+  CHECK(unknown.find("there is no mode \"grpo\", known are centered, group_std, ") != std::string::npos);
   for (int i = 0; i < 9; ++i) {
     CHECK(kl_estimator_of(name_of(static_cast<kl_estimator>(i))) == static_cast<kl_estimator>(i));
     CHECK(advantage_mode_of(name_of(static_cast<advantage_mode>(i))) == static_cast<advantage_mode>(i));

@@ -147,10 +147,10 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
         count_in(below, at.below);
         count_in(above, at.above);
         if (in[old_log_prob_in] != nullptr) {
-          V const ratio = ratio_of(surrogate, row);
+          V const ratio = ratio_of(surrogate, row), apart = row.log_prob - row.old_log_prob;
           count_in(ratios, ratio);
           largest = xsimd::select(counts & (ratio > largest), ratio, largest);
-          count_in(squared, V(row.log_ratio * row.log_ratio));
+          count_in(squared, V(apart * apart));
         }
       });
   auto const add = [&](token_sum which, V const& x)

@@ -9,11 +9,10 @@ namespace prefopt::inline PREFOPT_ABI {
 struct token_report {
   double loss = 0;        ///< aggregated
   double mean_ratio = 0;  ///< of exp(log_prob - old_log_prob), or of the sequence's ratio where the surrogate has one
-  double largest_ratio = 0;  ///< of this rank's tokens
-  double clipped_low = 0;    ///< share whose ratio the surrogate clips from below
-  double clipped_high = 0;   ///< and from above
-  double old_kl =
-      0;  ///< mean of (log_prob - old_log_prob)^2 / 2, of the limited ones if so, an estimate of the KL of the two policies
+  double largest_ratio = 0;    ///< of this rank's tokens
+  double clipped_low = 0;      ///< share whose ratio the surrogate clips from below
+  double clipped_high = 0;     ///< and from above
+  double old_kl = 0;           ///< mean of (log_prob - old_log_prob)^2 / 2, an estimate of the KL of the two policies
   double kl = 0;               ///< mean of the estimate of KL(policy | reference), before its coefficient
   double entropy = 0;          ///< mean of the column
   double mean_correction = 0;  ///< mean of the sampler's correction
