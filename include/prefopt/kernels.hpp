@@ -67,8 +67,9 @@ PREFOPT_HIDDEN any_unpaired_loss make_unpaired_loss(std::string_view name, param
 }
 
 /// A preset or a surrogate by name, as prefopt::make_token_loss.
-PREFOPT_HIDDEN inline any_token_loss make_token_loss(std::string_view name, parameter_values const& values = {}) {
-  return prefopt::make_token_loss<at_run_time>(name, values);
+template <class Arch = at_run_time>
+PREFOPT_HIDDEN any_token_loss make_token_loss(std::string_view name, parameter_values const& values = {}) {
+  return prefopt::make_token_loss<Arch>(name, values);
 }
 
 template <token_loss L, detail::computed_in T>

@@ -57,14 +57,13 @@ any_token_loss make_token_loss_with(parameter_values const& values) {
 struct named_token_loss {
   std::string_view name;
   any_token_loss (*make)(parameter_values const&);
-  token_loss_card (*card)();
 };
 
 template <class Arch, class Losses>
 struct named_token_losses;
 template <class Arch, class... L>
 struct PREFOPT_HIDDEN named_token_losses<Arch, loss_list<L...>> {
-  static constexpr named_token_loss all[]{{L::card.name, &make_token_loss_with<Arch, L>, &token_card_of<L>}...};
+  static constexpr named_token_loss all[]{{L::card.name, &make_token_loss_with<Arch, L>}...};
 };
 
 /// Presets come first: of two of one name the preset is meant.
@@ -72,12 +71,11 @@ using all_token_losses = joined_lists<token_losses, token_surrogates>::type;
 
 }  // namespace detail
 
-/// The presets, then the surrogates, in the order of their lists.
-inline std::vector<token_loss_card> token_loss_cards() {
+/// The presets, then the surrogates, in the order of their lists. Instantiates them: call it in one translation unit.
+template <class Losses = detail::all_token_losses>
+std::vector<token_loss_card> token_loss_cards() {
   std::vector<token_loss_card> cards;
-  for (auto const& loss : detail::named_token_losses<default_instruction_set, detail::all_token_losses>::all) {
-    cards.push_back(loss.card());
-  }
+  Losses::for_each([&]<class L> { cards.push_back(detail::token_card_of<L>()); });
   return cards;
 }
 
