@@ -93,8 +93,8 @@ TEST_CASE("the gradient of a loss through capped logits is the quotient of its d
   std::size_t const stride = data.hidden_stride();
   for (std::size_t const budget : {std::size_t{1} << 20, std::size_t{500}}) {
     linear_results<double> gradient{data};
-    using policy_of = prefopt::linear_policy<double, plain_product<double>>;
-    policy_of policy{.head = data.head(), .tokens = tokens, .memory_budget = budget, .transform = by};
+    using head_policy = prefopt::linear_policy<double, plain_product<double>>;
+    head_policy policy{.head = data.head(), .tokens = tokens, .memory_budget = budget, .transform = by};
     auto with_gradient = policy;
     with_gradient.gradients = gradient.targets();
     evaluate(prefopt::cpo{.beta = 0.7}, with_gradient, {}, {});
@@ -154,14 +154,14 @@ TEST_CASE("token log-probs and entropies forth, both gradients back, through log
     for (std::size_t i = 0; i < right.size(); ++i) CHECK(std::fabs(in_place[i] - right[i]) < 1e-14);
 
     linear_results<double> by_policy{data}, by_function{data};
-    using policy_of = prefopt::linear_policy<double, plain_product<double>>;
+    using head_policy = prefopt::linear_policy<double, plain_product<double>>;
     for (std::size_t const budget : {std::size_t{1} << 20, std::size_t{700}}) {
-      policy_of const head{.head = data.head(),
-                           .tokens = tokens,
-                           .gradients = by_policy.targets(),
-                           .memory_budget = budget,
-                           .transform = by};
-      policy_of::state kept;
+      head_policy const head{.head = data.head(),
+                             .tokens = tokens,
+                             .gradients = by_policy.targets(),
+                             .memory_budget = budget,
+                             .transform = by};
+      head_policy::state kept;
       head.log_probs(kept, got_log_prob, got_entropy, {});
       head.backward(kept, d_log_prob, d_entropy, prefopt::gradient_write::assign, {});
       prefopt::linear_token_logprobs(data.head(), data.labels,
