@@ -36,7 +36,8 @@ struct options {
   /// Data-parallel ranks: each evaluates its shard, which may be empty, and gets the report of the whole batch and its
   /// own pairs' gradients of the whole batch's loss. Called with 16 doubles, once in every `evaluate` and once more
   /// before that for a loss with statistics of the batch; a rank that refuses its batch makes the call on every rank
-  /// throw. The loss is computed twice, as the gradient's divisor comes from all ranks.
+  /// throw. The loss is computed twice, as the gradient's divisor comes from all ranks. Of tokens it is computed once:
+  /// there are two calls, counts before anything is written and the sums of the report after.
   prefopt::all_reduce all_reduce{};
 };
 

@@ -26,7 +26,7 @@ class sequence_sum {
   using T = typename V::value_type;
 
  public:
-  /// All pieces but a sequence's last are whole blocks.
+  /// All pieces but a sequence's last are whole blocks, or the sum is exact, as of a mask.
   void add(T const* x, std::size_t count) noexcept {
     V lanes(T(0));
     std::size_t const whole = count - count % V::size;

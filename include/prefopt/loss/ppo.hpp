@@ -6,7 +6,8 @@
 
 namespace prefopt::inline PREFOPT_ABI {
 
-/// PPO, proximal policy optimization, of the policy: the critic is the host's, its advantages `discounted_advantages`.
+/// PPO, proximal policy optimization, of the policy: the critic is the host's, its advantages `discounted_advantages`. What
+/// `advantages` and `whitens` name is for a loop without one.
 ///     S = max(-A r, -A clip(r, 1 - low, 1 + high)),  r = exp(l - o); mean over the tokens
 ///     source    Schulman et al. 2017, arXiv:1707.06347, eq. 7
 struct ppo {
