@@ -349,20 +349,27 @@ class token_kernel {
     return off_policy_buffer_;
   }
 
-  /// The block for a surrogate, but its statistic.
-  [[nodiscard]] block<T> surrogate_block() noexcept {
+  /// The block for a surrogate's statistic: few surrogates read the correction there, which costs an exp a token.
+  [[nodiscard]] block<T> statistic_block() noexcept {
     block<T> tokens{};
     tokens.count = count_;
     tokens.in[log_prob_in] = at_[f::log_prob];
     tokens.in[old_log_prob_in] = at_[f::old_log_prob];
     tokens.in[advantage_in] = at_[f::advantage];
     tokens.in[live_in] = live_;
-    tokens.in[correction_in] = corrections();
-    tokens.in[off_policy_in] = off_policy();
+    if (work_.takes_correction) tokens.in[correction_in] = corrections();
     if (work_.selected != nullptr) {
       std::copy_n(work_.selected + begin_, count_, selected_buffer_);
       tokens.in[selected_in] = selected_buffer_;
     }
+    return tokens;
+  }
+
+  /// The block for the surrogate, but its statistic.
+  [[nodiscard]] block<T> surrogate_block() noexcept {
+    block<T> tokens = statistic_block();
+    if (!work_.takes_correction) tokens.in[correction_in] = corrections();
+    tokens.in[off_policy_in] = off_policy();
     return tokens;
   }
 
@@ -375,7 +382,7 @@ class token_kernel {
   void sum_up_statistics() noexcept {
     if (work_.statistic == nullptr || work_.decay != 0) return;
     double sums[chunk_sequences];
-    sum_up(sums, [&](T* values) noexcept { return find_statistics(surrogate_block(), values); });
+    sum_up(sums, [&](T* values) noexcept { return find_statistics(statistic_block(), values); });
     for (std::size_t s = 0; s < sequences_; ++s) statistic_of_[s] = static_cast<T>(sums[s] * share(s));
   }
 
