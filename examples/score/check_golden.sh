@@ -151,7 +151,7 @@ for file in "$formulas"/*.csv; do
   case ${file##*/} in pg_* | kl_* | importance_* | advantage_*) continue ;; esac
   description=$(sed -n '1s/^# \(.*\) source=.*/\1/p' "$file")
   columns=$(sed -n 2p "$file")
-  loss= parameters= mode= results= unpaired=
+  loss= parameters= mode= results= form=
   for setting in $description; do
     case $setting in
       loss=*) loss=${setting#loss=} ;;
@@ -161,18 +161,21 @@ for file in "$formulas"/*.csv; do
   for column in $(echo "$columns" | tr , ' '); do
     case $column in loss | d_*) results="$results${results:+,}$column" ;; esac
   done
-  case $columns in logp,*) unpaired=--unpaired ;; esac
+  case $columns in
+    logp,*) form=--unpaired ;;
+    group,rank,*) form=--list results=rank,$results ;;
+  esac
   case $loss in
     # Compositions: a likelihood beside DPO, and MPO as the sum that it is.
     nll_mix) parameters=$(echo "$parameters" | sed 's/--alpha/--nll/; s/--mode/--nll_mode/') && set -- with_nll --base dpo ;;
     mpo) parameters="--beta 0.1 --delta 0 --mode 1" && set -- dpo:0.8+bco_pair:0.2+sft:1 ;;
     kto_batch) set -- kto ;;
     # Of vectors, of tokens, or states of a loop: not scores of completions.
-    gpm | pal | gaussian_kl | min_norm | real) continue ;;
+    gpm | pal | gaussian_kl | min_norm) continue ;;
     *) set -- "$loss" ;;
   esac
   # shellcheck disable=SC2086  # a word each
-  same "$file" $unpaired --loss "$@" $parameters --ignore "$results"
+  same "$file" $form --loss "$@" $parameters --ignore "$results"
 done
 
 echo "$files golden files, $failures failed"

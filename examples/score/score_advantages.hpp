@@ -9,7 +9,11 @@
 
 /// What the command line asks for with --advantages.
 struct advantage_command : score_input {
+  std::string mode;  ///< one of the library's, or gdpo
   prefopt::advantage_options options;
+  std::optional<double> batch_epsilon;  ///< of gdpo
+  std::vector<double> weights;          ///< of gdpo, one a reward; none: all 1
+  bool whitens = false;
   std::vector<std::string> notes;  ///< lines for the user
 };
 

@@ -73,7 +73,8 @@ void print_report(token_command const& command, read_tokens<T> const& read, pref
     print_mean("mean correction", report.mean_correction);
     print_mean("effective size", report.effective_sample_size);
   }
-  if (!numbers[prefopt::token_family::mask].empty()) print_mean("masked share", report.masked_share);
+  if (!numbers[prefopt::token_family::mask].empty() || command.loss.correction.drops_off_policy)
+    print_mean("masked share", report.masked_share);
   print_count("not finite", report.non_finite);
   print_count("skipped", report.skipped);
 }

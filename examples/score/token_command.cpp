@@ -68,6 +68,8 @@ class term_options {
         "no loss but the KL of tokens with a negative advantage in sequences whose mean of rollout_logp - logp, or of "
         "old_logp - logp without that column, is above it",
         "VALUE", about_correction);
+    app.add_flag("--drop_off_policy", drops_off_policy_, "such tokens do not count at all, as if they were masked")
+        ->group(about_correction);
     add("entropy_coefficient", "rewards the column entropy", "VALUE", "Other terms");
     add("log_ratio_limit", "limits logp - old_logp, without a gradient outside where the loss's is by the ratio",
         "VALUE", "Other terms");
@@ -82,6 +84,10 @@ class term_options {
     set("correction_low", correction.low, corrects, "--correction");
     set("correction_high", correction.high, corrects, "--correction");
     set("off_policy_limit", correction.off_policy_limit);
+    correction.drops_off_policy = drops_off_policy_;
+    if (drops_off_policy_ && !numbers_.value("off_policy_limit")) {
+      throw input_error{"--drop_off_policy: expected with it --off_policy_limit"};
+    }
     set("entropy_coefficient", command.loss.entropy_coefficient);
     set("log_ratio_limit", command.loss.log_ratio_limit);
     command.loss.kl.is_corrected = corrects_kl_;
@@ -139,7 +145,7 @@ class term_options {
   CLI::App const& app_;
   number_options& numbers_;
   std::string aggregation_, kl_, correction_;
-  bool corrects_kl_ = false;
+  bool corrects_kl_ = false, drops_off_policy_ = false;
 };
 
 /// "--low, --high", of that loss; empty for one without.

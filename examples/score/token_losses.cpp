@@ -58,6 +58,7 @@ std::vector<T> corrections(prefopt::sampler_correction const& correction, prefop
   auto loss = make_token_loss("reinforce", {});
   loss.correction = correction;
   loss.correction.off_policy_limit = std::numeric_limits<double>::infinity();
+  loss.correction.drops_off_policy = false;
   std::vector<T> weights(size);
   evaluate_tokens<T>(loss, ones, {.loss = weights}, options);
   return weights;

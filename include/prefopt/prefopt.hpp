@@ -35,8 +35,12 @@
 #include <prefopt/loss/list.hpp>
 #include <prefopt/simd/half.hpp>
 #include <prefopt/token/advantages.hpp>
+#include <prefopt/token/discounted_advantages.hpp>
+#include <prefopt/token/gdpo_advantages.hpp>
 #include <prefopt/token/policy_gradient.hpp>
+#include <prefopt/token/teacher_advantages.hpp>
 #include <prefopt/token/token_report.hpp>
+#include <prefopt/token/whiten.hpp>
 #include <prefopt/train/annotator_reliability.hpp>
 #include <prefopt/train/exponential_mean.hpp>
 #include <prefopt/train/hard_mixture.hpp>

@@ -35,7 +35,7 @@ TEST_CASE("every list loss from logits to their gradient") {
         if (given.reward) batch.reward = reward;
         if (given.target) batch.target = target;
         // A loss that needs lengths gets them unasked.
-        if (oracle::is_per_token(name)) batch.per_token = false;
+        if (oracle::is_per_token(name) || oracle::is_told_from_zero(name)) batch.per_token = false;
         auto d_logits = untouched_like(data.memory);
         std::vector<double> values(3), log_prob(n), length(n);
         auto const seen = front::evaluate(made, data.policy(d_logits), batch,

@@ -180,5 +180,5 @@ inline std::vector<std::size_t> fitting(prefopt::any_list_loss const& loss, std:
 
 inline bool is_ranked(prefopt::any_list_loss const& loss) {
   auto const name = loss.name();
-  return name != "adpo" && name != "list_net" && name != "sami";
+  return name != "adpo" && name != "list_net" && name != "sami" && name != "real";
 }

@@ -259,3 +259,8 @@ TEST_CASE("SAMI on matrices, by hand") {
   check({"sami"}, {.logp = flat}, std::log(3.), slopes);
   check({"sami"}, {.logp = {-3}}, 0, {0});
 }
+
+TEST_CASE("REAL has its known values") {
+  check({"real"}, {{.3, -.2, .5, -.7}, {0, 0, 0, 0}, {1, 1, 1, 1}, {1, -1, 1, -1}}, 1.3013184735377084,
+        {-0.57266571812606604, 0.69937304802109945, -0.38386931053729706, 0.25728496607637036});
+}

@@ -32,8 +32,8 @@ void check_facts(named_loss const& loss) {
   CHECK(facts.reads.length);
   CHECK(facts.reads.reward == !is_square(loss.name));
   CHECK(facts.reads.target == has_target(loss.name));
-  CHECK(!facts.needs.reference);
-  CHECK(facts.needs.length == is_per_token(loss.name));
+  CHECK(facts.needs.reference == is_told_from_zero(loss.name));
+  CHECK(facts.needs.length == (is_per_token(loss.name) || is_told_from_zero(loss.name)));
   CHECK(facts.needs.reward == needs_reward(loss));
   CHECK(!facts.needs.target);
 }

@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -28,9 +29,13 @@ struct chooser {
 /// weight * sum_i target_i (log sum_j e^(logit_j) - logit_i).
 struct choice {
   std::vector<chooser> among;
+  /// One more logit, which no candidate moves, and its target.
+  struct constant {
+    real logit, target;
+  };
+  std::optional<constant> other;
   real weight = 1;
   real error = 0;            ///< of the weight and of the multipliers, relative
-  bool has_floor = false;    ///< log(1e-10 + sum e^logit) in the place of the log sum
   bool is_smoothed = false;  ///< computed as the first one's and a difference of scores
 };
 
@@ -126,7 +131,8 @@ list_formula pro(named_loss const& loss, list_view const& view) {
   list_formula f;
   for (std::size_t k = 0; k + 1 < size; ++k) {
     choice c;
-    c.has_floor = is_on(loss, "eps_compat");
+    // log(1e-10 + sum e^logit) in the place of the log sum.
+    if (is_on(loss, "eps_compat")) c.other = {std::log(1e-10L), 0};
     real largest = 0;
     for (std::size_t i = k + 1; i < size; ++i) largest = std::max(largest, reward(k) - reward(i));
     for (std::size_t i = k; i < size; ++i) {
@@ -342,6 +348,21 @@ list_formula sami(named_loss const&, list_view const& view) {
   return f;
 }
 
+/// log(1 + sum over worse e^z) + log(1 + sum over better e^-z): what is wanted is the 1, whose logit is 0.
+list_formula real_loss(named_loss const& loss, list_view const& view) {
+  choice of_worse, of_better;
+  of_worse.other = of_better.other = {0, 1};
+  real const scale = 1 / of(loss, "tau");
+  for (std::size_t i = 0; i < view.size(); ++i) {
+    bool const is_better = view.group[i].reward > 0;
+    (is_better ? of_better : of_worse).among.push_back({i, is_better ? -scale : scale, 0});
+  }
+  if (of_worse.among.empty() || of_better.among.empty()) return {};
+  list_formula f;
+  f.choices = {of_worse, of_better};
+  return f;
+}
+
 std::map<std::string_view, list_formula (*)(named_loss const&, list_view const&)> const list_formulas{
     {"plackett_luce", plackett_luce},
     {"list_mle", list_mle},
@@ -354,7 +375,8 @@ std::map<std::string_view, list_formula (*)(named_loss const&, list_view const&)
     {"rank_dpo", rank_dpo},
     {"best_versus_worst", best_versus_worst},
     {"rrhf", rrhf},
-    {"sami", sami}};
+    {"sami", sami},
+    {"real", real_loss}};
 
 // Value, gradient and bounds.
 
@@ -414,7 +436,8 @@ class list_judge {
     for (std::size_t i = 0; i < n; ++i) {
       z.push_back(many_dual(c.among[i].multiplier * score_of(view_, c.among[i].who, n, i)));
     }
-    if (c.has_floor) z.push_back(constant_of(std::log(1e-10L), n));
+    if (c.other) z.push_back(constant_of(c.other->logit, n));
+    auto const target = [&](std::size_t i) { return i < n ? c.among[i].target : c.other->target; };
     std::size_t top = 0;
     for (std::size_t i = 1; i < z.size(); ++i) {
       if (z[i].value() > z[top].value()) top = i;
@@ -433,8 +456,8 @@ class list_judge {
     many_dual const log_others(std::log1p(others.value()), others.derivatives() / (1 + others.value()));
     many_dual value = constant_of(0, n);
     real mass = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      real const q = c.among[i].target;
+    for (std::size_t i = 0; i < z.size(); ++i) {
+      real const q = target(i);
       mass += q;
       many_dual const distance = z[top] - z[i];
       if (q != 0 && i != top) value += many_dual(q * distance);
@@ -462,7 +485,7 @@ class list_judge {
         for (std::size_t j = 0; j < z.size(); ++j) {
           if (j == top) continue;
           shift += p[j] * (off(i) + off(j));
-          if (!c.is_smoothed) size += mass * p[j] + (j < n ? c.among[j].target : 0);
+          if (!c.is_smoothed) size += mass * p[j] + target(j);
           if (j < n) target_error += c.among[j].target_error;
         }
       }

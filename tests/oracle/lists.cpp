@@ -48,12 +48,14 @@ template candidate_list rounded_to<double>(candidate_list);
 
 bool is_per_token(std::string_view name) { return name == "pro" || name == "rrhf"; }
 
+bool is_told_from_zero(std::string_view name) { return name == "real"; }
+
 bool has_target(std::string_view name) { return name == "adpo" || name == "list_net"; }
 
 bool is_square(std::string_view name) { return name == "sami"; }
 
 bool needs_reward(named_loss const& loss) {
-  return loss.name == "adpo_kde" || loss.name == "rank_dpo" ||
+  return loss.name == "adpo_kde" || loss.name == "rank_dpo" || is_told_from_zero(loss.name) ||
          (loss.name == "pro" && value_of(loss, "temperatures") != 0);
 }
 
@@ -67,6 +69,7 @@ std::vector<list_given> ways_of(named_loss const& loss) {
     for (bool const length : {false, true}) {
       for (bool const reward : {false, true}) {
         if (is_per_token(loss.name) && (reference || !length)) continue;
+        if (is_told_from_zero(loss.name) && !(reference && length)) continue;
         if (is_square(loss.name) && reward) continue;
         if (needs_reward(loss) && !reward) continue;
         ways.push_back(

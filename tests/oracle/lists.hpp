@@ -31,6 +31,8 @@ candidate_list rounded_to(candidate_list group);
 
 /// Whether scores are per token and without a reference.
 bool is_per_token(std::string_view name);
+/// Whether they are per token and against the reference, and told from 0, not only from one another.
+bool is_told_from_zero(std::string_view name);
 /// Whether the loss brings the scores to a distribution.
 bool has_target(std::string_view name);
 /// Whether a group is a matrix.

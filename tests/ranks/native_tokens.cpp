@@ -181,7 +181,7 @@ TEST_CASE("advantages of the whole batch over ranks") {
     groups.push_back(static_cast<std::int64_t>(reward.size()));
   }
   reward[4] = not_a_number<double>;
-  for (auto const mode : {advantage_mode::batch_std, advantage_mode::non_zero_scaled, advantage_mode::group_std}) {
+  for (auto const mode : {advantage_mode::batch_std, advantage_mode::gpg, advantage_mode::group_std}) {
     CAPTURE(name_of(mode));
     advantage_options const options{.mode = mode, .non_finite = on_invalid::skip};
     std::vector<double> whole(reward.size());
@@ -200,15 +200,13 @@ TEST_CASE("advantages of the whole batch over ranks") {
       });
       for (auto const& outcome : outcomes) {
         CHECK(outcome.error == "no error");
-        CHECK(outcome.calls == (mode == advantage_mode::batch_std         ? 2
-                                : mode == advantage_mode::non_zero_scaled ? 1
-                                                                          : 0));
+        CHECK(outcome.calls == (mode == advantage_mode::batch_std ? 2 : mode == advantage_mode::gpg ? 1 : 0));
       }
       check_gradients(got, whole, 1e-12);
     }
   }
   // One rank that refuses its rewards.
-  for (auto const& [mode, calls] : {std::pair{advantage_mode::batch_std, 2}, {advantage_mode::non_zero_scaled, 1}}) {
+  for (auto const& [mode, calls] : {std::pair{advantage_mode::batch_std, 2}, {advantage_mode::gpg, 1}}) {
     check_refusals(
         "reward[1] is nan, expected a finite number",
         [&, of = mode](std::size_t, bool is_bad, rank_sum& sum) {

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <prefopt/token/discounted_advantages.hpp>
+#include <prefopt/token/whiten.hpp>
 #include <refusal.hpp>
 #include <special_numbers.hpp>
 #include <string>
@@ -18,10 +20,16 @@ namespace {
 
 using oracle::real;
 
-constexpr advantage_mode every_mode[]{
-    advantage_mode::centered,        advantage_mode::group_std,     advantage_mode::group_std_population,
-    advantage_mode::batch_std,       advantage_mode::leave_one_out, advantage_mode::mean_scaled,
-    advantage_mode::length_weighted, advantage_mode::best_of_k,     advantage_mode::non_zero_scaled};
+constexpr advantage_mode every_mode[]{advantage_mode::centered,
+                                      advantage_mode::group_std,
+                                      advantage_mode::group_std_population,
+                                      advantage_mode::batch_std,
+                                      advantage_mode::leave_one_out,
+                                      advantage_mode::mean_scaled,
+                                      advantage_mode::leave_one_out_std,
+                                      advantage_mode::length_weighted,
+                                      advantage_mode::best_of_k,
+                                      advantage_mode::gpg};
 
 /// Rewards of groups, with lengths.
 template <class T>
@@ -87,6 +95,13 @@ real formula(advantage_mode mode, std::vector<real> const& group, std::vector<re
       return (r - mean) / (deviation_of(all, 1) + epsilon);
     case advantage_mode::leave_one_out:
       return r - (mean * k - r) / (k - 1);
+    case advantage_mode::leave_one_out_std: {
+      auto others = group;
+      others.erase(others.begin() + static_cast<std::ptrdiff_t>(i));
+      real const deviation = deviation_of(others, 1), apart = r - mean_of(others);
+      bool const are_alike = std::all_of(others.begin(), others.end(), [&](real x) { return x == others[0]; });
+      return are_alike ? apart : apart / (deviation + epsilon);
+    }
     case advantage_mode::mean_scaled:
       return (r - mean) / (mean + epsilon);
     case advantage_mode::length_weighted: {
@@ -99,10 +114,12 @@ real formula(advantage_mode mode, std::vector<real> const& group, std::vector<re
       std::sort(sorted.rbegin(), sorted.rend());
       return r == sorted[0] ? (sorted[0] - sorted[1]) / (deviation_of(group, 1) + epsilon) : 0;
     }
-    case advantage_mode::non_zero_scaled: {
+    case advantage_mode::gpg: {
       auto const non_zero = all.size() - static_cast<std::size_t>(std::count(all.begin(), all.end(), real(0)));
       return non_zero == 0 ? 0 : static_cast<real>(all.size()) / static_cast<real>(non_zero) * (r - mean);
     }
+    case advantage_mode::remax:
+      break;
   }
   return 0;
 }
@@ -114,6 +131,7 @@ real epsilon_of(advantage_mode mode) {
       return 1e-4L;
     case advantage_mode::group_std_population:
       return 1e-8L;
+    case advantage_mode::leave_one_out_std:
     case advantage_mode::mean_scaled:
     case advantage_mode::best_of_k:
       return 1e-6L;
@@ -192,7 +210,7 @@ TEMPLATE_TEST_CASE("equal rewards and lone samples give 0 to the bit", "", float
   // All rewards 0: nothing to scale by.
   samples<T> zeros;
   zeros.add_group({T(0), T(0)});
-  CHECK(zeros.advantages({.mode = advantage_mode::non_zero_scaled}) == std::vector<T>{0, 0});
+  CHECK(zeros.advantages({.mode = advantage_mode::gpg}) == std::vector<T>{0, 0});
   CHECK(samples<T>{}.advantages({}).empty());
 }
 
@@ -285,6 +303,46 @@ TEMPLATE_TEST_CASE("advantages may be written over the rewards", "", float, doub
     if (mode == advantage_mode::length_weighted) lengths = over.length;
     advantages<T>(over.reward, over.groups, over.reward, {.mode = mode}, lengths);
     CHECK(over.reward == right);
+  }
+}
+
+TEMPLATE_TEST_CASE("remax is told from a reward of each sample's own", "", float, double) {
+  using T = TestType;
+  std::vector<T> reward{1, 3, 2, 2, 7}, baseline{T(0.5), T(0.5), 2, 2, 9}, out(5, T(-77));
+  std::vector<std::int64_t> const groups{0, 2, 4, 5};
+  for (auto const lone : {lone_sample::zero, lone_sample::reward}) {
+    advantages<T>(reward, groups, out, {.mode = advantage_mode::remax, .lone = lone}, {}, baseline);
+    CHECK(out == std::vector<T>{T(0.5), T(2.5), 0, 0, -2});
+  }
+  auto const told = [&](std::vector<T> const& of_baseline, advantage_options const& options) {
+    return refusal([&] { advantages<T>(reward, groups, out, options, {}, of_baseline); });
+  };
+  CHECK(told({}, {.mode = advantage_mode::remax}) == "prefopt::advantages: baseline has 0 elements, reward has 5");
+  CHECK(told(baseline, {}) == "prefopt::advantages: group_std does not read baseline, which is given");
+  baseline[3] = infinity<T>;
+  CHECK(told(baseline, {.mode = advantage_mode::remax}) ==
+        "prefopt::advantages: baseline[3] is inf, expected a finite number");
+  CHECK(out == std::vector<T>{T(0.5), T(2.5), 0, 0, -2});
+  reward[0] = not_a_number<T>;
+  advantages<T>(reward, groups, out, {.mode = advantage_mode::remax, .non_finite = on_invalid::skip}, {}, baseline);
+  CHECK(out == std::vector<T>{0, T(2.5), 0, 0, -2});
+}
+
+TEMPLATE_TEST_CASE("a deviation of the others that is 0 divides nothing", "", float, double) {
+  using T = TestType;
+  samples<T> data;
+  // Of three the others of the last are alike; of two they always are.
+  data.add_group({T(0.1), T(0.1), T(0.7)});
+  data.add_group({T(3), T(0.5)});
+  data.add_group({T(0.1), T(0.1), T(0.1), T(0.1), T(0.1), T(0.1), T(0.1), T(9)});
+  auto const got = data.advantages({.mode = advantage_mode::leave_one_out_std});
+  CHECK(std::fabs(got[2] - T(0.6)) <= 2 * std::numeric_limits<T>::epsilon());
+  CHECK(got[3] == T(2.5));
+  CHECK(got[4] == T(-2.5));
+  CHECK(got[12] == T(9) - T(0.1));
+  // 7 others, of which one is 8.9 higher: its 8th part below their mean, which is the 1/sqrt(7) of their std.
+  for (std::size_t i = 5; i < 12; ++i) {
+    CHECK(std::fabs(got[i] + 1 / std::sqrt(7.0)) < 1e-6);
   }
 }
 

@@ -167,6 +167,8 @@ TEST_CASE("terms out of their range") {
   is("correction.high is nan, expected at least correction.low", [&](call& c) { c.loss.correction.high = nan; });
   is("correction.off_policy_limit is nan, expected a number",
      [&](call& c) { c.loss.correction.off_policy_limit = nan; });
+  is("correction.drops_off_policy is set, but correction.off_policy_limit is infinity",
+     [](call& c) { c.loss.correction.drops_off_policy = true; });
   is("aggregation.horizon is 0, expected a finite number > 0", [](call& c) { c.loss.aggregation.horizon = 0; });
   is("aggregation.horizon is inf, expected a finite number > 0", [&](call& c) { c.loss.aggregation.horizon = inf; });
   is("entropy_coefficient is inf, expected a finite number", [&](call& c) { c.loss.entropy_coefficient = inf; });
@@ -241,7 +243,7 @@ TEST_CASE("parameters of surrogates out of their range, and unknown ones") {
 TEST_CASE("names of what a loss is composed of") {
   CHECK(refusal([] { kl_estimator_of("k4"); }) ==
         "prefopt::make_token_loss: there is no KL estimator \"k4\", known are none, k1, k2, k3, abs, k1_straight, "
-        "k3_straight, k1_corrected, k3_corrected");
+        "k3_straight, k1_corrected, k3_corrected, sdar");
   CHECK(refusal([] { correction_mode_of("token"); }) ==
         "prefopt::make_token_loss: there is no correction \"token\", known are none, token_truncate, token_mask, "
         "sequence_truncate, sequence_mask, geometric_truncate, geometric_mask, geometric_mask_token");
@@ -251,8 +253,10 @@ TEST_CASE("names of what a loss is composed of") {
         "length_weighted_sequence_mean");
   auto const unknown = refusal([] { advantage_mode_of("grpo"); });
   CHECK(unknown.find("there is no mode \"grpo\", known are centered, group_std, ") != std::string::npos);
-  for (int i = 0; i < 9; ++i) {
+  for (int i = 0; i < 10; ++i) {
     CHECK(kl_estimator_of(name_of(static_cast<kl_estimator>(i))) == static_cast<kl_estimator>(i));
+  }
+  for (int i = 0; i < 11; ++i) {
     CHECK(advantage_mode_of(name_of(static_cast<advantage_mode>(i))) == static_cast<advantage_mode>(i));
   }
   for (int i = 0; i < 8; ++i) {
@@ -272,4 +276,18 @@ TEST_CASE("an output that is not finite is reported where it stands") {
           c.options.non_finite = on_invalid::error;
           c.batch.advantage = of_sequences;
         }) == "prefopt::evaluate: advantage[1] is nan, expected a finite number");
+}
+
+TEST_CASE("a loss that is chosen at run time is the plainest one before") {
+  static_assert(std::is_default_constructible_v<any_token_loss>);
+  static_assert(!std::is_default_constructible_v<any_pair_loss> && !std::is_default_constructible_v<any_list_loss> &&
+                !std::is_default_constructible_v<any_unpaired_loss>);
+  any_token_loss const loss;
+  CHECK(loss.surrogate.name() == "reinforce");
+  std::vector<double> const log_prob{-1, -2}, advantage{3, 0.5};
+  std::vector<std::int64_t> const offsets{0, 2};
+  std::vector<double> gradient(2);
+  token_batch<double> const batch{.log_prob = log_prob, .advantage = advantage, .offsets = offsets};
+  CHECK(evaluate(loss, batch, {.d_log_prob = gradient}).loss == 2);
+  CHECK(gradient == std::vector<double>{-1.5, -0.25});
 }

@@ -254,7 +254,7 @@ TEMPLATE_TEST_CASE("estimators of the KL beside each other", "", float, double) 
   CHECK(with(kl_estimator::k1_corrected).loss == with(kl_estimator::k1).loss);
   // At the reference there is none.
   data.ref_log_prob = data.log_prob;
-  for (int i = 1; i < 9; ++i) {
+  for (int i = 1; i < 10; ++i) {
     auto const got = with(static_cast<kl_estimator>(i));
     CHECK(std::all_of(got.loss.begin(), got.loss.end(), [](T x) { return x == 0; }));
     CHECK(got.seen.kl == 0);

@@ -170,7 +170,7 @@ void check_random_losses(std::uint64_t seed, std::size_t rounds) {
       "as too close to a bend\n",
       rounds, compared, static_cast<double>(worst), close, rounds - reports);
   CHECK(count.size() == surrogate_names().size());
-  CHECK(pairs_seen.size() == surrogate_names().size() * (9 + 8 + 7));
+  CHECK(pairs_seen.size() == surrogate_names().size() * (10 + 8 + 7));
   CHECK(static_cast<double>(close) < 1e-3 * static_cast<double>(compared));
 }
 

@@ -28,7 +28,7 @@ std::vector<any_token_loss> independent_losses() {
     if (name == "clip_cov" || name == "kl_cov") continue;
     loss.aggregation.mode = aggregation_mode::sequence_mean_of_means;
     all.push_back(loss);
-    loss.kl = {.estimator = static_cast<kl_estimator>(1 + i % 8), .coefficient = 0.5};
+    loss.kl = {.estimator = static_cast<kl_estimator>(1 + i % 9), .coefficient = 0.5};
     loss.correction = {
         .mode = static_cast<correction_mode>(1 + i % 7), .low = 0.5, .high = 3, .off_policy_limit = 0.001};
     loss.entropy_coefficient = 0.25;

@@ -136,7 +136,8 @@ TEST_CASE("every estimator of the KL at a token") {
   for (row const& of : {row{"k1", 0.3, 1}, row{"k2", 0.045, 0.3}, row{"k3", 0.040818220681717865, 0.25918177931828212},
                         row{"abs", 0.3, 1}, row{"k1_straight", 0.3, 0.3}, row{"k3_straight", 0.040818220681717865, 0.3},
                         row{"k1_corrected", 0.36642082744805093, 1.5878235856082208},
-                        row{"k3_corrected", 0.049855487323840687, 0.36642082744805093}}) {
+                        row{"k3_corrected", 0.049855487323840687, 0.36642082744805093},
+                        row{"sdar", -0.054727657141906902, -0.18242552380635635}}) {
     CAPTURE(of.name);
     auto loss = made_token_loss("reinforce");
     loss.kl = {.estimator = kl_estimator_of(of.name), .coefficient = 1};
@@ -195,10 +196,11 @@ TEST_CASE("every mode of advantages at four rewards") {
             {1.5075566865251826, -0.90453401191510963, -0.90453401191510963, 0.30151133730503654}},
         row{"batch_std", {1.2711105011970403, -0.76266630071822417, -0.76266630071822417, 0.25422210023940806}},
         row{"leave_one_out", {0.83333333333333337, -0.5, -0.5, 0.16666666666666666}},
+        row{"leave_one_out_std", {2.8867413459827698, -0.99999800000399997, -0.99999800000399997, 0.28867463459567888}},
         row{"mean_scaled", {1.6666622222340741, -0.99999733334044438, -0.99999733334044438, 0.33333244444681481}},
         row{"length_weighted", {0.7, -0.3, -0.3, 0.2}}, row{"best_of_k", {1.0444637539205628, 0, 0, 0}},
         // 4 of the 6 rewards are not 0.
-        row{"non_zero_scaled", {0.9375, -0.5625, -0.5625, 0.1875}}}) {
+        row{"gpg", {0.9375, -0.5625, -0.5625, 0.1875}}}) {
     CAPTURE(of.name);
     auto const mode = advantage_mode_of(of.name);
     CHECK(name_of(mode) == of.name);

@@ -243,6 +243,9 @@ class evaluation {
       case kl_estimator::k3_corrected:
         value = ratio(s, t) * third_estimate(d);
         break;
+      case kl_estimator::sdar:
+        value = -(held(sigmoid(constant(-5) * d)) * d);
+        break;
     }
     // Documented so: none outside, not even by the ratio.
     if (is_outside) value.slope = 0;
@@ -362,8 +365,9 @@ class evaluation {
         value = kept(s, t, is_near || (a > 0 ? l.value <= s.o[t] : l.value >= s.o[t]), at);
       } else if (name == "masked_ratio") {
         number const moved = exp(held(l)) - exp(constant(s.o[t])), x = log_ratio(s, t);
-        at.above = a > 0 && less(p("high"), moved);
-        at.below = !(a > 0) && less(moved, -p("low"));
+        bool const both = values_.at("both_sides") != 0;
+        at.above = (both || a > 0) && less(p("high"), moved);
+        at.below = (both || !(a > 0)) && less(moved, -p("low"));
         value = p("kl_tau") * x * x;
         if (!at.above && !at.below) value = value - advantage * rho;
       } else if (name == "fipo") {

@@ -194,6 +194,7 @@ inline prefopt::any_token_loss random_loss(oracle::random_numbers& random) {
                                            {"dppo_tv", {{"low", 0.01}, {"high", 0.02}, {"cap", 1.5}}},
                                            {"dppo_kl", {{"low", 0.001}, {"high", 0.002}, {"cap", 1.1}}},
                                            {"masked_ratio", {{"low", 0.01}, {"high", 0.02}, {"kl_tau", 0.5}}},
+                                           {"masked_ratio", {{"low", 0.01}, {"high", 0.015}, {"both_sides", 1}}},
                                            {"fipo", {{"half_life", 2}, {"dual", 1.3}, {"safety", 1.25}}},
                                            {"fipo", {{"weight_low", 0.5}, {"weight_high", 3}, {"half_life", 0.7}}},
                                            {"clip_cov", {{"lowest_covariance", 0.1}, {"share", 0.2}}},
@@ -205,7 +206,7 @@ inline prefopt::any_token_loss random_loss(oracle::random_numbers& random) {
                   : made_token_loss(others[which - names.size()].name, others[which - names.size()].values);
   double const none = std::numeric_limits<double>::infinity();
   loss.aggregation = {every_aggregation[random.bits() % 7], pick(1, 16, 0.3)};
-  loss.kl.estimator = static_cast<kl_estimator>(random.bits() % 9);
+  loss.kl.estimator = static_cast<kl_estimator>(random.bits() % 10);
   if (loss.kl.estimator != kl_estimator::none) loss.kl.coefficient = pick(0, 0.04, 1.5);
   loss.kl.log_ratio_limit = pick(none, none, 0.25);
   loss.kl.value_limit = pick(none, none, 0.015625);

@@ -5,6 +5,7 @@
 #include <prefopt/contract/parameter_values.hpp>
 #include <prefopt/engine/loss_ref.hpp>
 #include <prefopt/engine/rank_matched.hpp>
+#include <prefopt/surrogate/reinforce.hpp>
 #include <string>
 #include <utility>
 
@@ -35,6 +36,9 @@ class any_loss {
   struct held;
 
  public:
+  /// Of tokens, the plainest: surrogate::reinforce.
+  PREFOPT_HIDDEN any_loss() requires std::same_as<Family, token_family> : any_loss{surrogate::reinforce{}} {}
+
   // Hidden: what it finds at run time are the kernels of its own program or shared library.
   template <detail::loss_of_family<Family> L>
   PREFOPT_HIDDEN any_loss(L const& loss) : any_loss{std::in_place_type<default_instruction_set>, loss} {}

@@ -4,9 +4,9 @@
 #include <array>
 #include <cstddef>
 #include <prefopt/batch/report.hpp>
+#include <prefopt/core/ranks.hpp>
 #include <prefopt/engine/block_engine.hpp>
 #include <prefopt/engine/list_engine.hpp>
-#include <prefopt/engine/ranks.hpp>
 #include <prefopt/simd/arithmetic.hpp>
 #include <type_traits>
 

@@ -34,7 +34,8 @@ token_report with_token_loss(L const& loss, F const& f) {
 ///     writes     the outputs that are not empty; an output may be the same memory as an input column, element for element
 ///     results    of a token depend on its sequence alone, and on the aggregation's denominator: not on position,
 ///                neighbours, executor or alignment
-///     memory     two numbers a sequence; one byte a token for a surrogate that selects tokens
+///     memory     two numbers a sequence; one byte a token for a surrogate that selects tokens, a number a token where
+///                those off-policy are dropped
 ///     ranks      two calls of the all-reduce: counts, before anything is written, and the sums of the report
 ///     throws     std::invalid_argument, before anything is written: a parameter or option out of range; sizes that
 ///                differ; a column that the loss needs and does not get, or gets with values and does not read; a mask other

@@ -6,10 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <prefopt/core/ranks.hpp>
 #include <prefopt/engine/check.hpp>
 #include <prefopt/engine/list_parts.hpp>
 #include <prefopt/engine/loss_ref.hpp>
-#include <prefopt/engine/ranks.hpp>
 #include <prefopt/engine/select_tokens.hpp>
 #include <prefopt/simd/arithmetic.hpp>
 #include <prefopt/token/policy_gradient.hpp>
@@ -37,6 +37,9 @@ inline void check_terms(std::string_view loss, token_terms const& terms) {
   expect(correction.high >= correction.low, "correction.high", correction.high, "at least correction.low");
   expect(!std::isnan(correction.off_policy_limit), "correction.off_policy_limit", correction.off_policy_limit,
          "a number");
+  if (correction.drops_off_policy && !masks_off_policy(correction)) {
+    fail(loss, "correction.drops_off_policy is set, but correction.off_policy_limit is infinity");
+  }
   expect(aggregation.horizon > 0 && aggregation.horizon < infinity, "aggregation.horizon", aggregation.horizon,
          "a finite number > 0");
   expect(std::isfinite(entropy_coefficient), "entropy_coefficient", entropy_coefficient, "a finite number");
@@ -57,12 +60,17 @@ class token_engine {
         outputs_{outputs},
         options_{options},
         split_{checked(), batch.log_prob.size()},
+        mask_{batch.mask},
         counts_(sequences()) {
     fill_work();
   }
 
   [[nodiscard]] token_report evaluate() {
-    token_inspection const seen = count();
+    token_inspection seen = count();
+    if (terms_.correction.drops_off_policy) {
+      drop_off_policy();
+      seen.counted = count().counted;
+    }
     double live = 0, prompts = 0;
     std::vector<double> of_group;
     for (T const n : counts_) live += n > 0 ? 1 : 0;
@@ -196,6 +204,35 @@ class token_engine {
     work_.off_policy_limit = terms_.correction.off_policy_limit;
   }
 
+  /// Leaves the tokens out that the off-policy mask takes.
+  void drop_off_policy() {
+    auto const& sampler = batch_.rollout_log_prob.empty() ? batch_.old_log_prob : batch_.rollout_log_prob;
+    kept_.resize(batch_.log_prob.size());
+    for (std::size_t s = 0; s < sequences(); ++s) {
+      auto const begin = static_cast<std::size_t>(batch_.offsets[s]),
+                 end = static_cast<std::size_t>(batch_.offsets[s + 1]);
+      double sum = 0, counted = 0;
+      for (std::size_t i = begin; i < end; ++i) {
+        kept_[i] = counts(i) ? T(1) : T(0);
+        if (kept_[i] == 0) continue;
+        sum += static_cast<double>(sampler[i] - batch_.log_prob[i]);
+        counted += 1;
+      }
+      if (counted == 0 || !(sum / counted > terms_.correction.off_policy_limit)) continue;
+      for (std::size_t i = begin; i < end; ++i) {
+        if (batch_.advantage[work_.advantage_of_sequences ? s : i] < 0) kept_[i] = 0;
+      }
+    }
+    mask_ = kept_;
+    work_.in[f::mask] = mask_.memory();
+    work_.off_policy_limit = std::numeric_limits<double>::infinity();
+  }
+
+  /// Whether the mask, and what the options leave out, let a token count.
+  [[nodiscard]] bool counts(std::size_t token) const noexcept {
+    return (mask_.empty() || mask_[token] != 0) && !(work_.skip_non_finite && !is_finite(token));
+  }
+
   /// How many tokens count, of each sequence and in all; fails for what the options call an error.
   [[nodiscard]] token_inspection count() {
     constexpr token_inspection nothing{0, 0, no_example, no_example};
@@ -245,10 +282,7 @@ class token_engine {
     return select_tokens(loss_.loss, facts, batch_.log_prob.size(), [&](std::size_t i) -> read_token {
       T const log_prob = batch_.log_prob[i], advantage = batch_.advantage[advantage_of(i)],
               log_ratio = log_prob - batch_.old_log_prob[i];
-      bool const counts = batch_.mask.empty() || batch_.mask[i] != 0;
-      bool const is_left_out = work_.skip_non_finite && !is_finite(i);
-      return {counts && !is_left_out, static_cast<double>(log_prob), static_cast<double>(advantage),
-              static_cast<double>(log_ratio)};
+      return {counts(i), static_cast<double>(log_prob), static_cast<double>(advantage), static_cast<double>(log_ratio)};
     });
   }
 
@@ -311,7 +345,8 @@ class token_engine {
   token_outputs<T> const& outputs_;
   options const& options_;
   list_parts split_;
-  std::vector<T> counts_, factors_;
+  column<T> mask_;  ///< the batch's, or what is kept of it
+  std::vector<T> kept_, counts_, factors_;
   token_work<T> work_{};
 };
 

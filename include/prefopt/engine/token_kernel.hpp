@@ -514,6 +514,11 @@ class token_kernel {
           }
           return value_slope<V>{value, math::vanishing(r.value, V(xsimd::select(r.slope > zero, d, V(-at.value))))};
         });
+      case kl_estimator::sdar:
+        return with([&](V const& d, auto const&...) PREFOPT_INLINE_LAMBDA {
+          V const gate = math::logistic(V(V(T(5)) * d)).sigmoid_negated;
+          return value_slope<V>{math::vanishing(gate, V(-d)), V(-gate)};
+        });
     }
   }
 

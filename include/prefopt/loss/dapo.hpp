@@ -1,8 +1,7 @@
 #pragma once
 
-#include <prefopt/surrogate/ppo_clip.hpp>
+#include <prefopt/loss/ppo.hpp>
 #include <prefopt/token/advantages.hpp>
-#include <prefopt/token/policy_gradient.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {
 
@@ -16,7 +15,7 @@ struct dapo {
 
   static constexpr advantage_mode advantages = advantage_mode::group_std;
   [[nodiscard]] constexpr policy_gradient<surrogate::ppo_clip> composition() const noexcept {
-    return {.surrogate = {.low = low, .high = high}, .aggregation = {.mode = aggregation_mode::token_mean}};
+    return ppo{.low = low, .high = high}.composition();
   }
 
   static constexpr loss_card card{"dapo", "ppo_clip, token mean, group_std", "arXiv:2503.14476"};

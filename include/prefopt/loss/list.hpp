@@ -67,6 +67,7 @@
 #include <prefopt/loss/rao_kupper.hpp>
 #include <prefopt/loss/rationale_dpo.hpp>
 #include <prefopt/loss/rdpo.hpp>
+#include <prefopt/loss/real_loss.hpp>
 #include <prefopt/loss/reinforce_pp.hpp>
 #include <prefopt/loss/repo.hpp>
 #include <prefopt/loss/rloo.hpp>
@@ -135,7 +136,7 @@ using pair_losses =
 
 /// The one list of the list losses.
 using list_losses = loss_list<plackett_luce, list_mle, pro, adpo, adpo_kde, adpo_ranked, list_net, info_nce, rank_dpo,
-                              best_versus_worst, rrhf, sami>;
+                              best_versus_worst, rrhf, sami, real_loss>;
 
 /// The one list of the losses of single completions.
 using unpaired_losses = loss_list<kto, apo_zero_unpaired, bco, binary_cross_entropy, nbpo, score_regression, dro,

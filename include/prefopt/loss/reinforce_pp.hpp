@@ -1,12 +1,11 @@
 #pragma once
 
-#include <prefopt/surrogate/ppo_clip.hpp>
+#include <prefopt/loss/ppo.hpp>
 #include <prefopt/token/advantages.hpp>
-#include <prefopt/token/policy_gradient.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {
 
-/// REINFORCE++ (its baseline form): PPO without a critic; advantages that are centered in their group and then whitened over
+/// REINFORCE++ (its baseline form): ppo without a critic; advantages that are centered in their group and then whitened over
 /// all tokens, see `whiten`. The KL belongs into the reward.
 ///     S = max(-A r, -A clip(r, 1 - low, 1 + high)),  r = exp(l - o); mean over the tokens
 ///     source    Hu et al. 2025, arXiv:2501.03262; OpenRLHF's reinforce_baseline
@@ -16,7 +15,7 @@ struct reinforce_pp {
   static constexpr advantage_mode advantages = advantage_mode::centered;
   static constexpr bool whitens = true;
   [[nodiscard]] constexpr policy_gradient<surrogate::ppo_clip> composition() const noexcept {
-    return {.surrogate = {.low = low, .high = high}, .aggregation = {.mode = aggregation_mode::token_mean}};
+    return ppo{.low = low, .high = high}.composition();
   }
 
   static constexpr loss_card card{"reinforce_pp", "ppo_clip, token mean, centered and whitened", "arXiv:2501.03262"};

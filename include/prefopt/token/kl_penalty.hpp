@@ -18,7 +18,9 @@ enum class kl_estimator : unsigned char {
   k1_straight,   ///< the value of k1, the slope of k2
   k3_straight,   ///< the value of k3, the slope of k2
   k1_corrected,  ///< r k1; slope r (d + 1)
-  k3_corrected   ///< r k3; slope r d
+  k3_corrected,  ///< r k3; slope r d
+  /// -g d, g = sigmoid(-5 d) held constant; slope -g: SDAR, distillation beside any surrogate, the teacher as the reference
+  sdar
 };
 
 /// How far from the reference costs: coefficient * estimate at every counted token.
@@ -36,7 +38,7 @@ struct kl_penalty {
 namespace detail {
 
 inline constexpr std::string_view kl_estimator_names[]{
-    "none", "k1", "k2", "k3", "abs", "k1_straight", "k3_straight", "k1_corrected", "k3_corrected"};
+    "none", "k1", "k2", "k3", "abs", "k1_straight", "k3_straight", "k1_corrected", "k3_corrected", "sdar"};
 
 constexpr bool uses_ratio(kl_estimator estimator) noexcept {
   return estimator == kl_estimator::k1_corrected || estimator == kl_estimator::k3_corrected;

@@ -26,6 +26,8 @@ struct sampler_correction {
   /// Off-policy sequence mask: a sequence whose mean of rollout_log_prob - log_prob is above it, or without the column of
   /// old_log_prob - log_prob, has the surrogate 0 at tokens with A < 0. Denominators and the KL stay. Infinity: none.
   double off_policy_limit = std::numeric_limits<double>::infinity();
+  /// Such tokens do not count at all, as if the batch's mask left them out: no KL, smaller denominators.
+  bool drops_off_policy = false;
 };
 
 namespace detail {

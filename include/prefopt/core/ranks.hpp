@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <prefopt/batch/options.hpp>
+#include <prefopt/core/all_reduce.hpp>
 #include <prefopt/core/errors.hpp>
 #include <span>
 #include <string_view>

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <prefopt/core/all_reduce.hpp>
+#include <prefopt/core/ranks.hpp>
+#include <string_view>
+
+namespace prefopt::inline PREFOPT_ABI::detail {
+
+/// Count, mean and squares about the mean.
+struct moments {
+  double count = 0, mean = 0, squares = 0;  ///< squares: of the deviations from the mean
+
+  void add(double x) noexcept {
+    count += 1;
+    double const before = x - mean;
+    mean += before / count;
+    squares += before * (x - mean);
+  }
+  /// 0 where it divides by nothing.
+  [[nodiscard]] double deviation(double less) const noexcept {
+    return count > less ? std::sqrt(squares / (count - less)) : 0;
+  }
+  /// Of both batches. Where their means are equal, so is what comes out.
+  [[nodiscard]] moments with(moments const& other) const noexcept {
+    if (count == 0) return other;
+    if (other.count == 0) return *this;
+    double const all = count + other.count, apart = other.mean - mean;
+    return {all, mean + apart * (other.count / all),
+            squares + other.squares + apart * apart * (count * other.count / all)};
+  }
+};
+
+/// Of all ranks: their sums of counts, then of means, then of squares about the common mean.
+inline moments over_ranks(moments own, all_reduce const& sum, std::string_view where) {
+  if (!sum) return own;
+  std::array<double, 2> first{own.count, own.count * own.mean};
+  add_up_ranks(sum, first, where);
+  double const mean = first[0] == 0 ? 0 : first[1] / first[0], apart = own.mean - mean;
+  std::array<double, 1> squares{own.squares + own.count * apart * apart};
+  add_up_ranks(sum, squares, where);
+  return {first[0], mean, squares[0]};
+}
+
+inline double quotient_or_zero(double x, double y) noexcept { return x == 0 ? 0 : x / y; }
+
+}  // namespace prefopt::inline PREFOPT_ABI::detail
