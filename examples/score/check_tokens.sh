@@ -89,6 +89,19 @@ accepts "$output
 -3,0.25
 -3,0.25" 'sequence,logp,rollout_logp,advantage\na,-3,-2,-1\na,-4,-1,-1\nb,-3,-3,-1\nb,-3,-3,-1\n' --tokens --loss reinforce \
   --off_policy_limit 1
+# Dropped, they are not in the mean, either.
+accepts "$output
+0,0
+0,0
+-3,0.5
+-3,0.5" 'sequence,logp,rollout_logp,advantage\na,-3,-2,-1\na,-4,-1,-1\nb,-3,-3,-1\nb,-3,-3,-1\n' --tokens --loss reinforce \
+  --off_policy_limit 1 --drop_off_policy
+grep -q '^masked share  *0.5$' "$folder/err" || fail 'drop_off_policy' '' "$(cat "$folder/err")"
+# The gate of log-probs that are far apart is 1 or 0: teacher less policy is 1000, -1000.
+accepts "$output
+2000,-2
+0,0" 'logp,ref_logp,advantage\n-1001,-1,0\n-1,-1001,0\n' --tokens --loss reinforce --kl sdar --kl_coefficient 2 \
+  --aggregation token_sum
 # A limit of log-ratios: e^0.
 accepts '' 'logp,old_logp,advantage\n-1,-1001,1\n' --tokens --loss ppo_clip --log_ratio_limit 20
 grep -q '^largest ratio  *4.85165e+08$' "$folder/err" || fail 'log_ratio_limit' '' "$(cat "$folder/err")"
@@ -163,6 +176,7 @@ refuses '--aggregation: sequence_mean_of_sums_scaled divides by --horizon, which
 refuses '--kl: expected with it --kl_coefficient, 0 for the summary alone' "$plain" --tokens --loss reinforce --kl k3
 refuses '--kl_coefficient: expected with it --kl and an estimator' "$plain" --tokens --loss reinforce --kl_coefficient 0.1
 refuses '--correction_low: expected with it --correction' "$plain" --tokens --loss reinforce --correction_low 0.1
+refuses '--drop_off_policy: expected with it --off_policy_limit' "$plain" --tokens --loss reinforce --drop_off_policy
 refuses '--correct_kl: expected with it --kl and an estimator' "$plain" --tokens --loss reinforce --correct_kl
 refuses_beginning 'reinforce: correction.high is 1, expected at least correction.low' 'logp,old_logp,rollout_logp,advantage\n-1,-1,-1,1\n' \
   --tokens --loss reinforce --correction token_mask --correction_low 2 --correction_high 1
@@ -267,6 +281,36 @@ accepts 'advantage
 0
 0
 0' 'group,reward\na,1\na,1\nb,2\nb,0\nb,1\nd,5\n' --advantages best_of_k --epsilon 1
+# Of two the std of the others is 0, and does not divide; of three it may be, and else is the root of half a square.
+accepts 'advantage
+1
+-1
+-2
+2' 'group,reward\na,2\na,1\nb,3\nb,5\n' --advantages leave_one_out_std --epsilon 7
+accepts 'advantage
+2
+-0.70710677
+-0.70710677
+3' 'group,reward\na,3\na,1\na,1\nb,3\n' --advantages leave_one_out_std --epsilon 0 --lone reward --dtype f32
+accepts 'advantage
+0.5
+-0.5
+-2' 'group,reward,baseline,length\na,1,0.5,3\na,0,0.5,4\nb,5,7,1\n' --advantages remax
+accepts 'advantage
+1.5
+-1.5
+0' 'group,reward\na,1\na,0\nb,0\n' --advantages gpg --lone zero
+# Two rewards of the same samples: -1/2 and 1/2 by a std of the root of 1/2, and their sum again.
+accepts 'advantage
+-0.70710677
+0.70710677' 'group,reward_format,reward_answer\na,0,10\na,1,30\n' --advantages gdpo --epsilon 0 --batch_epsilon 0 --weights 3,1 \
+  --dtype f32
+# Over the tokens of all rows: -3/4, 1/4, 1/4, 1/4 by a std of 1/2.
+accepts 'advantage
+-1.5
+0.5' 'group,reward,length\na,0,1\na,1,3\n' --advantages centered --whiten --dtype f32
+accepts '' 'group,reward\na,0\na,1\n' --advantages centered --whiten
+grep -q '^advantages  *centered, whitened$' "$folder/err" || fail 'whitened' '' "$(cat "$folder/err")"
 accepts 'advantage
 0
 1
@@ -281,6 +325,14 @@ not read         length'
 run "$rewards" --advantages centered --epsilon 1
 grep -q '^note: centered has no --epsilon$' "$folder/err" || fail 'a note on --epsilon' '' "$(cat "$folder/err")"
 
+refuses_beginning '<stdin>:1: baseline: missing column; remax reads group, reward, baseline' "$rewards" --advantages remax
+refuses "<stdin>:2: baseline: got 'inf', expected a finite number (--non-finite skip allows others)" \
+  'group,reward,baseline\na,1,inf\n' --advantages remax
+refuses '--weights: got 1, expected one for each of the 2 columns of rewards' 'group,reward_a,reward_b\na,1,1\n' --advantages gdpo \
+  --weights 1
+refuses_beginning '<stdin>:1: reward: missing column; gdpo reads group, reward' 'group\na\n' --advantages gdpo
+refuses '<stdin>:1: reward_b: unknown column, expected group, reward, length, baseline (--ignore leaves others out)' \
+  'group,reward,reward_b\na,1,1\n' --advantages centered
 refuses_beginning '--advantages: ' "$rewards" --advantages mean
 refuses '--advantages: missing its mode, see --advantages --help' "$rewards" --advantages
 refuses '--loss: unknown option, see --help' "$rewards" --advantages centered --loss grpo
@@ -291,7 +343,7 @@ refuses '<stdin>: only a header, expected at least one row' 'group,reward\n' --a
 refuses '<stdin>:1: reward: missing column; centered reads group, reward' 'group\na\n' --advantages centered
 refuses '<stdin>:1: group: missing column; centered reads group, reward' 'reward\n1\n' --advantages centered
 refuses '<stdin>:1: length: missing column; length_weighted reads group, reward, length' 'group,reward\na,1\n' --advantages length_weighted
-refuses '<stdin>:1: rank: unknown column, expected group, reward, length (--ignore leaves others out)' 'group,rank,reward\na,0,1\n' \
+refuses '<stdin>:1: rank: unknown column, expected group, reward, length, baseline (--ignore leaves others out)' 'group,rank,reward\na,0,1\n' \
   --advantages centered
 refuses "<stdin>:2: reward: got 'nan', expected a finite number (--non-finite skip allows others)" 'group,reward\na,nan\n' --advantages centered
 refuses "<stdin>:2: length: got '1.5', expected a whole number of tokens" 'group,reward,length\na,1,1.5\n' --advantages length_weighted

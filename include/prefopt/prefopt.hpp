@@ -37,6 +37,7 @@
 #include <prefopt/token/advantages.hpp>
 #include <prefopt/token/discounted_advantages.hpp>
 #include <prefopt/token/gdpo_advantages.hpp>
+#include <prefopt/token/kl_rewards.hpp>
 #include <prefopt/token/policy_gradient.hpp>
 #include <prefopt/token/teacher_advantages.hpp>
 #include <prefopt/token/token_report.hpp>

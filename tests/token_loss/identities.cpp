@@ -480,6 +480,28 @@ TEMPLATE_TEST_CASE("the off-policy mask takes bad tokens of sequences that have 
   }
 }
 
+TEMPLATE_TEST_CASE("a ratio that is limited before it is clipped is ppo_clip with other bounds", "", float, double) {
+  using T = TestType;
+  auto const data = some_tokens<T>(96, false);
+  for (double const delta : {1.0, 1.05, 1.2, 1.3, 2.0}) {
+    bool const is_within = delta < 1.2;
+    auto const loss =
+        summed("ppo_clip", {{"high", is_within ? delta - 1 : 0.2}, {"dual", is_within ? 1.2 : delta}, {"low", 0.2}});
+    written<T> const got{loss, data};
+    for (std::size_t i = 0; i < data.size(); ++i) {
+      if (data.mask[i] == 0) continue;
+      // -min(min(r, delta) A, clip(r) A), and the slope of the one that is taken.
+      double const a = static_cast<double>(data.advantage[i]),
+                   r = std::exp(static_cast<double>(data.log_prob[i]) - static_cast<double>(data.old_log_prob[i])),
+                   limited = std::min(r, delta) * a, clipped = std::min(std::max(r, 0.8), 1.2) * a;
+      bool const is_limited = limited < clipped,
+                 moves = is_limited ? r < delta : (r > 0.8 && r < 1.2) || limited == clipped;
+      CHECK(is_near(got.loss[i], static_cast<T>(-std::min(limited, clipped))));
+      CHECK(is_near(got.d_log_prob[i], static_cast<T>(moves && r <= std::max(delta, 1.2) ? -r * a : 0)));
+    }
+  }
+}
+
 TEMPLATE_TEST_CASE("without an old policy the ratio is 1", "", float, double) {
   using T = TestType;
   auto const data = some_tokens<T>(79, false);

@@ -27,12 +27,7 @@ inline void check_terms(std::string_view loss, token_terms const& terms) {
     if (!holds) fail(loss, {name, " is ", text(got), ", expected ", expected});
   };
   auto const& [kl, correction, aggregation, entropy_coefficient, log_ratio_limit] = terms;
-  expect(kl.coefficient >= 0 && kl.coefficient < infinity, "kl.coefficient", kl.coefficient, "a finite number >= 0");
-  expect(kl.log_ratio_limit > 0, "kl.log_ratio_limit", kl.log_ratio_limit, "a number > 0");
-  expect(kl.value_limit > 0, "kl.value_limit", kl.value_limit, "a number > 0");
-  if (kl.estimator == kl_estimator::none && kl.coefficient != 0) {
-    fail(loss, "kl.coefficient is " + text(kl.coefficient) + ", but kl.estimator is none");
-  }
+  check_penalty(loss, kl);
   expect(correction.low >= 0 && correction.low < infinity, "correction.low", correction.low, "a finite number >= 0");
   expect(correction.high >= correction.low, "correction.high", correction.high, "at least correction.low");
   expect(!std::isnan(correction.off_policy_limit), "correction.off_policy_limit", correction.off_policy_limit,

@@ -4,6 +4,7 @@
 #include <prefopt/core/abi.hpp>
 #include <prefopt/core/errors.hpp>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace prefopt::inline PREFOPT_ABI {
@@ -42,6 +43,19 @@ inline constexpr std::string_view kl_estimator_names[]{
 
 constexpr bool uses_ratio(kl_estimator estimator) noexcept {
   return estimator == kl_estimator::k1_corrected || estimator == kl_estimator::k3_corrected;
+}
+
+inline void check_penalty(std::string_view where, kl_penalty const& kl) {
+  auto const expect = [&](bool holds, std::string_view name, double got, std::string_view expected) {
+    if (!holds) fail(where, {name, " is ", text(got), ", expected ", expected});
+  };
+  expect(kl.coefficient >= 0 && kl.coefficient < std::numeric_limits<double>::infinity(), "kl.coefficient",
+         kl.coefficient, "a finite number >= 0");
+  expect(kl.log_ratio_limit > 0, "kl.log_ratio_limit", kl.log_ratio_limit, "a number > 0");
+  expect(kl.value_limit > 0, "kl.value_limit", kl.value_limit, "a number > 0");
+  if (kl.estimator == kl_estimator::none && kl.coefficient != 0) {
+    fail(where, "kl.coefficient is " + text(kl.coefficient) + ", but kl.estimator is none");
+  }
 }
 
 /// The value of that name among those of an enumeration, in order; an error lists them.

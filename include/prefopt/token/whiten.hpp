@@ -52,7 +52,7 @@ void whiten(column<T> const& value, column<T> const& mask, output<T> const& whit
 }  // namespace detail
 
 /// Whitens the values that the mask counts, of all ranks; the others become 0. In place, too. REINFORCE++ is
-/// `discounted_advantages` without values of R - c k1 and then this: as verl has it, or, with is_population, epsilon 0 and
+/// `kl_rewards` with k1, `discounted_advantages` of them without values, and then this: as verl has it, or, with is_population, epsilon 0 and
 /// floor 1e-8, as OpenRLHF. A rank that refuses its values makes the call on every rank throw.
 template <class T>
 void whiten(column<T> const& value, std::type_identity_t<column<T>> const& mask,
