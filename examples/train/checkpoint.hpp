@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -33,7 +34,11 @@ class checkpoint_file {
   checkpoint const& state() const { return state_; }
   std::uint32_t checksum() const { return checksum_; }
 
-  /// Throws input_error if the arrays have other sizes.
+  /// Throws input_error unless it is what a run with this setup leaves, of so many candidates and annotators.
+  void check_state(run_setup const& setup, std::uint64_t sft_epochs, std::size_t candidates,
+                   std::size_t annotators) const;
+
+  /// Throws input_error if the arrays have other sizes, or numbers that are not finite.
   void load_policy(std::vector<std::span<float>> const& policy) const;
 
  private:

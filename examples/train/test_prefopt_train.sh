@@ -243,6 +243,28 @@ bad_checkpoint() {
   expect_error 'run/checkpoint: is damaged: it breaks off' --resume --epochs 1
   echo 'something else' >run/checkpoint
   expect_error 'run/checkpoint: is not a checkpoint' --resume --epochs 1
+
+  # What has the right checksum and is no run's, all the same. Behind the last option's value lie the epochs of sft, those
+  # that are done, the number of rows and the rows, of 72 bytes; then the log-probs of the reference.
+  train --out run --policy linear --epochs 1
+  cp run/checkpoint whole
+  local state size
+  state=$(($(grep -abo -- --beta whole | tail -n 1 | cut -d: -f1) + 17)) size=$(($(wc -c <whole) - 4))
+  # forge OFFSET BYTES EXPECTED
+  forge() {
+    head -c "$size" whole >forged
+    printf "$2" | dd of=forged bs=1 seek="$1" conv=notrunc status=none
+    { cat forged && gzip -c forged | tail -c 8 | head -c 4; } >run/checkpoint
+    expect_error "run/checkpoint: $3" --resume --policy linear --epochs 3
+  }
+  forge $((state)) '\x01' 'is damaged: its epochs and the reference'
+  forge $((state + 8)) '\x02' 'is damaged: it has metrics of 2 epochs, which are not those that are done'
+  forge $((state + 24)) '\x00' 'is damaged: its epochs are out of order'
+  forge $((state + 24 + 72 + 4)) '\x05' 'is damaged: its epochs are out of order'
+  forge $((state + 24 + 2 * 72)) '\x01' 'is damaged'
+  forge $((state + 24 + 2 * 72 + 8 + 6)) '\xf8\x7f' 'is damaged: a log-prob of the reference is not finite'
+  forge $((size - 4)) '\x00\x00\x80\x7f' 'has weights that are not finite'
+  forge $((size)) 'more' 'is damaged: there is more than its parts'
 }
 
 bad_options() {

@@ -111,6 +111,7 @@ class trainer {
   std::uint32_t resume() {
     checkpoint_file const saved{checkpoint_path_};
     check_same_setup(saved.state().setup, state_.setup, checkpoint_path_);
+    saved.check_state(state_.setup, command_.sft_epochs, candidates_.all().size(), objective_.reliability().size());
     if (saved.state().epochs > command_.epochs) {
       throw error_at(checkpoint_path_, 0, "--epochs",
                      "the run to resume has done " + std::to_string(saved.state().epochs) + " already, got " +

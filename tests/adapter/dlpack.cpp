@@ -305,6 +305,27 @@ TEST_CASE("elements that are not aligned are refused, whatever the offset is mad
   CHECK(dlpack_column<float>(bytes.tensor).size() == 2);
 }
 
+TEST_CASE("offsets and strides that lead beyond all addresses are refused") {
+  std::array<float, 6> memory{};
+  tensor_of<> numbers{memory.data(), float_code, 32, {2, 3}};
+  auto const refused = [&] { return refusal([&] { static_cast<void>(dlpack_rows<float>(numbers.tensor)); }); };
+  auto const largest = std::numeric_limits<std::uint64_t>::max();
+  for (std::uint64_t const offset :
+       {largest, largest - 3, largest - reinterpret_cast<std::uintptr_t>(memory.data()) + 1}) {
+    numbers.tensor.byte_offset = offset;
+    CHECK(refused() ==
+          "prefopt::dlpack_rows: byte_offset is " + std::to_string(offset) + ", which lies beyond all addresses");
+  }
+  numbers.tensor.byte_offset = 0;
+  std::int64_t const far = std::numeric_limits<std::int64_t>::max();
+  for (std::int64_t const stride : {far, far / 8 + 1, -far - 1}) {
+    std::array<std::int64_t, 2> strides{stride, 1};
+    numbers.tensor.strides = strides.data();
+    CHECK(refused() == "prefopt::dlpack_rows: shape is [2, 3] with strides [" + std::to_string(stride) +
+                           ", 1], expected one that fits into memory");
+  }
+}
+
 TEST_CASE("empty tensors are empty, with or without memory and strides") {
   float number = 0;
   for (void* const data : {static_cast<void*>(nullptr), static_cast<void*>(&number),

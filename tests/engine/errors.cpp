@@ -177,6 +177,33 @@ TEST_CASE("options out of their range are refused") {
   CHECK_NOTHROW(evaluate(dpo{}, data.batch(), {}, {.denominator = 0.25}));
 }
 
+TEST_CASE("a denominator, or weights, by which nothing can be divided are refused") {
+  std::vector<float> const zeros(8), huge(8, 1e30F), tiny(8, 1e-45F);
+  std::vector<float> d_chosen(8, 7.0F);
+  pair_outputs<float> const outputs{.d_chosen = d_chosen};
+  // A hinge that does not bind has a gradient of 0, which must not become 0 * inf.
+  pair_batch<float> batch{.chosen = zeros, .rejected = zeros};
+  auto const refused = [&](options const& options) {
+    try {
+      evaluate(cpo{}, batch, outputs, options);
+    } catch (std::invalid_argument const& error) {
+      CHECK(d_chosen == std::vector<float>(8, 7.0F));
+      return std::string{error.what()};
+    }
+    return std::string{};
+  };
+  CHECK(refused({.denominator = 1e-45}).starts_with("prefopt::evaluate: denominator is 1e-45, expected more than 2.35"));
+  CHECK(
+      refused({.denominator = 5e-324}).starts_with("prefopt::evaluate: denominator is 5e-324, expected more than 2.35"));
+  batch.weight = huge;
+  CHECK(refused({.denominator = 1e-8}).starts_with("prefopt::evaluate: denominator is 1e-08, expected more than 2.35"));
+  batch.weight = tiny;
+  CHECK(refused({}).starts_with("prefopt::evaluate: the weights add up to 1.1"));
+  batch.weight = huge;
+  CHECK(refused({}).empty());
+  CHECK(std::ranges::all_of(d_chosen, [](float d) { return std::isfinite(d); }));
+}
+
 TEST_CASE("outputs of another size are refused, and a posterior that no loss has") {
   pairs<double> const data{8};
   auto const loss = lcpo<dpo>{};

@@ -179,9 +179,21 @@ PREFOPT_COLD inline void check_dlpack(std::string_view where, dlpack_facts& tens
     room /= tensor.shape[i];
     if (room == 0) fail(where, "shape is " + dlpack_shape(tensor) + ", expected one that fits into memory");
   }
+  room = std::numeric_limits<std::ptrdiff_t>::max() / 8;
+  for (int i = 0; i < tensor.dimensions && !tensor.empty && tensor.strides != nullptr; ++i) {
+    std::int64_t const steps = tensor.shape[i] - 1;
+    if (steps == 0) continue;
+    bool const fits = tensor.strides[i] <= room / steps && tensor.strides[i] >= -(room / steps);
+    if (!fits) fail(where, dlpack_layout(tensor) + ", expected one that fits into memory");
+    room -= steps * (tensor.strides[i] < 0 ? -tensor.strides[i] : tensor.strides[i]);
+  }
   if (tensor.data == nullptr) {
     if (!tensor.empty) fail(where, "data is null, the shape is " + dlpack_shape(tensor));
   } else {
+    if (tensor.byte_offset >
+        std::numeric_limits<std::uintptr_t>::max() - reinterpret_cast<std::uintptr_t>(tensor.data)) {
+      fail(where, "byte_offset is " + std::to_string(tensor.byte_offset) + ", which lies beyond all addresses");
+    }
     tensor.data = static_cast<unsigned char*>(tensor.data) + tensor.byte_offset;
   }
 }

@@ -17,7 +17,8 @@ enum class reduction {
 enum class on_invalid {
   error,      ///< throws before anything is written
   skip,       ///< leaves the pair out: zero loss and gradient, not in any mean, counted in the report
-  propagate,  ///< computes with it: a NaN gives NaN in its own outputs; an empty completion has score and gradient 0
+  propagate,  ///< computes with it: a NaN gives NaN in its own outputs, and in the mean; so does an infinite loss of weight
+              ///< 0, which is 0 * inf; an empty completion has score and gradient 0
 };
 
 /// Whether gradients replace what stands in d_chosen and d_rejected or are added to it.
@@ -25,7 +26,8 @@ enum class gradient_write { assign, accumulate };
 
 struct options {
   prefopt::reduction reduction = prefopt::reduction::mean;
-  /// Replaces the sum of the weights under the mean: gradient accumulation, data-parallel ranks. Finite, > 0.
+  /// Replaces the sum of the weights under the mean: gradient accumulation, data-parallel ranks. Finite, > 0, and
+  /// so large that the sum of the weights, or 1, can be divided by it in the type of the batch.
   std::optional<double> denominator{};
   gradient_write gradient = gradient_write::assign;
   /// A pair with a NaN or an infinity in a column that is read.

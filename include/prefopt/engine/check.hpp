@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <prefopt/batch/options.hpp>
 #include <prefopt/contract/loss_facts.hpp>
 #include <prefopt/core/errors.hpp>
@@ -52,6 +53,15 @@ inline void check_options(options const& options) {
   if (!(*options.denominator > 0) || !std::isfinite(*options.denominator)) {
     fail_evaluate("denominator is " + text(*options.denominator) + ", expected a finite number > 0");
   }
+}
+
+/// That examples of so much weight can be divided by it in T.
+template <class T>
+void check_denominator(double denominator, double weight = 1) {
+  double const least = weight / static_cast<double>(std::numeric_limits<T>::max());
+  if (denominator > least) return;
+  fail_evaluate({"denominator is ", text(denominator), ", expected more than ", text(least),
+                 ", or the scale of the gradients overflows"});
 }
 
 /// For adapters whose gradients are of one batch alone: an option that they could only ignore is an error.

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <limits>
 #include <prefopt/batch/report.hpp>
 #include <prefopt/core/ranks.hpp>
 #include <prefopt/engine/block_engine.hpp>
+#include <prefopt/engine/check.hpp>
 #include <prefopt/engine/list_engine.hpp>
 #include <prefopt/simd/arithmetic.hpp>
 #include <type_traits>
@@ -18,6 +20,20 @@ using engine_of = std::conditional_t<std::same_as<Family, list_family>, list_eng
 /// What the mean divides by. Without a counted weight there is nothing to divide by, and every gradient is 0.
 inline double divisor_of(options const& options, double weight) noexcept {
   return options.denominator.value_or(weight == 0 ? 1 : weight);
+}
+
+/// What gradients are multiplied by. Fails where a gradient of 0 would become 0 * inf.
+template <class T>
+double gradient_scale_of(options const& options, double weight) {
+  if (options.reduction != reduction::mean) return 1;
+  double const scale = 1 / divisor_of(options, weight);
+  if (options.denominator) {
+    check_denominator<T>(*options.denominator, std::max(weight, 1.0));
+  } else if (!(std::max(scale, weight) <= static_cast<double>(std::numeric_limits<T>::max()))) {
+    fail_evaluate(
+        {"the weights add up to ", text(weight), ", expected a sum that can be divided by in the type of the batch"});
+  }
+  return scale;
 }
 
 /// Of all ranks' sums.
@@ -40,11 +56,11 @@ inline report report_of(sums const& sums, loss_facts const& facts, options const
 
 /// Runs a loss and adds up its sums over all ranks. With other ranks there is a run without outputs before, as the
 /// divisor of the gradients is known only when all have added up their weights.
-template <class Engine, class Outputs>
+template <class T, class Engine, class Outputs>
 report run_over_ranks(Engine& engine, void const* loss, loss_facts const& facts, Outputs const& outputs,
                       options const& options, double weight) {
   double examples = static_cast<double>(engine.examples());
-  auto const scale = [&] { return options.reduction == reduction::mean ? 1 / divisor_of(options, weight) : 1; };
+  auto const scale = [&] { return gradient_scale_of<T>(options, weight); };
   sums total{};
   if (!options.all_reduce) {
     total = engine.run(loss, outputs, scale());
@@ -85,13 +101,13 @@ report evaluate_batch(loss_ref<Family, T> const& loss, typename Family::template
       return with_ranks(options, [&](auto const& own) {
         report result;
         loss.with_observed(loss.loss, seen.data(), seen[loss.facts.observed], with_loss{[&](void const* observed) {
-                             result = run_over_ranks(engine, observed, loss.facts, outputs, own, weight);
+                             result = run_over_ranks<T>(engine, observed, loss.facts, outputs, own, weight);
                            }});
         return result;
       });
     }
   }
-  return run_over_ranks(engine, loss.loss, loss.facts, outputs, options, weight);
+  return run_over_ranks<T>(engine, loss.loss, loss.facts, outputs, options, weight);
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI::detail

@@ -93,6 +93,7 @@ class token_engine {
                                                                   : all[1];
     double const denominator = options_.denominator.value_or(number == 0 ? 1 : number);
     bool const divides = options_.reduction == reduction::mean;
+    if (divides) check_denominator<T>(denominator);
     double const scale = 1 / (divides ? denominator : 1);
     if (mode == aggregation_mode::prompt_mean) {
       factors_.resize(sequences());
