@@ -39,9 +39,9 @@ constexpr std::string_view pair_notation =
     "  by its completion's length; softplus(x) = log(1 + exp(x)), sigma(x) = 1 / (1 + exp(-x)). All take a weight.\n\n";
 constexpr std::string_view list_notation =
     "  s = logp, less ref_logp and per token of length if those columns are given (pro, rrhf: always per token, never\n"
-    "  less ref_logp). The K candidates come best first: by reward, or without that column as in the file. lse = log\n"
-    "  sum exp, CE = cross-entropy, a_ki = r_k - r_i of the rewards (1 with temperatures 0, which makes reward\n"
-    "  optional), D = what an exchange costs in discounted gain. All take a weight.\n\n";
+    "  less ref_logp; real: always both). The K candidates come best first: by reward, or without that column as in\n"
+    "  the file. lse = log sum exp, CE = cross-entropy, a_ki = r_k - r_i of the rewards (1 with temperatures 0, which\n"
+    "  makes reward optional), D = what an exchange costs in discounted gain. All take a weight.\n\n";
 
 constexpr std::string_view unpaired_notation =
     "  a = logp - ref_logp, s = logp; label: 1 desirable, 0 not, between them the probability. All take a weight.\n\n";

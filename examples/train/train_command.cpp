@@ -88,7 +88,7 @@ Policies:
            the losses that have one, or can do with one, is the model as sft left it.
   linear   a reward model over words and pairs of words, made for bradley_terry; words in any script, by Unicode's rules and
            ICU's dictionaries, in folded case. The reference is the untrained model, whose rewards are all 0. Rewards have
-           no length: simpo, ipo_mean, ln_dpo, pro and rrhf need ngram.
+           no length: simpo, ipo_mean, ln_dpo, pro, rrhf and real need ngram.
 
 Records with the same "prompt" are all held out or all trained on, so --holdout is a part of the prompts; a record without
 one is a prompt by itself, and so is each where all have the same. A record that says that some answer is better although
@@ -109,8 +109,8 @@ Losses of pairs:
 )";
 
 constexpr char list_losses[] = R"(
-Losses of lists. Here ref_logp is given to all that take it, length to pro and rrhf only; sami needs more than one prompt and
-is not for these data.
+Losses of lists. Here ref_logp is given to all that take it, length to pro, rrhf and real only; sami needs more than one
+prompt and is not for these data.
 )";
 
 constexpr char unpaired_losses[] = R"(

@@ -81,6 +81,7 @@ TEMPLATE_TEST_CASE("parameters by name reach the list loss", "", float, double) 
   CHECK(same_as_static<T>(made("rank_dpo", {{"beta", 2}}), rank_dpo{.beta = 2}));
   CHECK(same_as_static<T>(made("best_versus_worst", {{"beta", 2}}), best_versus_worst{.beta = 2}));
   CHECK(same_as_static<T>(made("rrhf", {{"sft", 0.5}}), rrhf{.sft = 0.5}));
+  CHECK(same_as_static<T>(made("real", {{"tau", 2}}), real_loss{.tau = 2}));
 }
 
 TEST_CASE("no parameter by name is without effect") {
@@ -129,7 +130,8 @@ TEST_CASE("list loss cards say what the losses are") {
   }
   CHECK(shown == listed);
   CHECK(shown == std::vector<std::string>{"plackett_luce", "list_mle", "pro", "adpo", "adpo_kde", "adpo_ranked",
-                                          "list_net", "info_nce", "rank_dpo", "best_versus_worst", "rrhf", "sami"});
+                                          "list_net", "info_nce", "rank_dpo", "best_versus_worst", "rrhf", "sami",
+                                          "real"});
   auto const optional = columns::reference | columns::length;
   CHECK(card_of("plackett_luce").needs == columns::none);
   CHECK(card_of("plackett_luce").takes == (optional | columns::reward));
@@ -150,6 +152,7 @@ TEST_CASE("list loss cards say what the losses are") {
   CHECK(card_of("best_versus_worst").takes == (optional | columns::reward));
   CHECK(card_of("sami").needs == columns::none);
   CHECK(card_of("sami").takes == optional);
+  CHECK(card_of("real").needs == (optional | columns::reward));
   CHECK(card_of("sami").parameters.empty());
   CHECK(card_of("plackett_luce").parameters.size() == 5);
   CHECK(card_of("pro").parameters[0].name == "temperatures");

@@ -68,9 +68,10 @@ int main() {
   }
   text +=
       "\nGroups of K candidates, best first: by reward, or in the given order. s: the log-prob, less the reference's\n"
-      "and per token if the batch has those columns (`pro`, `rrhf`: always per token, without reference); lse = log\n"
-      "sum exp, CE = cross-entropy, a_ki = r_k - r_i of the rewards (1 with `temperatures` 0, and reward only if\n"
-      "given), D = what an exchange costs in discounted gain.\n\n";
+      "and per token if the batch has those columns (`pro`, `rrhf`: always per token, without reference; `real`: "
+      "always\n"
+      "both); lse = log sum exp, CE = cross-entropy, a_ki = r_k - r_i of the rewards (1 with `temperatures` 0, and\n"
+      "reward only if given), D = what an exchange costs in discounted gain.\n\n";
   text += std::string{"| loss | value per group | "} + rest_of_head;
   for (auto const& loss : prefopt::list_loss_cards()) {
     text += row(loss, std::string{loss.card.name},
