@@ -21,7 +21,7 @@ std::vector<prefopt::any_list_loss> every_list_loss() {
 
 at::Tensor log_probs_of_candidates(std::int64_t n) { return -6 + 2 * torch::randn({n}, at::kDouble); }
 
-/// Groups of these sizes with a weight each and what the loss reads, in double; rewards all differ.
+/// Groups of these sizes with a weight each and what the loss reads, in double; rewards all differ, around 0.
 torch_groups groups_for(prefopt::any_list_loss const& loss, std::vector<std::int64_t> const& sizes) {
   at::Tensor const ends = integers(sizes).cumsum(0);
   auto const n = ends[-1].item<std::int64_t>();
@@ -29,7 +29,7 @@ torch_groups groups_for(prefopt::any_list_loss const& loss, std::vector<std::int
   if (loss.reads(prefopt::columns::reference)) groups.ref_logp = log_probs_of_candidates(n);
   if (loss.needs(prefopt::columns::length)) groups.length = torch::randint(3, 9, {n}, at::kDouble);
   if (loss.reads(prefopt::columns::reward)) {
-    groups.reward = torch::randperm(n).to(at::kDouble) * (2.0 / static_cast<double>(n)) - 2;
+    groups.reward = torch::randperm(n).to(at::kDouble) * (2.0 / static_cast<double>(n)) - 1;
   }
   groups.weight = 0.5 + torch::rand({static_cast<std::int64_t>(sizes.size())}, at::kDouble);
   return groups;
@@ -100,6 +100,12 @@ TEST_CASE("torch: list losses are what autograd makes of their formulas") {
     at::Tensor const ranked = 0.7 * score.index_select(0, reward.argsort(0, true));
     return (ranked.flip(0).logcumsumexp(0).flip(0) - ranked).sum();
   };
+  auto const real = [](at::Tensor const& score, at::Tensor const& reward) -> at::Tensor {
+    at::Tensor const better = reward > 0, worse = better.logical_not(), z = score / 0.4;
+    if (!better.any().item<bool>() || !worse.any().item<bool>()) return 0 * z.sum();
+    return torch::log1p(torch::exp(z.masked_select(worse)).sum()) +
+           torch::log1p(torch::exp(-z.masked_select(better)).sum());
+  };
   auto const compare = [&](prefopt::any_list_loss const& loss, auto const& formula, at::ScalarType type) {
     INFO(loss.name());
     auto const groups = trained(of_type(groups_for(loss, sizes), type));
@@ -109,7 +115,8 @@ TEST_CASE("torch: list losses are what autograd makes of their formulas") {
     for (std::size_t g = 0; g < sizes.size(); ++g) {
       auto const begin = wide.offsets[static_cast<std::int64_t>(g)].item<std::int64_t>();
       auto const part = [&](at::Tensor const& column) { return column.slice(0, begin, begin + sizes[g]); };
-      values.push_back(formula(part(wide.logp) - part(wide.ref_logp), part(wide.reward)));
+      at::Tensor const score = part(wide.logp) - part(wide.ref_logp);
+      values.push_back(formula(wide.length.defined() ? score / part(wide.length) : score, part(wide.reward)));
     }
     at::Tensor const each = wide.weight * torch::stack(values);
     double worst = 0;
@@ -131,11 +138,13 @@ TEST_CASE("torch: list losses are what autograd makes of their formulas") {
   for (auto const type : {at::kDouble, at::kFloat}) {
     double const of_adpo = compare(prefopt::adpo{.tau = 0.4, .beta_reward = 0.6}, adpo, type);
     double const of_plackett_luce = compare(prefopt::plackett_luce{.beta = 0.7}, plackett_luce, type);
-    std::printf("torch, list losses against autograd in %s: adpo %.1e, plackett_luce %.1e\n", at::toString(type),
-                of_adpo, of_plackett_luce);
+    double const of_real = compare(prefopt::real_loss{.tau = 0.4}, real, type);
+    std::printf("torch, list losses against autograd in %s: adpo %.1e, plackett_luce %.1e, real %.1e\n",
+                at::toString(type), of_adpo, of_plackett_luce, of_real);
     double const bound = type == at::kDouble ? 1e-12 : 1e-6;
     CHECK(of_adpo < bound);
     CHECK(of_plackett_luce < bound);
+    CHECK(of_real < bound);
   }
 }
 

@@ -502,6 +502,28 @@ TEMPLATE_TEST_CASE("a ratio that is limited before it is clipped is ppo_clip wit
   }
 }
 
+TEMPLATE_TEST_CASE("corrections by their mean are advantages by it", "", float, double) {
+  using T = TestType;
+  auto data = some_tokens<T>(98, false);
+  for (auto const name : {"reinforce", "ppo_clip", "cispo", "gspo", "sapo"}) {
+    auto loss = summed(name);
+    loss.correction = {.mode = correction_mode::token_truncate, .high = 2};
+    written<T> const plain{loss, data};
+    double const mean = plain.seen.mean_correction;
+    CHECK(mean != 1);
+    auto scaled = data;
+    for (T& a : scaled.advantage) a = static_cast<T>(a / mean);
+    written<T> const got{loss, scaled};
+    auto expected = plain.loss, slopes = plain.d_log_prob;
+    for (std::size_t i = 0; i < data.size(); ++i) {
+      expected[i] = static_cast<T>(expected[i] / mean);
+      slopes[i] = static_cast<T>(slopes[i] / mean);
+    }
+    check_near(got.loss, expected);
+    check_near(got.d_log_prob, slopes);
+  }
+}
+
 TEMPLATE_TEST_CASE("without an old policy the ratio is 1", "", float, double) {
   using T = TestType;
   auto const data = some_tokens<T>(79, false);
