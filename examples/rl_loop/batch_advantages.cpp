@@ -1,6 +1,9 @@
 #include "batch_advantages.hpp"
 
 #include <numeric>
+#include <prefopt/token/advantages.hpp>
+#include <prefopt/token/discounted_advantages.hpp>
+#include <prefopt/token/whiten.hpp>
 
 namespace {
 
