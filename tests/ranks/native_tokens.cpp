@@ -1,6 +1,8 @@
 // Policy-gradient losses and advantages over ranks: the numbers of one process.
 #include <algorithm>
 #include <prefopt/token/advantages.hpp>
+#include <prefopt/token/gdpo_advantages.hpp>
+#include <prefopt/token/whiten.hpp>
 #include <special_numbers.hpp>
 #include <token_loss/tokens.hpp>
 
@@ -112,6 +114,10 @@ TEMPLATE_TEST_CASE("tokens over ranks, every aggregation", "", float, double) {
         loss.correction = {.mode = static_cast<correction_mode>(1 + round % 7), .low = 0.5, .high = 2};
         loss.entropy_coefficient = 0.1;
       }
+      if (round % 4 >= 2) {
+        loss.correction.off_policy_limit = 0.001;
+        loss.correction.drops_off_policy = round % 4 == 3;
+      }
       INFO(description(loss));
       auto data = groups_of_tokens<T>(13, round % 3 == 0);
       options given;
@@ -222,6 +228,54 @@ TEST_CASE("advantages of the whole batch over ranks") {
         },
         static_cast<std::size_t>(calls), "advantages");
   }
+}
+
+TEST_CASE("advantages from several rewards over ranks") {
+  oracle::random_numbers random{94};
+  std::vector<double> first, second;
+  std::vector<std::int64_t> groups{0};
+  for (std::size_t g = 0; g < 14; ++g) {
+    for (std::size_t k = g % 5; k-- > 0;) {
+      first.push_back(random.normal());
+      second.push_back(100 * random.normal());
+    }
+    groups.push_back(static_cast<std::int64_t>(first.size()));
+  }
+  std::vector<double> const weights{1, 0.5};
+  std::vector<double> whole(first.size());
+  gdpo_advantages<double>(std::vector<column<double>>{first, second}, weights, groups, whole);
+  for (auto const& bounds : shards_of(groups.size() - 1)) {
+    CAPTURE(bounds);
+    std::vector<double> got(first.size());
+    check_outcomes(
+        run_ranks(bounds.size() - 1,
+                  [&](std::size_t rank, rank_sum& sum) {
+                    auto const begin = static_cast<std::size_t>(groups[bounds[rank]]);
+                    std::vector<std::int64_t> own;
+                    for (std::size_t g = bounds[rank]; g <= bounds[rank + 1]; ++g) {
+                      own.push_back(groups[g] - groups[bounds[rank]]);
+                    }
+                    auto const n = static_cast<std::size_t>(own.back());
+                    std::vector<column<double>> const of_rank{{first.data() + begin, n}, {second.data() + begin, n}};
+                    gdpo_advantages<double>(of_rank, weights, own, {got.data() + begin, n}, {.all_reduce = sum});
+                  }),
+        2);
+    check_gradients(got, whole, 1e-12);
+  }
+  check_refusals(
+      "rewards[0][1] is nan, expected a finite number",
+      [&](std::size_t, bool is_bad, rank_sum& sum) {
+        std::vector<double> const own{1, is_bad ? not_a_number<double> : 2, 3};
+        std::vector<std::int64_t> const one{0, 3};
+        std::vector<double> out(3, -77.0);
+        try {
+          gdpo_advantages<double>(std::vector<column<double>>{own}, {}, one, out, {.all_reduce = sum});
+        } catch (std::exception const&) {
+          expect_untouched({&out}, -77.0);
+          throw;
+        }
+      },
+      2, "gdpo_advantages");
 }
 
 TEST_CASE("whitened over ranks") {
