@@ -1,5 +1,6 @@
 // Policy-gradient losses and advantages over ranks: the numbers of one process.
 #include <algorithm>
+#include <cmath>
 #include <prefopt/token/advantages.hpp>
 #include <prefopt/token/gdpo_advantages.hpp>
 #include <prefopt/token/whiten.hpp>
@@ -260,7 +261,10 @@ TEST_CASE("advantages from several rewards over ranks") {
                     gdpo_advantages<double>(of_rank, weights, own, {got.data() + begin, n}, {.all_reduce = sum});
                   }),
         2);
-    check_gradients(got, whole, 1e-12);
+    // Of a lone sample nothing is left but the rounding of the mean.
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < got.size(); ++i) wrong += std::fabs(got[i] - whole[i]) <= 1e-12 ? 0 : 1;
+    CHECK(wrong == 0);
   }
   check_refusals(
       "rewards[0][1] is nan, expected a finite number",
