@@ -100,7 +100,7 @@ grep -q '^masked share  *0.5$' "$folder/err" || fail 'drop_off_policy' '' "$(cat
 # The gate of log-probs that are far apart is 1 or 0: teacher less policy is 1000, -1000.
 accepts "$output
 2000,-2
-0,0" 'logp,ref_logp,advantage\n-1001,-1,0\n-1,-1001,0\n' --tokens --loss reinforce --kl sdar --kl_coefficient 2 \
+-1,1" 'logp,ref_logp,advantage\n-1001,-1,0\n-1,-1001,-1\n' --tokens --loss reinforce --kl sdar --kl_coefficient 2 \
   --aggregation token_sum
 # A limit of log-ratios: e^0.
 accepts '' 'logp,old_logp,advantage\n-1,-1001,1\n' --tokens --loss ppo_clip --log_ratio_limit 20
