@@ -25,11 +25,7 @@ double sum_in_lanes(T const* x, std::size_t count) noexcept {
   V lanes(T(0));
   std::size_t const whole = count - count % V::size;
   for (std::size_t i = 0; i < whole; i += V::size) lanes += V::load_unaligned(x + i);
-  if (whole != count) {
-    alignas(64) T rest[V::size] = {};
-    std::copy(x + whole, x + count, rest);
-    lanes += V::load_aligned(rest);
-  }
+  if (whole != count) lanes += load_first<V>(x + whole, count - whole);
   return static_cast<double>(sum_of_lanes(lanes));
 }
 
@@ -225,7 +221,7 @@ class token_kernel {
       auto odd = zero > zero;
       in_lanes<1, 0>({at_[f::mask]}, {},
                      [&](auto const& in, auto const&, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
-                       V const x = V::load_unaligned(in[0] + offset);
+                       V const x = load_ahead<V>(in[0] + offset);
                        odd = odd | !((x == zero) | (x == one));
                      });
       for (std::size_t i = 0; xsimd::any(odd) && i < count_; ++i) {

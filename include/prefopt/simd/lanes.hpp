@@ -303,6 +303,24 @@ PREFOPT_INLINE auto is_not_finite(xsimd::batch<T, Arch> const& x) noexcept {
   return !(x * zero == zero);
 }
 
+/// The first `count` lanes from memory, of which no more is read; 0 in the others.
+template <batch V, class T>
+PREFOPT_INLINE V load_first(T const* from, std::size_t count) noexcept {
+#if defined(__AVX512F__)
+  if constexpr (std::is_base_of_v<xsimd::avx512f, typename V::arch_type>) {
+    auto const lanes = (1U << count) - 1U;
+    if constexpr (std::same_as<T, float>) {
+      return _mm512_maskz_loadu_ps(static_cast<__mmask16>(lanes), from);
+    } else {
+      return _mm512_maskz_loadu_pd(static_cast<__mmask8>(lanes), from);
+    }
+  }
+#endif
+  alignas(64) T numbers[V::size] = {};
+  for (std::size_t i = 0; i < count; ++i) numbers[i] = from[i];
+  return V::load_aligned(numbers);
+}
+
 /// 0, 1, 2, … in the lanes.
 template <class T, class Arch>
 PREFOPT_INLINE xsimd::batch<T, Arch> lane_numbers() noexcept {
