@@ -4,14 +4,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
-#include <string>
 #include <vector>
 
+#include "block_matrix.hpp"
 #include "llama_shape.hpp"
-
-/// The matrices of a block that low-rank updates can be laid over.
-enum class block_matrix { q, k, v, o, gate, up, down };
-inline constexpr std::size_t block_matrices = 7;
 
 struct lora_options {
   std::size_t rank = 8;
@@ -19,13 +15,6 @@ struct lora_options {
   std::vector<block_matrix> matrices{block_matrix::q, block_matrix::v};
   std::uint64_t seed = 1;
 };
-
-/// "q,v", "all": which matrices. Unknown names, repeated ones, none: input_error.
-std::vector<block_matrix> block_matrices_of(std::string_view text);
-/// As block_matrices_of reads it.
-std::string text_of(std::span<block_matrix const> matrices);
-/// "attn_q", "ffn_gate", …: its name in GGUF files.
-char const* gguf_name(block_matrix matrix);
 
 /// W [outputs, inputs] + scale B A, of which A is [rank, inputs] and B [outputs, rank], both row-major and f32.
 struct lora_matrix {
