@@ -5,13 +5,10 @@
 #include <span>
 #include <vector>
 
-/// A prompt and an answer to it as tokens of the model.
-struct token_sequence {
-  std::vector<std::int32_t> tokens;
-  std::size_t begin = 0;  ///< of the answer
-  std::size_t length() const { return tokens.size() - begin; }
-  bool operator==(token_sequence const&) const = default;
-};
+#include "tokenizer.hpp"
+
+/// Tokens of the answer.
+inline std::size_t answer_length(tokenized_pair const& sequence) { return sequence.ids.size() - sequence.boundary; }
 
 /// The rows of hidden states that predict the tokens of answers, one sequence behind the other, and those tokens.
 struct completion_rows {
@@ -24,11 +21,11 @@ struct completion_rows {
     offsets.assign(1, 0);
   }
 
-  /// Of a sequence, the hidden states of the tokens from the one before the answer to the last but one.
-  void add(token_sequence const& sequence, std::span<float const> rows) {
+  /// Of a sequence, the hidden states from the token before the answer to the last but one.
+  void add(tokenized_pair const& sequence, std::span<float const> rows) {
     hidden.insert(hidden.end(), rows.begin(), rows.end());
-    labels.insert(labels.end(), sequence.tokens.begin() + static_cast<std::ptrdiff_t>(sequence.begin),
-                  sequence.tokens.end());
+    labels.insert(labels.end(), sequence.ids.begin() + static_cast<std::ptrdiff_t>(sequence.boundary),
+                  sequence.ids.end());
     offsets.push_back(static_cast<std::int64_t>(labels.size()));
   }
 

@@ -17,19 +17,16 @@ prefopt::row_major<float const> rows_of(std::span<float const> values, std::size
 
 }  // namespace
 
-output_head::output_head(std::span<float const> weight, std::size_t width, std::size_t threads)
-    : weight_{weight}, width_{width}, threads_{threads} {}
-
 void output_head::log_probs(completion_rows const& rows, std::span<double> logp) const {
   log_probs(rows, logp, {}, {});
 }
 
 void output_head::log_probs(completion_rows const& rows, std::span<double> logp, judge const& judge,
                             gradients const& d) const {
-  head_policy_of_rows policy{.head = {.hidden = rows_of(rows.hidden, width_), .weight = rows_of(weight_, width_)},
+  head_policy_of_rows policy{.head = {.hidden = rows_of(rows.hidden, width()), .weight = weight_},
                              .tokens = {.labels = rows.labels, .offsets = rows.offsets}};
-  if (!d.hidden.empty()) policy.gradients.hidden = {d.hidden.data(), d.hidden.size() / width_, width_};
-  if (!d.weight.empty()) policy.gradients.weight = {d.weight.data(), d.weight.size() / width_, width_};
+  if (!d.hidden.empty()) policy.gradients.hidden = {d.hidden.data(), d.hidden.size() / width(), width()};
+  if (!d.weight.empty()) policy.gradients.weight = {d.weight.data(), d.weight.size() / width(), width()};
   policy.check("output_head", prefopt::gradient_write::assign);
   prefopt::executor const run{threads_};
   head_policy_of_rows::state state;
@@ -58,9 +55,9 @@ void output_head::kl(completion_rows const& rows, output_head const& other, comp
   for (std::size_t begin = 0; begin < rows.rows(); begin += most) {
     std::size_t const count = std::min(most, rows.rows() - begin);
     auto const logits = [&](output_head const& head, completion_rows const& of, std::vector<float>& to) {
-      auto const hidden = std::span{of.hidden}.subspan(begin * width_, count * width_);
-      prefopt::eigen_product{}(prefopt::matrix_factor<float>{rows_of(hidden, width_)},
-                               prefopt::matrix_factor<float>{rows_of(head.weight_, width_), true},
+      auto const hidden = std::span{of.hidden}.subspan(begin * width(), count * width());
+      prefopt::eigen_product{}(prefopt::matrix_factor<float>{rows_of(hidden, width())},
+                               prefopt::matrix_factor<float>{head.weight_, true},
                                prefopt::row_major<float>{to.data(), count, vocabulary()}, false);
       return rows_of(std::span{to}.first(count * vocabulary()), vocabulary());
     };

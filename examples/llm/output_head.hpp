@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <prefopt/view/row_major.hpp>
 #include <span>
 #include <vector>
 
@@ -11,11 +12,12 @@
 /// The last layer of the model, logits = hidden weight^T, by prefopt::linear_policy: the logits never exist whole.
 class output_head {
  public:
-  /// Of `vocabulary` rows; refers to the weight, which the owner may change between calls.
-  output_head(std::span<float const> weight, std::size_t width, std::size_t threads);
+  /// Of [vocabulary, width]; refers to the weight, which its owner may change between calls.
+  output_head(prefopt::row_major<float const> const& weight, std::size_t threads)
+      : weight_{weight}, threads_{threads} {}
 
-  std::size_t vocabulary() const { return weight_.size() / width_; }
-  std::size_t width() const { return width_; }
+  std::size_t vocabulary() const { return weight_.rows(); }
+  std::size_t width() const { return weight_.columns(); }
 
   /// Of each sequence, the sum over its answer.
   void log_probs(completion_rows const& rows, std::span<double> logp) const;
@@ -34,7 +36,6 @@ class output_head {
           std::span<double> kl) const;
 
  private:
-  std::span<float const> weight_;
-  std::size_t width_;
+  prefopt::row_major<float const> weight_;
   worker_threads threads_;
 };
