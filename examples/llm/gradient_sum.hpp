@@ -26,7 +26,7 @@ class gradient_sum {
     all.sum(sum_);
     Eigen::Map<Eigen::ArrayXd> sum{sum_.data(), step_.size()};
     double const norm = std::sqrt(sum.square().sum());
-    step_ = (norm > longest ? longest / norm * sum : sum).cast<float>();
+    step_ = ((norm > longest ? longest / norm : 1) * sum).cast<float>();
     sum.setZero();
     return norm;
   }

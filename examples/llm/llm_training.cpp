@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -109,7 +110,9 @@ class llm_trainer {
     if (state_.steps < schedule_.steps) {
       tell("stopped after step " + std::to_string(state_.steps) + " of " + std::to_string(schedule_.steps) +
            "; --resume goes on");
-      return {.is_done = false};
+      llm_result stopped;
+      stopped.is_done = false;
+      return stopped;
     }
     return result();
   }
@@ -349,6 +352,10 @@ class llm_trainer {
     objective_.learn_reliability();
     double const rate = schedule_.after(state_.steps);
     double const norm = gradient_.take(all_, command_.clip);
+    if (!std::isfinite(norm)) {
+      throw input_error{"--learning-rate: the gradient of step " + std::to_string(state_.steps + 1) +
+                        " is not finite, expected a rate below " + number_text(command_.learning_rate)};
+    }
     optimizer_.set_learning_rate(static_cast<float>(rate));
     auto const parameters = policy_.parameters();
     optimizer_.update(Eigen::VectorXf::Map(parameters.data(), static_cast<Eigen::Index>(parameters.size())),

@@ -21,7 +21,7 @@ void output_head::log_probs(completion_rows const& rows, std::span<double> logp)
   log_probs(rows, logp, {}, {});
 }
 
-void output_head::log_probs(completion_rows const& rows, std::span<double> logp, judge const& judge,
+void output_head::log_probs(completion_rows const& rows, std::span<double> logp, judge const& of_all,
                             gradients const& d) const {
   head_policy_of_rows policy{.head = {.hidden = rows_of(rows.hidden, width()), .weight = weight_},
                              .tokens = {.labels = rows.labels, .offsets = rows.offsets}};
@@ -40,8 +40,8 @@ void output_head::log_probs(completion_rows const& rows, std::span<double> logp,
     auto const own = range(i);
     logp[i] = std::accumulate(own.begin(), own.end(), 0.0);
   }
-  if (!judge) return;
-  std::span<double const> const d_logp = judge(logp);
+  if (!of_all) return;
+  std::span<double const> const d_logp = of_all(logp);
   for (std::size_t i = 0; i < rows.sequences(); ++i) std::ranges::fill(range(i), d_logp[i]);
   policy.backward(state, tokens, prefopt::gradient_write::assign, run);
 }

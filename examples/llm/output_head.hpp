@@ -28,7 +28,7 @@ class output_head {
   };
   /// What makes the gradient by each sequence's log-prob of all of them.
   using judge = std::function<std::span<double const>(std::span<double const> logp)>;
-  void log_probs(completion_rows const& rows, std::span<double> logp, judge const& judge, gradients const& d) const;
+  void log_probs(completion_rows const& rows, std::span<double> logp, judge const& of_all, gradients const& d) const;
 
   /// Of each sequence, the sum over its answer of KL(this || other) of the next token, over the whole vocabulary. Both
   /// read the same tokens.
