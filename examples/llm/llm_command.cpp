@@ -35,7 +35,7 @@ What is longer than --max-tokens is left out, and how much that is is told; --tr
 a quarter, and then the answer's end.
 
 What is trained
-  W + alpha / rank B A for each of the --matrices of every block. B begins as 0, so that the model begins as it is.
+  W + a / r B A (a --lora-alpha, r --rank) for each of the --matrices of every block. B begins as 0, so that the model begins as it is.
   --head-only   the output matrix alone, by such an update of rank --rank; its gradient is that of the whole matrix,
                 projected. The hidden states are computed once and kept in a file, so that an epoch takes minutes. Since
                 llama.cpp has no adapter for an output matrix that is the token embedding, too, the result is a whole model.
@@ -108,7 +108,7 @@ std::optional<llm_command> parse_llm_command(int argc, char** argv) {
   auto const* const pairs = add_pairs_option(app, command.pairs);
   app.add_flag("--head-only", command.head_only, "trains the output matrix alone, see below");
   number_option rank{app, "--rank", "of the update" + by_default(command.lora.rank)};
-  number_option alpha{app, "--alpha", "the update's factor is alpha / rank" + by_default(command.lora.alpha)};
+  number_option alpha{app, "--lora-alpha", "the update's factor is this by the rank" + by_default(command.lora.alpha)};
   auto const* const which =
       app.add_option("--matrices", matrices, "those that are updated: all, or of q,k,v,o,gate,up,down, with commas")
           ->type_name("LIST")

@@ -47,7 +47,7 @@ run_setup llm_setup(llm_command const& command, preference_set const& data, std:
                   {"--limit", std::to_string(command.tokens.limit)},
                   {"--head-only", command.head_only ? "given" : "not given"},
                   {"--rank", std::to_string(lora.rank)},
-                  {"--alpha", number_text(lora.alpha)},
+                  {"--lora-alpha", number_text(lora.alpha)},
                   {"--matrices", command.head_only ? "none" : text_of(lora.matrices)},
                   {"--loss", command.loss.name},
                   {"--base", command.loss.base.empty() ? "none" : command.loss.base},
