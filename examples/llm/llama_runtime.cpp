@@ -77,6 +77,7 @@ llama_runtime::llama_runtime(std::filesystem::path const& model, std::optional<s
   parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
   state_->context.reset(
       loaded(model, "a context", [&] { return llama_init_from_model(state_->model.get(), parameters); }));
+  quiet_ggml const quiet{llama_log_set};
   if (adapter) {
     auto* const given = state_->adapter.get();
     float scale = 1;
@@ -94,12 +95,14 @@ llama_runtime& llama_runtime::operator=(llama_runtime&&) noexcept = default;
 llama_runtime::~llama_runtime() = default;
 
 std::span<float const> llama_runtime::logits(std::span<std::int32_t const> ids) {
+  quiet_ggml const quiet{llama_log_set};
   state_->begin(ids);
   state_->decode(ids, 0, true);
   return {llama_get_logits(state_->context.get()), ids.size() * state_->vocabulary};
 }
 
 std::vector<std::int32_t> llama_runtime::sample(std::span<std::int32_t const> ids, sampling_options const& options) {
+  quiet_ggml const quiet{llama_log_set};
   llama_sampler_ptr const sampler{llama_sampler_chain_init(llama_sampler_chain_default_params())};
   if (options.temperature > 0) {
     llama_sampler_chain_add(sampler.get(), llama_sampler_init_temp(options.temperature));
