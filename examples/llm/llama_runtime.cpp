@@ -6,25 +6,8 @@
 #include <stdexcept>
 
 #include "input_error.hpp"
+#include "loaded_by_llama.hpp"
 #include "quiet_ggml.hpp"
-
-namespace {
-
-/// While llama.cpp loads something: nothing on standard error, and its complaint in ours.
-template <class Load>
-auto loaded(std::filesystem::path const& file, char const* expected, Load load) {
-  quiet_ggml const quiet{llama_log_set};
-  auto made = load();
-  if (made == nullptr) {
-    auto const said = quiet.last_error();
-    throw error_at(
-        file.string(), 0, "",
-        std::string{"llama.cpp cannot load it as "} + expected + (said.empty() ? "" : ": " + on_one_line(said)));
-  }
-  return made;
-}
-
-}  // namespace
 
 struct llama_runtime::state {
   llama_model_ptr model;
@@ -63,10 +46,11 @@ llama_runtime::llama_runtime(std::filesystem::path const& model, std::optional<s
   auto model_parameters = llama_model_default_params();
   model_parameters.n_gpu_layers = 0;
   state_->model.reset(
-      loaded(model, "a model", [&] { return llama_model_load_from_file(model.c_str(), model_parameters); }));
+      loaded_by_llama(model, "a model", [&] { return llama_model_load_from_file(model.c_str(), model_parameters); }));
   if (adapter) {
-    state_->adapter.reset(loaded(*adapter, "an adapter of this model",
-                                 [&] { return llama_adapter_lora_init(state_->model.get(), adapter->c_str()); }));
+    state_->adapter.reset(loaded_by_llama(*adapter, "an adapter of this model", [&] {
+      return llama_adapter_lora_init(state_->model.get(), adapter->c_str());
+    }));
   }
   auto parameters = llama_context_default_params();
   // Whole sequences at a time, and keys and values as they are computed, not rounded to 16 bits.
@@ -76,7 +60,7 @@ llama_runtime::llama_runtime(std::filesystem::path const& model, std::optional<s
   parameters.type_k = parameters.type_v = GGML_TYPE_F32;
   parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
   state_->context.reset(
-      loaded(model, "a context", [&] { return llama_init_from_model(state_->model.get(), parameters); }));
+      loaded_by_llama(model, "a context", [&] { return llama_init_from_model(state_->model.get(), parameters); }));
   quiet_ggml const quiet{llama_log_set};
   if (adapter) {
     auto* const given = state_->adapter.get();
