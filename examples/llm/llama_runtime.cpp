@@ -10,6 +10,14 @@
 #include "quiet_ggml.hpp"
 
 struct llama_runtime::state {
+  state() = default;
+  state(state const&) = delete;
+  state& operator=(state const&) = delete;
+  ~state() {
+    quiet_ggml const quiet{llama_log_set};
+    context.reset();
+  }
+
   llama_model_ptr model;
   llama_adapter_lora_ptr adapter;
   llama_context_ptr context;
@@ -45,6 +53,9 @@ llama_runtime::llama_runtime(std::filesystem::path const& model, std::optional<s
     : state_{std::make_unique<state>()} {
   auto model_parameters = llama_model_default_params();
   model_parameters.n_gpu_layers = 0;
+  // Weights as they are in the file: repacked ones are multiplied in another order, and where activations are rounded to
+  // 8 bits, the last bit of a sum grows into a hundredth of a logit within some layers.
+  model_parameters.use_extra_bufts = false;
   state_->model.reset(
       loaded_by_llama(model, "a model", [&] { return llama_model_load_from_file(model.c_str(), model_parameters); }));
   if (adapter) {
