@@ -12,8 +12,12 @@ struct attention_piece {
   std::size_t past;      ///< tokens of the sequence before the first query
   std::size_t queries;
 
-  [[nodiscard]] std::size_t keys() const { return past + queries; }
   [[nodiscard]] std::size_t row() const { return sequence + past; }
+  /// Rows from the sequence's first on that are multiplied. ggml adds up sums of whole vectors in another order than
+  /// those of other lengths, and llama.cpp's are whole: what is behind the last query counts 0.
+  [[nodiscard]] std::size_t keys() const { return (past + queries + whole - 1) / whole * whole; }
+
+  static constexpr std::size_t whole = 16;
 };
 
 /// Sequences are cut so that little is computed of what no query sees. Where depends on the sequence alone: so do bits.
@@ -27,4 +31,11 @@ inline std::vector<attention_piece> pieces_of(packed_tokens tokens) {
     }
   }
   return pieces;
+}
+
+/// Rows that there must be for the keys of every piece.
+inline std::size_t rows_of(std::vector<attention_piece> const& pieces) {
+  std::size_t rows = 0;
+  for (auto const& piece : pieces) rows = std::max(rows, piece.sequence + piece.keys());
+  return rows;
 }

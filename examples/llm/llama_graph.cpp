@@ -18,11 +18,11 @@ void upload(ggml_tensor* tensor, std::vector<T> const& values) {
 }
 
 /// What is added to the logits of an attention piece: [keys, queries].
-std::vector<float> causal_mask(std::size_t past, std::size_t queries) {
-  std::size_t const keys = past + queries;
-  std::vector<float> mask(keys * queries);
-  for (std::size_t query = 0; query < queries; ++query) {
-    for (std::size_t key = past + query + 1; key < keys; ++key) {
+std::vector<float> causal_mask(attention_piece const& piece) {
+  std::size_t const keys = piece.keys();
+  std::vector<float> mask(keys * piece.queries);
+  for (std::size_t query = 0; query < piece.queries; ++query) {
+    for (std::size_t key = piece.past + query + 1; key < keys; ++key) {
       mask[query * keys + key] = -std::numeric_limits<float>::infinity();
     }
   }
@@ -50,7 +50,7 @@ llama_graph::llama_graph(llama_shape const& shape, llama_weights const& weights,
 
 void llama_graph::make_inputs(packed_tokens tokens, ggml_backend_t backend) {
   auto* const context = input_context_.get();
-  std::size_t const rows = tokens.ids.size();
+  std::size_t const rows = rows_of(pieces_);
   ids_ = ggml_new_tensor_1d(context, GGML_TYPE_I32, extent(rows));
   positions_ = ggml_new_tensor_1d(context, GGML_TYPE_I32, extent(rows));
   zeros_ = ggml_new_tensor_2d(context, GGML_TYPE_F32, extent(shape_.heads * shape_.head_width), extent(rows));
@@ -63,13 +63,16 @@ void llama_graph::make_inputs(packed_tokens tokens, ggml_backend_t backend) {
   }
   inputs_.reset(ggml_backend_alloc_ctx_tensors(context, backend));
   ggml_backend_buffer_clear(inputs_.get(), 0);
-  std::vector<std::int32_t> positions;
+  // Rows behind the last sequence are token 0 at position 0; nothing that is read comes from them.
+  std::vector<std::int32_t> positions(rows);
   for (auto const& piece : pieces_) {
-    for (std::size_t i = piece.past; i < piece.keys(); ++i) positions.push_back(static_cast<std::int32_t>(i));
+    for (std::size_t i = 0; i < piece.queries; ++i) {
+      positions[piece.row() + i] = static_cast<std::int32_t>(piece.past + i);
+    }
+    upload(masks_.at({piece.past, piece.queries}), causal_mask(piece));
   }
   upload(positions_, positions);
   ggml_backend_tensor_set(ids_, tokens.ids.data(), 0, tokens.ids.size_bytes());
-  for (auto const& [size, mask] : masks_) upload(mask, causal_mask(size.first, size.second));
 }
 
 ggml_tensor* llama_graph::norm(ggml_tensor* x, ggml_tensor* weight) const {
@@ -107,23 +110,21 @@ ggml_tensor* llama_graph::attention(ggml_tensor* q, ggml_tensor* k, ggml_tensor*
 
 ggml_tensor* llama_graph::attention(ggml_tensor* q, ggml_tensor* k, ggml_tensor* v,
                                     attention_piece const& piece) const {
-  auto* const context_of_nodes = context();
-  auto const rows_of = [&](ggml_tensor* x, std::size_t begin, std::size_t count) {
-    return ggml_view_3d(context_of_nodes, x, x->ne[0], x->ne[1], extent(count), x->nb[1], x->nb[2], begin * x->nb[2]);
+  auto* const nodes = context();
+  auto const some_rows = [&](ggml_tensor* x, std::size_t begin, std::size_t count) {
+    return ggml_view_3d(nodes, x, x->ne[0], x->ne[1], extent(count), x->nb[1], x->nb[2], begin * x->nb[2]);
   };
   // [head width, rows, heads]
-  auto* const queries =
-      ggml_cont(context_of_nodes, ggml_permute(context_of_nodes, rows_of(q, piece.row(), piece.queries), 0, 2, 1, 3));
-  auto* const keys = ggml_permute(context_of_nodes, rows_of(k, piece.sequence, piece.keys()), 0, 2, 1, 3);
-  auto* const logits = ggml_mul_mat(context_of_nodes, keys, queries);
-  auto* const shares = ggml_soft_max_ext(context_of_nodes, logits, masks_.at({piece.past, piece.queries}),
+  auto* const queries = ggml_permute(nodes, some_rows(q, piece.row(), piece.queries), 0, 2, 1, 3);
+  auto* const keys = ggml_permute(nodes, some_rows(k, piece.sequence, piece.keys()), 0, 2, 1, 3);
+  auto* const logits = ggml_mul_mat(nodes, keys, queries);
+  auto* const shares = ggml_soft_max_ext(nodes, logits, masks_.at({piece.past, piece.queries}),
                                          1 / std::sqrt(static_cast<float>(shape_.head_width)), 0);
   // [rows, head width, heads]. The reshape makes ggml lay the gradient out in rows before it is added to that of v.
-  auto* const seen = rows_of(v, piece.sequence, piece.keys());
-  auto* const values = ggml_cont(
-      context_of_nodes, ggml_permute(context_of_nodes, ggml_reshape(context_of_nodes, seen, seen), 1, 2, 0, 3));
-  auto* const mixed = ggml_permute(context_of_nodes, ggml_mul_mat(context_of_nodes, values, shares), 0, 2, 1, 3);
-  return ggml_cont_2d(context_of_nodes, mixed, mixed->ne[0] * mixed->ne[1], mixed->ne[2]);
+  auto* const seen = some_rows(v, piece.sequence, piece.keys());
+  auto* const values = ggml_cont(nodes, ggml_permute(nodes, ggml_reshape(nodes, seen, seen), 1, 2, 0, 3));
+  auto* const mixed = ggml_permute(nodes, ggml_mul_mat(nodes, values, shares), 0, 2, 1, 3);
+  return ggml_cont_2d(nodes, mixed, mixed->ne[0] * mixed->ne[1], mixed->ne[2]);
 }
 
 ggml_tensor* llama_graph::block(std::size_t layer, ggml_tensor* x) const {

@@ -26,8 +26,9 @@ class llama_graph {
   [[nodiscard]] ggml_context* context() const { return context_.get(); }
   /// Nodes that a graph with its backward pass has at most.
   [[nodiscard]] std::size_t most_nodes() const { return most_nodes_; }
+  /// [width, rows]: those of the tokens, and a few behind them that mean nothing.
   [[nodiscard]] ggml_tensor* hidden() const { return hidden_; }
-  /// Like hidden(), an input: the loss's gradient by it.
+  /// Like hidden(), an input: the loss's gradient by it, 0 for the rows behind the tokens.
   [[nodiscard]] ggml_tensor* d_hidden() const { return d_hidden_; }
 
  private:

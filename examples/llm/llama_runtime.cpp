@@ -6,27 +6,18 @@
 #include <stdexcept>
 
 #include "input_error.hpp"
+#include "loaded_by_llama.hpp"
 #include "quiet_ggml.hpp"
 
-namespace {
-
-/// While llama.cpp loads something: nothing on standard error, and its complaint in ours.
-template <class Load>
-auto loaded(std::filesystem::path const& file, char const* expected, Load load) {
-  quiet_ggml const quiet{llama_log_set};
-  auto made = load();
-  if (made == nullptr) {
-    auto const said = quiet.last_error();
-    throw error_at(
-        file.string(), 0, "",
-        std::string{"llama.cpp cannot load it as "} + expected + (said.empty() ? "" : ": " + on_one_line(said)));
-  }
-  return made;
-}
-
-}  // namespace
-
 struct llama_runtime::state {
+  state() = default;
+  state(state const&) = delete;
+  state& operator=(state const&) = delete;
+  ~state() {
+    quiet_ggml const quiet{llama_log_set};
+    context.reset();
+  }
+
   llama_model_ptr model;
   llama_adapter_lora_ptr adapter;
   llama_context_ptr context;
@@ -62,11 +53,15 @@ llama_runtime::llama_runtime(std::filesystem::path const& model, std::optional<s
     : state_{std::make_unique<state>()} {
   auto model_parameters = llama_model_default_params();
   model_parameters.n_gpu_layers = 0;
+  // Weights as they are in the file: repacked ones are multiplied in another order, and where activations are rounded to
+  // 8 bits, the last bit of a sum grows into a hundredth of a logit within some layers.
+  model_parameters.use_extra_bufts = false;
   state_->model.reset(
-      loaded(model, "a model", [&] { return llama_model_load_from_file(model.c_str(), model_parameters); }));
+      loaded_by_llama(model, "a model", [&] { return llama_model_load_from_file(model.c_str(), model_parameters); }));
   if (adapter) {
-    state_->adapter.reset(loaded(*adapter, "an adapter of this model",
-                                 [&] { return llama_adapter_lora_init(state_->model.get(), adapter->c_str()); }));
+    state_->adapter.reset(loaded_by_llama(*adapter, "an adapter of this model", [&] {
+      return llama_adapter_lora_init(state_->model.get(), adapter->c_str());
+    }));
   }
   auto parameters = llama_context_default_params();
   // Whole sequences at a time, and keys and values as they are computed, not rounded to 16 bits.
@@ -76,7 +71,8 @@ llama_runtime::llama_runtime(std::filesystem::path const& model, std::optional<s
   parameters.type_k = parameters.type_v = GGML_TYPE_F32;
   parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
   state_->context.reset(
-      loaded(model, "a context", [&] { return llama_init_from_model(state_->model.get(), parameters); }));
+      loaded_by_llama(model, "a context", [&] { return llama_init_from_model(state_->model.get(), parameters); }));
+  quiet_ggml const quiet{llama_log_set};
   if (adapter) {
     auto* const given = state_->adapter.get();
     float scale = 1;
@@ -94,12 +90,14 @@ llama_runtime& llama_runtime::operator=(llama_runtime&&) noexcept = default;
 llama_runtime::~llama_runtime() = default;
 
 std::span<float const> llama_runtime::logits(std::span<std::int32_t const> ids) {
+  quiet_ggml const quiet{llama_log_set};
   state_->begin(ids);
   state_->decode(ids, 0, true);
   return {llama_get_logits(state_->context.get()), ids.size() * state_->vocabulary};
 }
 
 std::vector<std::int32_t> llama_runtime::sample(std::span<std::int32_t const> ids, sampling_options const& options) {
+  quiet_ggml const quiet{llama_log_set};
   llama_sampler_ptr const sampler{llama_sampler_chain_init(llama_sampler_chain_default_params())};
   if (options.temperature > 0) {
     llama_sampler_chain_add(sampler.get(), llama_sampler_init_temp(options.temperature));

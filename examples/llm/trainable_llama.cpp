@@ -11,6 +11,7 @@
 #include "adapter_tensors.hpp"
 #include "backward_graph.hpp"
 #include "gguf_file.hpp"
+#include "head_rounding.hpp"
 #include "input_error.hpp"
 #include "llama_graph.hpp"
 #include "llama_weights.hpp"
@@ -37,6 +38,7 @@ struct placed_adapter {
 struct kept_pass {
   llama_graph graph;
   ggml_cgraph* backward;
+  std::size_t numbers;  ///< of hidden states
 };
 
 struct trainable_llama::state {
@@ -59,6 +61,11 @@ struct trainable_llama::state {
     if (ggml_backend_graph_compute(backend.get(), graph) != GGML_STATUS_SUCCESS) {
       throw std::runtime_error("ggml could not compute the model's graph");
     }
+  }
+
+  void read(llama_graph const& graph, std::span<float> rows) const {
+    ggml_backend_tensor_get(graph.hidden(), rows.data(), 0, rows.size_bytes());
+    round_for(weights.head->type, rows, shape.width);
   }
 
   gguf_file file;
@@ -147,7 +154,7 @@ void trainable_llama::hidden_states(packed_tokens tokens, with_adapter use, std:
   auto* const forward = forward_graph_of(graph);
   allocate(state_->passing_memory.get(), forward);
   state_->compute(forward);
-  ggml_backend_tensor_get(graph.hidden(), rows.data(), 0, rows.size_bytes());
+  state_->read(graph, rows);
 }
 
 void trainable_llama::forward(packed_tokens tokens, std::span<float> rows) {
@@ -157,18 +164,17 @@ void trainable_llama::forward(packed_tokens tokens, std::span<float> rows) {
   auto const graphs = trained_graphs_of(graph, state_->adapter->tensors);
   allocate(state_->kept_memory.get(), graphs.both);
   state_->compute(graphs.forward);
-  ggml_backend_tensor_get(graph.hidden(), rows.data(), 0, rows.size_bytes());
-  state_->kept.emplace(kept_pass{std::move(graph), graphs.backward});
+  state_->read(graph, rows);
+  state_->kept.emplace(kept_pass{std::move(graph), graphs.backward, rows.size()});
 }
 
 void trainable_llama::backward(std::span<float const> d_rows) {
   if (!state_->kept) throw std::logic_error("a backward pass without a forward pass before it");
-  auto* const target = state_->kept->graph.d_hidden();
-  if (d_rows.size_bytes() != ggml_nbytes(target)) {
+  if (d_rows.size() != state_->kept->numbers) {
     throw input_error{"a gradient by " + std::to_string(d_rows.size()) + " numbers of hidden states, expected " +
-                      std::to_string(ggml_nelements(target))};
+                      std::to_string(state_->kept->numbers)};
   }
-  ggml_backend_tensor_set(target, d_rows.data(), 0, d_rows.size_bytes());
+  ggml_backend_tensor_set(state_->kept->graph.d_hidden(), d_rows.data(), 0, d_rows.size_bytes());
   state_->compute(state_->kept->backward);
   state_->kept.reset();
 }

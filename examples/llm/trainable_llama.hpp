@@ -24,7 +24,11 @@ enum class with_adapter { no, yes };
 ///     … a loss from rows and model.head(), its gradient into d_rows …
 ///     model.backward(d_rows);                                adds into model.adapter().gradients()
 ///
-/// Bits depend neither on the number of threads nor, where two tokens or more are given, on what else is packed.
+/// These rows are rounded as ggml rounds what it multiplies with a head of the file's type (not at all where that is
+/// f32), so that their plain product with head() gives llama.cpp's logits. Gradients pass through that rounding, and
+/// those in front of quantized matrices, as if it were none.
+///
+/// Bits depend neither on the number of threads nor on what else is packed.
 /// One thread of the caller at a time.
 class trainable_llama {
  public:
