@@ -62,6 +62,21 @@ else()
   prefopt_host_is_absent(ggml "-DGGML_DIR= names the prefix it is installed to")
 endif()
 
+# llama.cpp's library stands on ggml, and is built from the same sources by cmake/ggml.sh. Before 0.15 ggml computed the
+# gradient of rms_norm wrong under its allocator.
+if(TARGET host::ggml)
+  find_package(llama CONFIG QUIET PATHS "${GGML_DIR}" ${CMAKE_PREFIX_PATH} NO_DEFAULT_PATH)
+  if(NOT llama_FOUND)
+    prefopt_host_is_absent(llama.cpp "its library is not beside ggml (cmake/ggml.sh builds both)")
+  elseif(GGML_VERSION VERSION_LESS 0.15)
+    prefopt_host_is_absent(llama.cpp "its ggml is version ${GGML_VERSION}, expected 0.15 or later")
+  else()
+    prefopt_add_host(llama LIBRARIES llama)
+  endif()
+else()
+  prefopt_host_is_absent(llama.cpp "it stands on ggml")
+endif()
+
 find_package(Armadillo QUIET)
 set(PREFOPT_ENSMALLEN_DIR "" CACHE PATH "A checkout or prefix of ensmallen, where it is not installed: builds and tests its example")
 find_path(PREFOPT_ENSMALLEN_INCLUDE ensmallen.hpp HINTS "${PREFOPT_ENSMALLEN_DIR}/include")
