@@ -35,5 +35,5 @@ must_say("host::ggml links ${WORK}/another one/lib/libggml.so" "-DGGML_DIR=${WOR
 must_say("is version 0.8.0, expected 0.9 or later" "-DCMAKE_PREFIX_PATH=${WORK}/old" -DGGML_DIR=)
 must_fail("is version[ \n]+0.8.0, expected 0.9 or later" ${configure} "-DGGML_DIR=${WORK}/old")
 must_fail("no ggml-config.cmake in GGML_DIR" ${configure} "-DGGML_DIR=${WORK}")
-must_fail("is a folder that ggml is built in" ${configure} "-DGGML_DIR=${WORK}/tree")
+must_fail("is a folder[ \n]+that ggml is built in" ${configure} "-DGGML_DIR=${WORK}/tree")
 must_say("host::ggml links ${WORK}/one/lib/libggml.so" "-DGGML_DIR=${WORK}/one")
