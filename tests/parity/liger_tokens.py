@@ -8,6 +8,9 @@ from tokens import compare
 from trl_tokens import HORIZON, truncated
 
 
+PADDING = "multiplies each token by its sequence's length, not by its mask, and divides by the width: masked tokens count; TRL's is ours"
+
+
 def grpo(loss_type, low=0.2, high=0.2, level="token", beta=0.0, correction=None, **options):
     def evaluate(batch):
         hidden = logits(batch.logp).requires_grad_()
@@ -41,6 +44,6 @@ def compare_all():
         ("`vespo`, beta 0", "--loss vespo", grpo("vespo"), {}),
         ("`luspo`, beta 0, sequence", "--loss gspo --low 0.2 --high 0.2 --aggregation length_weighted_sequence_mean", grpo("luspo", level="sequence"), {}),
         ("`luspo`, beta 0.04, sequence", "--loss gspo --low 0.2 --high 0.2 --kl k3 --kl_coefficient 0.04 --aggregation length_weighted_sequence_mean",
-         grpo("luspo", level="sequence", beta=0.04), {"columns": with_reference, "bound": float("inf")}),
+         grpo("luspo", level="sequence", beta=0.04), {"columns": with_reference, "bound": float("inf"), "reason": PADDING}),
     ]:
         compare("Liger", "GRPO " + theirs, arguments.split(), evaluate, extremes={}, **{"bound": 1e-3, **more})

@@ -77,11 +77,5 @@ def compare(package, theirs, arguments, evaluate, columns=ANCHORED, bound=1e-12,
         return agreement.difference(value, result["loss"].mean()), agreement.difference(their_gradient, gradient)
 
     value, gradient = differences(random_pairs())
-    import os
-    if os.environ.get("SHOW"):
-        for name, batch in (extremes or {}).items():
-            if max(differences(batch)) > bound**0.5:
-                r = ours.score(arguments, batch.columns(*columns)); v, g = evaluate(batch)
-                print(theirs, "|", name, "| theirs", v, g.numpy().ravel(), "ours", r["loss"].mean(), (our_gradient(batch, r) * (-torch.expm1(batch.tokens) if by_logit else 1)).numpy().ravel())
     off = [name for name, batch in (extremes or {}).items() if max(differences(batch)) > bound**0.5]
     agreement.add(package, theirs, " ".join(arguments), value, gradient, bound, off, wrong, reason)

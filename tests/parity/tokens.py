@@ -55,11 +55,5 @@ def compare(package, theirs, arguments, evaluate, columns=("old_logp",), bound=1
         return agreement.difference(value, result["total"]), agreement.difference(gradient, result["d_logp"])
 
     value, gradient = differences(batch or random_sequences())
-    import os
-    if os.environ.get("SHOW"):
-        for name, batch in (extremes or {}).items():
-            if max(differences(batch)) > bound**0.5:
-                r = ours.score(["--tokens", *arguments], batch.columns(*columns)); v, g = evaluate(batch)
-                print(theirs, "|", name, "| theirs", v, g.numpy().ravel(), "ours", r["total"], r["d_logp"])
     off = [name for name, batch in (extremes or {}).items() if max(differences(batch)) > bound**0.5]
     agreement.add(package, theirs, " ".join(arguments), value, gradient, bound, off, wrong, reason)

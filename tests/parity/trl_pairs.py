@@ -12,6 +12,16 @@ import trl_stub
 from pairs import ANCHORED, LENGTHS, LOG_PROBS, SUMS, compare
 
 
+# Why theirs is another number, where it is.
+DISCOPOP = "e^-z σ(z / τ) is ∞ · 0 there, nan; the loss is -z, and ours"
+OVERFLOW = "where a score overflows, its gradient is 0 · ∞, nan, and so is the loss where both do; ours has the limits"
+CAPPED = "e to the power of at most 80, without a gradient beyond; ours is what the formula rounds to"
+UNDERFLOW = "a power of e^mean, which underflows: nan, or ∞ too early; ours is the formula's"
+IGNORED = "label_smoothing does nothing there: next line"
+LOG1MEXP = "the gradient of log(1 - e^x) is nan where e^x is 1 in float, though the loss is right; ours has the formula's"
+PROMPT = "its likelihood is of the prompt's tokens, too, and theirs to divide by; ours is of the completion"
+
+
 def prompted(mask, prompt=1):
     return torch.cat([torch.zeros(len(mask), prompt, dtype=torch.long), mask.long()], 1)
 
@@ -102,21 +112,24 @@ def compare_all(package="TRL"):
         ("sppo_hard", "--loss sppo --beta 0.1", {}),
         ("apo_zero", "--loss apo_zero", {}),
         ("apo_down", "--loss apo_down", {}),
-        ("discopop", "--loss discopop", {}),
+        ("discopop", "--loss discopop", {"wrong": ["-10000, 10000"], "reason": DISCOPOP}),
         ("sft", "--loss sft --mode 0", {"columns": SUMS + LENGTHS}),
     ]:
         against(f"DPO `{name}`", arguments, dpo([name]), **more)
     against("DPO `robust`, label_smoothing 0.1", "--loss rdpo", dpo(["robust"], label_smoothing=0.1))
     against("DPO `exo_pair`, label_smoothing 0.001", "--loss exo_pair", dpo(["exo_pair"], label_smoothing=1e-3), bound=float_epsilon)
-    against("DPO `sigmoid`, label_smoothing 0.1", "--loss cdpo", dpo(["sigmoid"], label_smoothing=0.1), bound=float("inf"))
+    against("DPO `sigmoid`, label_smoothing 0.1", "--loss cdpo", dpo(["sigmoid"], label_smoothing=0.1), bound=float("inf"),
+            extremes={}, reason=IGNORED)
     against("DPO `sigmoid`, label_smoothing 0.1", "--loss dpo", dpo(["sigmoid"], label_smoothing=0.1))
     against("DPO `sigmoid`, `sft`", "--loss with_nll --base dpo --nll_mode 0", dpo(["sigmoid", "sft"]), columns=with_length)
     for name, loss in (("aot", "aot"), ("aot_unpaired", "aot_unpaired")):
         against(f"DPO `{name}`", f"--loss {loss}", dpo([name]))
-    against("DPO, forward_kl", "--loss f_dpo_forward_kl", dpo(["sigmoid"], f_divergence_type="forward_kl"))
+    against("DPO, forward_kl", "--loss f_dpo_forward_kl", dpo(["sigmoid"], f_divergence_type="forward_kl"),
+            wrong=["10000, -10000", "-10000, -10000"], reason=OVERFLOW)
     against("DPO, js_divergence", "--loss f_dpo_js", dpo(["sigmoid"], f_divergence_type="js_divergence"))
     against("DPO, alpha_divergence 0.5, float", "--loss f_dpo_alpha --dtype f32",
-            dpo(["sigmoid"], f_divergence_type="alpha_divergence", dtype=torch.float), bound=1e-3)
+            dpo(["sigmoid"], f_divergence_type="alpha_divergence", dtype=torch.float), bound=1e-3,
+            wrong=["-400, 400", "-10000, 10000", "-10000, -10000"], reason=CAPPED)
     without = SUMS
     means = SUMS + LENGTHS
     for theirs, arguments, evaluate, columns, more in [
@@ -127,9 +140,11 @@ def compare_all(package="TRL"):
         ("CPO `simpo`", "--loss with_nll --base simpo --beta 2 --gamma 1 --nll_mode 0", cpo("simpo", beta=2.0, simpo_gamma=1.0, cpo_alpha=1.0), means, {}),
         ("CPO `simpo`, label_smoothing 0.1, cpo_alpha 0", "--loss smoothed --base simpo --beta 2 --gamma 1 --epsilon 0.1",
          cpo("simpo", beta=2.0, simpo_gamma=1.0, label_smoothing=0.1), means, {}),
-        ("CPO `alphapo`: `simpo`, alpha 0.25", "--loss alpha_po --alpha 0.25", cpo("simpo", beta=2.0, simpo_gamma=1.0, alpha=0.25), means, {}),
-        ("ORPO, its whole loss", "--loss orpo:1+sft:1 --sft 0 --mode 0", whole(ORPOTrainer, beta=0.1), means, {"bound": 1e-4}),
-        ("ORPO, a prompt of 3 tokens", "--loss orpo:1+sft:1 --sft 0 --mode 0", whole(ORPOTrainer, prompt=3, beta=0.1), means, {"bound": float("inf"), "extremes": {}}),
+        ("CPO `alphapo`: `simpo`, alpha 0.25", "--loss alpha_po --alpha 0.25", cpo("simpo", beta=2.0, simpo_gamma=1.0, alpha=0.25), means,
+         {"wrong": ["-10000, -1", "-1, -10000", "-10000, -10000", "-800, -1", "-1, -800"], "reason": UNDERFLOW}),
+        ("ORPO, its whole loss", "--loss orpo:1+sft:1 --sft 0 --mode 0", whole(ORPOTrainer, beta=0.1), means,
+         {"bound": 1e-4, "wrong": ["-1e-09, -3", "-3, -1e-09", "-1e-09, -1e-09"], "reason": LOG1MEXP}),
+        ("ORPO, a prompt of 3 tokens", "--loss orpo:1+sft:1 --sft 0 --mode 0", whole(ORPOTrainer, prompt=3, beta=0.1), means, {"bound": float("inf"), "extremes": {}, "reason": PROMPT}),
         ("TPO `sigmoid`, tpo_alpha 0", "--loss cpo --beta 0.01", tpo("sigmoid"), without, {}),
         ("TPO `sigmoid`, label_smoothing 0.1, tpo_alpha 0", "--loss smoothed --base cpo --beta 0.01 --epsilon 0.1", tpo("sigmoid", label_smoothing=0.1), without, {}),
         ("TPO `tpo-l`, tpo_alpha 0", "--loss simpo --beta 0.01 --gamma 0.5", tpo("tpo-l"), means, {}),

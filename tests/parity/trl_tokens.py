@@ -13,6 +13,11 @@ from tokens import compare
 HORIZON = 16
 
 
+OVERFLOW = "the gradient of a clipped ratio that overflows (in float from e^89 on) is 0 · ∞, nan; ours is 0"
+TOO_HIGH = {"wrong": ["ratio e^800, A 1"], "reason": OVERFLOW}
+BOTH = {"wrong": ["ratio e^800, A 1", "ratio e^800, A -1"], "reason": OVERFLOW}
+
+
 def grpo(loss_type="grpo", of=GRPOTrainer, beta=0.0, low=0.2, high=0.2, level="token", off_policy=None, correction=None, **arguments):
     def evaluate(batch):
         logp = batch.logp.clone().requires_grad_()
@@ -46,27 +51,28 @@ def compare_all():
     means = " --aggregation sequence_mean_of_means"
     with_reference = ("old_logp", "ref_logp")
     for theirs, arguments, evaluate, more in [
-        ("GRPO `grpo`", "--loss ppo_clip" + means, grpo(), {}),
-        ("GRPO `grpo`, beta 0.04", "--loss grpo", grpo(beta=0.04), {"columns": with_reference}),
+        ("GRPO `grpo`", "--loss ppo_clip" + means, grpo(), TOO_HIGH),
+        ("GRPO `grpo`, beta 0.04", "--loss grpo", grpo(beta=0.04), {"columns": with_reference, **TOO_HIGH}),
         ("GRPO `grpo`, beta 0.04, use_bias_correction_kl", "--loss ppo_clip --kl k3_corrected --kl_coefficient 0.04" + means,
-         grpo(beta=0.04, use_bias_correction_kl=True), {"columns": with_reference}),
-        ("GRPO `grpo`, delta 1.5", "--loss ppo_clip --dual 1.5" + means, grpo(delta=1.5), {}),
-        ("GRPO `grpo`, sequence", "--loss gspo --low 0.2 --high 0.2", grpo(level="sequence"), {}),
+         grpo(beta=0.04, use_bias_correction_kl=True), {"columns": with_reference, "wrong": ["ratio e^800, A 1", "ratio e^800, A -1", "ratio e^-800, A 1", "ratio e^-800, A -1"],
+          "reason": OVERFLOW + ", and e^-800 times a KL of ∞ is nan; ours has the limits"}),
+        ("GRPO `grpo`, delta 1.5", "--loss ppo_clip --dual 1.5" + means, grpo(delta=1.5), BOTH),
+        ("GRPO `grpo`, sequence", "--loss gspo --low 0.2 --high 0.2", grpo(level="sequence"), TOO_HIGH),
         ("GRPO `grpo`, off_policy_mask_threshold 0.1", "--loss ppo_clip --off_policy_limit 0.1" + means, grpo(off_policy=0.1),
-         {"columns": ("old_logp", "rollout_logp")}),
+         {"columns": ("old_logp", "rollout_logp"), **TOO_HIGH}),
         ("GRPO `grpo`, beta 0.04, token_truncate 3", "--loss grpo --correction token_truncate --correction_high 3",
-         grpo(beta=0.04, correction=truncated), {"columns": (*with_reference, "rollout_logp")}),
-        ("GRPO `bnpo`", "--loss ppo_clip", grpo("bnpo"), {}),
-        ("GRPO `dapo`, epsilon_high 0.28", "--loss dapo", grpo("dapo", high=0.28), {}),
-        ("GRPO `dr_grpo`", f"--loss dr_grpo --horizon {HORIZON}", grpo("dr_grpo"), {}),
-        ("GRPO `luspo`, sequence", "--loss gspo --low 0.2 --high 0.2 --aggregation length_weighted_sequence_mean", grpo("luspo", level="sequence"), {}),
+         grpo(beta=0.04, correction=truncated), {"columns": (*with_reference, "rollout_logp"), **TOO_HIGH}),
+        ("GRPO `bnpo`", "--loss ppo_clip", grpo("bnpo"), TOO_HIGH),
+        ("GRPO `dapo`, epsilon_high 0.28", "--loss dapo", grpo("dapo", high=0.28), TOO_HIGH),
+        ("GRPO `dr_grpo`", f"--loss dr_grpo --horizon {HORIZON}", grpo("dr_grpo"), TOO_HIGH),
+        ("GRPO `luspo`, sequence", "--loss gspo --low 0.2 --high 0.2 --aggregation length_weighted_sequence_mean", grpo("luspo", level="sequence"), TOO_HIGH),
         ("GRPO `luspo`, sequence, beta 0.04",
          "--loss gspo --low 0.2 --high 0.2 --kl k3 --kl_coefficient 0.04 --aggregation length_weighted_sequence_mean",
-         grpo("luspo", level="sequence", beta=0.04), {"columns": with_reference}),
+         grpo("luspo", level="sequence", beta=0.04), {"columns": with_reference, **TOO_HIGH}),
         ("GRPO `cispo`, epsilon_high 5", "--loss cispo --low 0 --high 5", grpo("cispo", high=5.0), {}),
-        ("GRPO `sapo`", "--loss sapo" + means, grpo("sapo"), {}),
+        ("GRPO `sapo`", "--loss sapo" + means, grpo("sapo"), {**BOTH, "bound": 1e-6}),
         ("GRPO `vespo`", "--loss vespo", grpo("vespo"), {}),
         ("GMPO", "--loss gmpo" + means, grpo(of=GMPOTrainer, low=0.4, high=0.4), {}),
-        ("RLOO", "--loss sequence_clip" + means, grpo(of=RLOOTrainer), {}),
+        ("RLOO", "--loss sequence_clip" + means, grpo(of=RLOOTrainer), TOO_HIGH),
     ]:
         compare("TRL", theirs, arguments.split(), evaluate, **more)

@@ -11,6 +11,10 @@ import ours
 from tokens import compare, random_sequences
 
 
+# 1e-8 is added to lengths.
+EPSILON = {"bound": 1e-7}
+
+
 def policy_loss(name, aggregation="token-mean", **options):
     def evaluate(batch):
         logp = batch.logp.clone().requires_grad_()
@@ -61,18 +65,18 @@ def compare_all():
         ("`vanilla`", vanilla, policy_loss("vanilla"), {}),
         ("`vanilla`, token-sum", vanilla + " --aggregation token_sum", policy_loss("vanilla", "token-sum"), {}),
         ("`vanilla`, seq-mean-token-sum", vanilla + " --aggregation sequence_mean_of_sums", policy_loss("vanilla", "seq-mean-token-sum"), {}),
-        ("`vanilla`, seq-mean-token-mean", vanilla + " --aggregation sequence_mean_of_means", policy_loss("vanilla", "seq-mean-token-mean"), {}),
+        ("`vanilla`, seq-mean-token-mean", vanilla + " --aggregation sequence_mean_of_means", policy_loss("vanilla", "seq-mean-token-mean"), EPSILON),
         ("`vanilla`, seq-mean-token-sum-norm", vanilla + " --aggregation sequence_mean_of_sums_scaled --horizon 10",
          policy_loss("vanilla", "seq-mean-token-sum-norm"), {"extremes": {}}),
         ("`dppo_tv`, clip_ratio_c 20", "--loss dppo_tv --log_ratio_limit 20", policy_loss("dppo_tv", clip_ratio_c=20.0), {}),
         ("`dppo_kl`, clip_ratio_c 20", "--loss dppo_kl --low 0.05 --high 0.05 --log_ratio_limit 20",
          policy_loss("dppo_kl", clip_ratio_c=20.0, clip_ratio_low=0.05, clip_ratio_high=0.05), {}),
         ("`gspo`", "--loss gspo_token --low 0.2 --high 0.2 --limit 10 --aggregation token_mean", policy_loss("gspo"), {}),
-        ("`sapo`", "--loss sapo --aggregation sequence_mean_of_means --log_ratio_limit 20", policy_loss("sapo"), {}),
+        ("`sapo`", "--loss sapo --aggregation sequence_mean_of_means --log_ratio_limit 20", policy_loss("sapo"), EPSILON),
         ("`gpg`", "--loss reinforce", policy_loss("gpg"), {}),
         ("`kl_cov`, 20 % of the tokens", "--loss kl_cov --share 0.2",
          policy_loss("kl_cov", policy_loss=PolicyLossConfig(loss_mode="kl_cov", kl_cov_ratio=0.2, ppo_kl_coef=1.0)), {}),
-        ("`geo_mean`", "--loss gmpo --aggregation sequence_mean_of_means", policy_loss("geo_mean", clip_ratio_low=0.4, clip_ratio_high=0.4), {}),
+        ("`geo_mean`", "--loss gmpo --aggregation sequence_mean_of_means", policy_loss("geo_mean", clip_ratio_low=0.4, clip_ratio_high=0.4), EPSILON),
         ("`dro`", "--loss dro_token", policy_loss("dro", policy_loss=PolicyLossConfig(loss_mode="dro", dro_beta=0.1)), {}),
         ("`cispo`", "--loss cispo_around_one --log_ratio_limit 20", policy_loss("cispo"), {}),
     ]:

@@ -37,7 +37,7 @@ enum class advantage_mode : unsigned char {
 /// What a sample that is alone in its group gets.
 enum class lone_sample : unsigned char {
   zero,   ///< 0: it is its own mean
-  reward  ///< R
+  reward  ///< R, as if its mean were 0; of non_zero_scaled times rewards / rewards that are not 0
 };
 
 struct advantage_options {
@@ -192,7 +192,7 @@ void find_advantages(column<T> const& reward, column<std::int64_t> const& group_
     for (std::size_t i = begin; i < end; ++i) {
       if (!counts(i)) continue;
       if (own.count == 1 && options.lone == lone_sample::reward) {
-        values[i] = at(i);
+        values[i] = mode == advantage_mode::non_zero_scaled && non_zero > 0 ? at(i) * (all.count / non_zero) : at(i);
         continue;
       }
       double const apart = at(i) - own.mean;
