@@ -92,6 +92,6 @@ def compare_all():
         ("rloo", "leave_one_out --lone reward", {}),
         ("rloo_vectorized", "leave_one_out", {}),
         ("opo", "length_weighted --lone reward", {"columns": ("group", "reward", "length")}),
-        ("gpg", "non_zero_scaled --lone reward", {}),
+        ("gpg", "gpg --lone reward", {}),
     ]:
         advantages(name, arguments.split(), **more)
