@@ -9,7 +9,7 @@
 namespace fake {
 
 enum class number { f32 = 0, f16 = 1, q8_0 = 8, i32 = 26, f64 = 28, bf16 = 30 };
-enum class operation { none = 0, mul = 7 };
+enum class operation { none = 0, mul = 7, rms_norm = 25, mul_mat = 29, unary = 85 };
 
 struct device_buffer {
   std::vector<std::byte> bytes;
@@ -23,6 +23,9 @@ struct tensor {
   std::int64_t ne[4] = {1, 1, 1, 1};
   std::size_t nb[4] = {4, 4, 4, 4};
   operation op = operation::none;
+  std::int32_t op_params[4] = {};
+  int flags = 0;
+  tensor* src[3] = {};
   tensor* view_src = nullptr;
   void* data = nullptr;
   char name[64] = "";
@@ -44,6 +47,44 @@ inline char const* ggml_type_name(number type) {
       return "f32";
   }
 }
+
+inline bool ggml_is_quantized(number type) { return type == number::q8_0; }
+
+struct type_traits {
+  void (*to_float)(void const* from, float* to, std::int64_t count) = nullptr;
+};
+inline type_traits const* ggml_get_type_traits(number) {
+  static constexpr type_traits none{};
+  return &none;
+}
+
+inline char const* ggml_op_name(operation op) {
+  switch (op) {
+    case operation::mul:
+      return "MUL";
+    case operation::rms_norm:
+      return "RMS_NORM";
+    case operation::mul_mat:
+      return "MUL_MAT";
+    case operation::unary:
+      return "UNARY";
+    default:
+      return "NONE";
+  }
+}
+
+/// The number of the operation, in its parameters.
+enum class unary_operation { silu, gelu };
+inline unary_operation ggml_get_unary_op(tensor const* of) { return static_cast<unary_operation>(of->op_params[0]); }
+inline char const* ggml_unary_op_name(unary_operation op) { return op == unary_operation::silu ? "SILU" : "GELU"; }
+inline unary_operation ggml_get_glu_op(tensor const* of) { return ggml_get_unary_op(of); }
+inline char const* ggml_glu_op_name(unary_operation) { return "SWIGLU"; }
+
+struct graph {
+  std::vector<tensor*> nodes;
+};
+inline int ggml_graph_n_nodes(graph const* of) { return static_cast<int>(of->nodes.size()); }
+inline tensor* ggml_graph_node(graph const* of, int i) { return of->nodes[static_cast<std::size_t>(i)]; }
 
 inline std::size_t ggml_nbytes(tensor const* of) {
   std::size_t bytes = of->type == number::f64 ? 8 : of->type == number::f32 ? 4 : 2;

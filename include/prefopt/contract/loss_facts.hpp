@@ -22,7 +22,7 @@ namespace prefopt::inline PREFOPT_ABI::detail {
 /// What there is to know of a surrogate beyond that.
 struct surrogate_facts {
   unsigned char selection = 0;  ///< a token_selection
-  bool takes_mean = false, takes_correction = false;
+  bool takes_mean = false, takes_exp = false, takes_correction = false;
   double decay = 0;  ///< of its statistic over the sequence; 0: a plain sum
   double share = 0;  ///< of the tokens that it selects
   /// Whether a token of that covariance can be selected.

@@ -17,6 +17,7 @@
 //   statistic(row)               something of each counted token, with its slope by the log-ratio, that is added up over the
 //                                sequence: row.sequence in the call operator
 //   takes_mean = true            or averaged
+//   takes_exp = true             and row.sequence is the exponential of that: one a sequence, not one a token
 //   decay()                      then row.sequence is the sum over this and the later tokens, each token later times decay
 //   takes_correction = true      row.correction is the sampler's correction, which is then not multiplied with the value
 //   selects                      a token_selection: tokens that the whole batch picks, 1 in row.selected
@@ -49,7 +50,7 @@ struct token_row {
   V log_prob, old_log_prob;
   V log_ratio;  ///< log_prob - old_log_prob, limited if the loss says so
   V advantage;
-  V sequence;    ///< the surrogate's statistic
+  V sequence;    ///< the surrogate's statistic, or its exponential
   V correction;  ///< the sampler's, where the surrogate takes it
   V selected;    ///< 1 or 0
 
@@ -125,6 +126,12 @@ constexpr surrogate_slope slope_of() noexcept {
 template <class L>
 constexpr bool takes_mean() noexcept {
   if constexpr (requires { L::takes_mean; }) return L::takes_mean;
+  return false;
+}
+
+template <class L>
+constexpr bool takes_exp() noexcept {
+  if constexpr (requires { L::takes_exp; }) return L::takes_exp;
   return false;
 }
 

@@ -163,6 +163,7 @@ template <class L>
 surrogate_facts facts_of_surrogate(L const& surrogate) noexcept {
   surrogate_facts facts{.selection = static_cast<unsigned char>(selection_of<L>()),
                         .takes_mean = takes_mean<L>(),
+                        .takes_exp = takes_exp<L>(),
                         .takes_correction = takes_correction<L>()};
   if constexpr (requires { surrogate.decay(); }) facts.decay = surrogate.decay();
   if constexpr (selection_of<L>() != token_selection::none) {

@@ -58,18 +58,34 @@ PREFOPT_INLINE V limited_slope(V const& slope, token_row<V> const& row, T log_ra
   return xsimd::select(xsimd::abs(V(row.log_prob - row.old_log_prob)) > V(log_ratio_limit), V(T(0)), slope);
 }
 
-template <class L, class T, class Arch>
-PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> const& settings, block<T>& block,
-                                    token_sums& totals) noexcept {
+/// Lanes with a NaN or an infinity in a column that is given.
+template <class V, class In>
+PREFOPT_INLINE auto bad_tokens(In const& in, std::size_t offset) noexcept {
+  V const zero(typename V::value_type(0));
+  V probe = zero;
+  for (std::size_t const c :
+       {log_prob_in, old_log_prob_in, advantage_in, ref_log_prob_in, rollout_log_prob_in, entropy_in}) {
+    if (in[c] != nullptr) probe = math::fma(V::load_unaligned(in[c] + offset), zero, probe);
+  }
+  // Not probe != 0: xsimd 8.1 orders that comparison on AVX, and NaN would pass.
+  return !(probe == zero);
+}
+
+/// `Plain`: of what is asked for seldom there is nothing, and nothing that is tested for it a token (is_plain).
+template <bool Plain, class L, class T, class Arch>
+PREFOPT_NOINLINE void run_surrogate_as(void const* address, surrogate_settings<T> const& settings, block<T>& block,
+                                       token_sums& totals) noexcept {
   using V = xsimd::batch<T, Arch>;
   L const surrogate = *static_cast<L const*>(address);
-  T const limit = settings.log_ratio_limit;
+  T const limit = Plain ? std::numeric_limits<T>::infinity() : settings.log_ratio_limit;
+  bool const accumulate = !Plain && settings.accumulate;
   V const zero(T(0)), one(T(1)), kl_coefficient(settings.kl_coefficient),
       entropy_coefficient(settings.entropy_coefficient), common_factor(settings.factor);
   V losses = zero, ratios = zero, below = zero, above = zero, squared = zero, kls = zero, entropies = zero,
     corrections = zero, squares = zero, non_finite = zero, largest = zero;
   for_each_lanes<V, surrogate_inputs, surrogate_outputs>(
       block, [&](auto const& in, auto const& out, std::size_t offset, auto const& is_there) PREFOPT_INLINE_LAMBDA {
+        auto const has_rare = [&](std::size_t c) PREFOPT_INLINE_LAMBDA { return !Plain && in[c] != nullptr; };
         auto const row = token_lanes<L, V>(in, offset, limit);
         auto counts = is_there;
         if (in[live_in] != nullptr) counts = counts & (load_ahead<V>(in[live_in] + offset) > zero);
@@ -86,7 +102,7 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
           slope = math::vanishing(of_statistic, V::load_unaligned(in[chain_in] + offset));
         }
         V correction = one;
-        if (in[correction_in] != nullptr) {
+        if (has_rare(correction_in)) {
           correction = V::load_unaligned(in[correction_in] + offset);
           count_in(corrections, correction);
           count_in(squares, V(correction * correction));
@@ -96,7 +112,7 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
             if constexpr (slope_of<L>() != surrogate_slope::by_sequence) slope = product_or_zero(correction, slope);
           }
         }
-        if (in[off_policy_in] != nullptr) {
+        if (has_rare(off_policy_in)) {
           auto const is_off = V::load_unaligned(in[off_policy_in] + offset) > zero;
           value = xsimd::select(is_off, zero, value);
           // By its sequence's statistic, others' surrogates still move with it.
@@ -107,7 +123,7 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
           count_in(kls, kl);
           if (in[kl_slope_in] != nullptr) {
             V const kl_slope = V::load_unaligned(in[kl_slope_in] + offset);
-            if (settings.is_corrected) {
+            if (!Plain && settings.is_corrected) {
               V const price = kl_coefficient * correction;
               value = value + product_or_zero(price, kl);
               slope = slope + product_or_zero(price, kl_slope);
@@ -117,7 +133,7 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
             }
           }
         }
-        if (in[entropy_in] != nullptr) {
+        if (has_rare(entropy_in)) {
           V const entropy = load_ahead<V>(in[entropy_in] + offset);
           value = value - math::vanishing(entropy_coefficient, entropy);
           count_in(entropies, entropy);
@@ -125,29 +141,32 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
         V const factor = in[factor_in] == nullptr ? common_factor : V::load_unaligned(in[factor_in] + offset);
         auto const put = [&](std::size_t c, V x) PREFOPT_INLINE_LAMBDA {
           if (out[c] == nullptr) return;
-          if (c != token_loss_out && settings.accumulate) x = V::load_unaligned(out[c] + offset) + x;
+          if (c != token_loss_out && accumulate) x = V::load_unaligned(out[c] + offset) + x;
           store_ahead(x, out[c] + offset);
         };
-        V probe = math::fma(row.log_prob, zero, V(row.advantage * zero));
+        // A NaN or an infinity wherever one is read; perhaps also where a sum of finite numbers is none.
+        V const apart = row.log_prob - row.old_log_prob;
+        V probe = row.advantage + apart;
         auto const look_at = [&](std::size_t c) PREFOPT_INLINE_LAMBDA {
-          if (in[c] != nullptr) probe = math::fma(V::load_unaligned(in[c] + offset), zero, probe);
+          if (in[c] != nullptr) probe = probe + V::load_unaligned(in[c] + offset);
         };
-        look_at(old_log_prob_in);
         look_at(ref_log_prob_in);
-        look_at(rollout_log_prob_in);
-        look_at(entropy_in);
+        if (!Plain) {
+          look_at(rollout_log_prob_in);
+          look_at(entropy_in);
+        }
         put(token_loss_out, only(value));
         put(d_log_prob_out, only(V(factor * slope)));
-        put(d_entropy_out, only(V(-entropy_coefficient * factor)));
+        if (!Plain) put(d_entropy_out, only(V(-entropy_coefficient * factor)));
         count_in(losses, V(factor * value));
-        // Not probe != 0: xsimd 8.1 orders that comparison on AVX, and NaN would pass.
-        auto const is_bad = counts & !(probe == zero);
-        if (xsimd::any(is_bad)) [[unlikely]]
-          non_finite += xsimd::select(is_bad, one, zero);
+        if (xsimd::any(counts & is_not_finite(probe))) [[unlikely]] {
+          auto const are_bad = counts & bad_tokens<V>(in, offset);
+          non_finite += xsimd::select(are_bad, one, zero);
+        }
         count_in(below, at.below);
         count_in(above, at.above);
         if (in[old_log_prob_in] != nullptr) {
-          V const ratio = ratio_of(surrogate, row), apart = row.log_prob - row.old_log_prob;
+          V const ratio = ratio_of(surrogate, row);
           count_in(ratios, ratio);
           largest = xsimd::select(counts & (ratio > largest), ratio, largest);
           count_in(squared, V(apart * apart));
@@ -173,6 +192,22 @@ PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> c
     add(correction_sum, corrections);
     add(correction_square_sum, squares);
   }
+}
+
+/// Whether nothing but a mask and the KL is asked for beyond the surrogate.
+template <class T>
+bool is_plain(surrogate_settings<T> const& settings, block<T> const& block) noexcept {
+  auto const is_given = [&](std::size_t c) { return block.in[c] != nullptr; };
+  return !settings.accumulate && !settings.is_corrected && !is_limit(settings.log_ratio_limit) &&
+         !is_given(correction_in) && !is_given(off_policy_in) && !is_given(entropy_in) &&
+         !is_given(rollout_log_prob_in) && block.out[d_entropy_out] == nullptr;
+}
+
+template <class L, class T, class Arch>
+PREFOPT_NOINLINE void run_surrogate(void const* address, surrogate_settings<T> const& settings, block<T>& block,
+                                    token_sums& totals) noexcept {
+  if (is_plain(settings, block)) return run_surrogate_as<true, L, T, Arch>(address, settings, block, totals);
+  run_surrogate_as<false, L, T, Arch>(address, settings, block, totals);
 }
 
 template <class L, class T, class Arch>

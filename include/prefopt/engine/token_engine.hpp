@@ -181,6 +181,7 @@ class token_engine {
     work_.offsets = batch_.offsets.memory();
     auto const& facts = loss_.facts.surrogate;
     work_.takes_mean = facts.takes_mean;
+    work_.takes_exp = facts.takes_exp;
     work_.takes_correction = facts.takes_correction;
     work_.decay = facts.decay;
     work_.estimator = static_cast<unsigned char>(terms_.kl.estimator);

@@ -19,31 +19,15 @@
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
-/// The sum of a sequence's values, piece by piece, in an order that depends on the sequence alone: in lanes over as many
-/// values as a block has, then in double.
-template <batch V>
-class sequence_sum {
-  using T = typename V::value_type;
-
- public:
-  /// All pieces but a sequence's last are whole blocks, or the sum is exact, as of a mask.
-  void add(T const* x, std::size_t count) noexcept {
-    V lanes(T(0));
-    std::size_t const whole = count - count % V::size;
-    for (std::size_t i = 0; i < whole; i += V::size) lanes += V::load_unaligned(x + i);
-    if (whole != count) {
-      alignas(64) T rest[V::size] = {};
-      std::copy(x + whole, x + count, rest);
-      lanes += V::load_aligned(rest);
-    }
-    total_ += static_cast<double>(sum_of_lanes(lanes));
-  }
-  /// The sum, after which the next sequence begins.
-  [[nodiscard]] double take() noexcept { return std::exchange(total_, 0); }
-
- private:
-  double total_ = 0;
-};
+/// The sum of values in lanes, then over the lanes.
+template <batch V, class T>
+double sum_in_lanes(T const* x, std::size_t count) noexcept {
+  V lanes(T(0));
+  std::size_t const whole = count - count % V::size;
+  for (std::size_t i = 0; i < whole; i += V::size) lanes += V::load_unaligned(x + i);
+  if (whole != count) lanes += load_first<V>(x + whole, count - whole);
+  return static_cast<double>(sum_of_lanes(lanes));
+}
 
 /// Sequences are looked at in chunks that stay in the cache: of about this many tokens, or one sequence that is longer.
 inline constexpr std::size_t chunk_tokens = 4096, chunk_sequences = 512;
@@ -55,7 +39,8 @@ template <class T, class Arch>
 class token_kernel {
   using f = token_family;
   using V = xsimd::batch<T, Arch>;
-  using numbers = T[token_block + V::size];
+  /// One a token, and room for the lanes behind the last.
+  using numbers = T[token_block + 64 / sizeof(T)];
 
  public:
   explicit token_kernel(token_work<T> const& work) noexcept : work_{work}, offsets_column_{work.offsets} {
@@ -84,11 +69,13 @@ class token_kernel {
       return;
     }
     for_each_chunk(begin, end, [&] {
-      double counted[chunk_sequences];
-      sum_up(counted, [&](T* values) noexcept -> T const* {
+      double counted[chunk_sequences] = {};
+      for_each_block(false, [&] {
         look_at_mask(seen);
-        if (live_ == nullptr) std::fill_n(values, count_, T(1));
-        return live_ == nullptr ? values : live_;
+        for_each_piece([&](std::size_t s, std::size_t from, std::size_t count) noexcept {
+          // Exact in whatever pieces.
+          counted[s] += live_ == nullptr ? static_cast<double>(count) : sum_in_lanes<V>(live_ + from, count);
+        });
       });
       for (std::size_t s = 0; s < sequences_; ++s) {
         seen.counted += counted[s];
@@ -108,7 +95,6 @@ class token_kernel {
         ++sequences_;
       }
       first_ = begin;
-      divide_into_blocks();
       if (work_.advantage_of_sequences) {
         advantages_ = in_[f::advantage].block(begin, sequences_, advantage_buffer_);
       }
@@ -117,42 +103,23 @@ class token_kernel {
     }
   }
 
-  /// Where there are sums over sequences, one that does not fit into what is left of a block begins one of its own: they
-  /// are in the same order wherever the sequence stands.
-  void divide_into_blocks() noexcept {
-    bool const has_sums =
-        work_.statistic != nullptr || mode() >= correction_mode::sequence_truncate || masks_sequences();
-    blocks_ = 0;
-    if (sequences_ == 1 || !has_sums) {
-      blocks_ = (place(sequences_) - place(0) + token_block - 1) / token_block;
-      is_regular_ = true;
-      return;
-    }
-    is_regular_ = false;
-    std::size_t end = 0;
-    for (std::size_t s = 0; s < sequences_; ++s) {
-      if (blocks_ != 0 && place(s + 1) <= end) continue;
-      for (std::size_t at = place(s); at < place(s + 1); at = end) {
-        block_begins_[blocks_++] = at;
-        end = at + token_block;
-      }
-    }
-    block_begins_[blocks_] = place(sequences_);
-  }
-
   /// Calls body for the blocks of the chunk, with the columns at hand.
   template <class Body>
   void for_each_block(bool backwards, Body const& body) noexcept {
     carry_ = 0;
-    for (std::size_t done = 0; done < blocks_; ++done) {
-      std::size_t const i = backwards ? blocks_ - 1 - done : done;
-      begin_ = is_regular_ ? place(0) + i * token_block : block_begins_[i];
-      count_ = (is_regular_ ? std::min(place(sequences_), begin_ + token_block) : block_begins_[i + 1]) - begin_;
+    std::size_t const tokens = place(sequences_) - place(0), blocks = (tokens + token_block - 1) / token_block;
+    for (std::size_t done = 0; done < blocks; ++done) {
+      std::size_t const before = (backwards ? blocks - 1 - done : done) * token_block;
+      begin_ = place(0) + before;
+      count_ = std::min(token_block, tokens - before);
       auto const* const after =
           std::upper_bound(offsets_, offsets_ + sequences_ + 1, static_cast<std::int64_t>(begin_));
       first_piece_ = static_cast<std::size_t>(after - offsets_) - 1;
-      for (std::size_t c = 0; c < f::input_count; ++c) at_[c] = in_[c].block(begin_, count_, in_buffer_[c]);
-      if (work_.advantage_of_sequences) at_[f::advantage] = spread(advantages_, in_buffer_[f::advantage]);
+      for (std::size_t c = 0; c < f::input_count; ++c) {
+        bool const is_spread = c == f::advantage && work_.advantage_of_sequences;
+        at_[c] = is_spread ? nullptr : in_[c].block(begin_, count_, in_buffer_[c]);
+      }
+      if (work_.needs_finite) find_advantages();
       live_ = at_[f::mask];
       if (work_.skip_non_finite) leave_out_non_finite();
       body();
@@ -178,24 +145,39 @@ class token_kernel {
     for_each_piece([&](std::size_t s, std::size_t from, std::size_t count) noexcept {
       V const value(of_sequences[s]);
       // What lies behind the piece, the next one overwrites.
-      for (std::size_t i = from; i < from + count; i += V::size) value.store_unaligned(buffer + i);
+      value.store_unaligned(buffer + from);
+      for (std::size_t i = from - from % V::size + V::size; i < from + count; i += V::size) {
+        value.store_aligned(buffer + i);
+      }
     });
     return buffer;
   }
 
-  /// Sums over the sequences of the chunk what body finds for each block, in the memory that it is given or elsewhere.
+  /// The advantages of the block's tokens.
+  T const* find_advantages() noexcept {
+    if (at_[f::advantage] == nullptr) at_[f::advantage] = spread(advantages_, in_buffer_[f::advantage]);
+    return at_[f::advantage];
+  }
+
+  /// Sums over the sequences of the chunk what body writes for each block. In an order that depends on the sequence alone:
+  /// in lanes over as many values as a block has, then in double.
   template <class Body>
   void sum_up(double* sums, Body const& body) noexcept {
+    alignas(64) T values[chunk_tokens];
     std::fill_n(sums, sequences_, 0.0);
-    sequence_sum<V> sum;
-    numbers memory;
-    for_each_block(false, [&] {
-      T const* const values = body(memory);
-      for_each_piece([&](std::size_t s, std::size_t from, std::size_t count) noexcept {
-        sum.add(values + from, count);
-        if (begin_ + from + count == place(s + 1)) sums[s] = sum.take();
+    if (sequences_ == 1) {
+      for_each_block(false, [&] {
+        body(values);
+        sums[0] += sum_in_lanes<V>(values, count_);
       });
-    });
+      return;
+    }
+    for_each_block(false, [&] { body(values + (begin_ - place(0))); });
+    for (std::size_t s = 0; s < sequences_; ++s) {
+      for (std::size_t at = place(s); at < place(s + 1); at += token_block) {
+        sums[s] += sum_in_lanes<V>(values + (at - place(0)), std::min(token_block, place(s + 1) - at));
+      }
+    }
   }
 
   /// Lanes of the block, of the pointers given.
@@ -239,7 +221,7 @@ class token_kernel {
       auto odd = zero > zero;
       in_lanes<1, 0>({at_[f::mask]}, {},
                      [&](auto const& in, auto const&, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
-                       V const x = V::load_unaligned(in[0] + offset);
+                       V const x = load_ahead<V>(in[0] + offset);
                        odd = odd | !((x == zero) | (x == one));
                      });
       for (std::size_t i = 0; xsimd::any(odd) && i < count_; ++i) {
@@ -270,13 +252,12 @@ class token_kernel {
   }
 
   /// The difference of two columns at the tokens that count.
-  T const* subtract(T const* a, T const* b, T* target) const noexcept {
+  void subtract(T const* a, T const* b, T* target) const noexcept {
     in_lanes<3, 1>({a, b, live_}, {target},
                    [](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
                      V const difference = V::load_unaligned(in[0] + offset) - V::load_unaligned(in[1] + offset);
                      live_part(in[2], offset, difference).store_unaligned(out[0] + offset);
                    });
-    return target;
   }
 
   /// A sequence's correction, or whether its tokens have one; and whether it is too far off-policy.
@@ -288,7 +269,7 @@ class token_kernel {
     double sums[chunk_sequences];
     if (mode() >= correction_mode::sequence_truncate) {
       sum_up(sums,
-             [&](T* values) noexcept { return subtract(at_[f::old_log_prob], at_[f::rollout_log_prob], values); });
+             [&](T* values) noexcept { subtract(at_[f::old_log_prob], at_[f::rollout_log_prob], values); });
       bool const is_product = mode() == correction_mode::sequence_truncate || mode() == correction_mode::sequence_mask;
       bool const truncates =
           mode() == correction_mode::sequence_truncate || mode() == correction_mode::geometric_truncate;
@@ -306,7 +287,7 @@ class token_kernel {
       T const *const *const at = at_, *const *const sampler =
                                           at +
                                           (in_[f::rollout_log_prob].empty() ? f::old_log_prob : f::rollout_log_prob);
-      sum_up(sums, [&](T* values) noexcept { return subtract(*sampler, at[f::log_prob], values); });
+      sum_up(sums, [&](T* values) noexcept { subtract(*sampler, at[f::log_prob], values); });
       for (std::size_t s = 0; s < sequences_; ++s)
         is_off_policy_[s] = T(mean(sums[s], s) > work_.off_policy_limit ? 1 : 0);
     }
@@ -340,7 +321,7 @@ class token_kernel {
   /// 1 where the off-policy mask is; null without one.
   [[nodiscard]] T const* off_policy() noexcept {
     if (!masks_sequences()) return nullptr;
-    in_lanes<2, 1>({at_[f::advantage], spread(is_off_policy_, off_policy_buffer_)}, {off_policy_buffer_},
+    in_lanes<2, 1>({find_advantages(), spread(is_off_policy_, off_policy_buffer_)}, {off_policy_buffer_},
                    [](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
                      V const zero(T(0)), advantage = V::load_unaligned(in[0] + offset);
                      V const is_off = V::load_unaligned(in[1] + offset);
@@ -355,7 +336,7 @@ class token_kernel {
     tokens.count = count_;
     tokens.in[log_prob_in] = at_[f::log_prob];
     tokens.in[old_log_prob_in] = at_[f::old_log_prob];
-    tokens.in[advantage_in] = at_[f::advantage];
+    tokens.in[advantage_in] = find_advantages();
     tokens.in[live_in] = live_;
     if (work_.takes_correction) tokens.in[correction_in] = corrections();
     if (work_.selected != nullptr) {
@@ -373,17 +354,24 @@ class token_kernel {
     return tokens;
   }
 
-  T const* find_statistics(block<T> tokens, T* values) const noexcept {
+  void find_statistics(block<T> tokens, T* values) const noexcept {
     tokens.out[0] = values;
     work_.statistic(work_.loss, work_.settings.log_ratio_limit, tokens);
-    return values;
   }
 
   void sum_up_statistics() noexcept {
     if (work_.statistic == nullptr || work_.decay != 0) return;
     double sums[chunk_sequences];
-    sum_up(sums, [&](T* values) noexcept { return find_statistics(statistic_block(), values); });
+    sum_up(sums, [&](T* values) noexcept { find_statistics(statistic_block(), values); });
     for (std::size_t s = 0; s < sequences_; ++s) statistic_of_[s] = static_cast<T>(sums[s] * share(s));
+    if (!work_.takes_exp) return;
+    block<T> of_sequences{};
+    of_sequences.count = sequences_;
+    of_sequences.in[0] = of_sequences.out[0] = statistic_of_;
+    for_each_lanes<V, 1, 1>(of_sequences,
+                            [](auto const& in, auto const& out, std::size_t s, auto const&) PREFOPT_INLINE_LAMBDA {
+                              math::exp_of_any(V(V::load_unaligned(in[0] + s))).store_unaligned(out[0] + s);
+                            });
   }
 
   /// Of each token the sum over it and the later ones of its sequence; blocks come from the last to the first.
@@ -411,7 +399,6 @@ class token_kernel {
       tokens.in[statistic_in] = spread(statistic_of_, statistic_buffer_);
       tokens.out[0] = values;
       work_.slopes(work_.loss, work_.settings.log_ratio_limit, tokens);
-      return static_cast<T const*>(values);
     });
     for (std::size_t s = 0; s < sequences_; ++s) chain_of_[s] = static_cast<T>(sums[s] * share(s));
   }
@@ -447,7 +434,7 @@ class token_kernel {
       in_lanes<3, 2>(
           {at_[f::log_prob], at_[f::ref_log_prob], at_[f::old_log_prob]}, {kl_, kl_slope_},
           [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
-            V const log_prob = V::load_unaligned(in[0] + offset), apart = log_prob - load_ahead<V>(in[1] + offset);
+            V const log_prob = load_ahead<V>(in[0] + offset), apart = log_prob - load_ahead<V>(in[1] + offset);
             V d = apart;
             if (is_limit(limit)) d = math::limited(d, V(-limit), V(limit));
             // The ratio, and whether it moves with log_prob.
@@ -560,8 +547,6 @@ class token_kernel {
   T const* advantages_ = nullptr;
   std::size_t first_ = 0, sequences_ = 0;
   std::int64_t offset_buffer_[chunk_sequences + 1];
-  std::size_t blocks_ = 0, block_begins_[chunk_sequences + chunk_tokens / token_block + 1];
-  bool is_regular_ = true;
   T advantage_buffer_[chunk_sequences], correction_of_[chunk_sequences], is_off_policy_[chunk_sequences],
       statistic_of_[chunk_sequences], chain_of_[chunk_sequences];
 
@@ -570,8 +555,8 @@ class token_kernel {
   double carry_ = 0;
   T const* at_[f::input_count];
   T const* live_ = nullptr;
-  numbers in_buffer_[f::input_count], out_buffer_[f::output_count];
-  numbers live_buffer_, factor_buffer_, correction_buffer_, sequence_buffer_, off_policy_buffer_, selected_buffer_,
+  alignas(64) numbers in_buffer_[f::input_count], out_buffer_[f::output_count];
+  alignas(64) numbers live_buffer_, factor_buffer_, correction_buffer_, sequence_buffer_, off_policy_buffer_, selected_buffer_,
       statistic_buffer_, chain_buffer_, kl_, kl_slope_;
 };
 

@@ -93,6 +93,39 @@ PREFOPT_INLINE V fused_negated(V const& a, V const& b, V const& c) noexcept {
   return xsimd::fnma(a, b, c);
 }
 
+#if defined(__SSE2__)
+// Of the two numbers the second where either is NaN, which is not so on other processors. With AVX-512 by a mask of all
+// lanes: the plain intrinsics have an undefined register, for which g++ takes no two calls for the same.
+
+template <batch V>
+PREFOPT_INLINE V minimum_or_second(V const& a, V const& b) noexcept {
+#if defined(__AVX512F__)
+  if constexpr (std::is_base_of_v<xsimd::avx512f, typename V::arch_type>) {
+    if constexpr (std::same_as<typename V::value_type, float>) {
+      return _mm512_maskz_min_ps(0xFFFF, a, b);
+    } else {
+      return _mm512_maskz_min_pd(0xFF, a, b);
+    }
+  }
+#endif
+  return xsimd::min(a, b);
+}
+
+template <batch V>
+PREFOPT_INLINE V maximum_or_second(V const& a, V const& b) noexcept {
+#if defined(__AVX512F__)
+  if constexpr (std::is_base_of_v<xsimd::avx512f, typename V::arch_type>) {
+    if constexpr (std::same_as<typename V::value_type, float>) {
+      return _mm512_maskz_max_ps(0xFFFF, a, b);
+    } else {
+      return _mm512_maskz_max_pd(0xFF, a, b);
+    }
+  }
+#endif
+  return xsimd::max(a, b);
+}
+#endif
+
 /// a / b, rounded once. xsimd's operator is an approximation for float on 64-bit Arm.
 template <batch V>
 PREFOPT_INLINE V quotient(V const& a, V const& b) noexcept {
@@ -268,6 +301,24 @@ PREFOPT_INLINE auto is_not_finite(xsimd::batch<T, Arch> const& x) noexcept {
   xsimd::batch<T, Arch> const zero(T(0));
   // Not !=: xsimd 8.1 orders that comparison on AVX, and NaN would pass.
   return !(x * zero == zero);
+}
+
+/// The first `count` lanes from memory, of which no more is read; 0 in the others.
+template <batch V, class T>
+PREFOPT_INLINE V load_first(T const* from, std::size_t count) noexcept {
+#if defined(__AVX512F__)
+  if constexpr (std::is_base_of_v<xsimd::avx512f, typename V::arch_type>) {
+    auto const lanes = (1U << count) - 1U;
+    if constexpr (std::same_as<T, float>) {
+      return _mm512_maskz_loadu_ps(static_cast<__mmask16>(lanes), from);
+    } else {
+      return _mm512_maskz_loadu_pd(static_cast<__mmask8>(lanes), from);
+    }
+  }
+#endif
+  alignas(64) T numbers[V::size] = {};
+  for (std::size_t i = 0; i < count; ++i) numbers[i] = from[i];
+  return V::load_aligned(numbers);
 }
 
 /// 0, 1, 2, … in the lanes.

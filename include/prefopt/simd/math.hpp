@@ -318,6 +318,34 @@ inline constexpr struct {
   }
 } logistic{};
 
+/// min(x, most) and max(x, least); NaN stays NaN.
+inline constexpr struct {
+  template <lane V>
+  PREFOPT_INLINE constexpr V operator()(V const& x, V const& most) const noexcept {
+#if defined(__SSE2__)
+    if constexpr (detail::batch<V>) return detail::minimum_or_second(most, x);
+#endif
+    return math::select(x > most, most, x);
+  }
+} at_most{};
+inline constexpr struct {
+  template <lane V>
+  PREFOPT_INLINE constexpr V operator()(V const& x, V const& least) const noexcept {
+#if defined(__SSE2__)
+    if constexpr (detail::batch<V>) return detail::maximum_or_second(least, x);
+#endif
+    return math::select(x < least, least, x);
+  }
+} at_least{};
+
+/// x in [low, high]; NaN stays NaN.
+inline constexpr struct {
+  template <lane V>
+  PREFOPT_INLINE V operator()(V const& x, V const& low, V const& high) const noexcept {
+    return math::at_least(math::at_most(x, high), low);
+  }
+} limited{};
+
 /// exp(x) for any x.
 ///     lanes     float, double: largest error 1.25 ULP; other scalars: their own exp
 ///     special   exp(0) = 1; exp(-inf) = 0, exp(+inf) = +inf; NaN gives NaN
@@ -330,21 +358,19 @@ inline constexpr struct {
       using T = typename V::value_type;
       using constants = detail::math_constants<T>;
       using bits = typename constants::bits;
-      constexpr T infinity = std::numeric_limits<T>::infinity();
-      // Beyond it exp(x) is no number, and below it 2^n is one or has the bits of infinity.
-      constexpr T highest = constants::exp_highest;
+      // There exp(x) is no number, and 2^n is one or has the bits of infinity.
+      V const near = math::at_most(x, V(constants::exp_highest));
 #if defined(__AVX512F__)
       if constexpr (std::is_base_of_v<xsimd::avx512f, typename V::arch_type>) {
-        return xsimd::select(x > V(highest), V(infinity), detail::exp_of_negative(x));
+        return detail::exp_of_negative(near);
       }
 #endif
-      detail::exp_parts<V> const parts{x, V(constants::exp_lowest)};
+      detail::exp_parts<V> const parts{near, V(constants::exp_lowest)};
       // Half the power is a number where the power is not.
       auto const one_less = xsimd::batch<bits, typename V::arch_type>(bits{1} << constants::mantissa_bits);
       V const half_power = detail::bits_as<T>(detail::bits_as<bits>(parts.power) - one_less);
       V const half = parts.mantissa * half_power;
-      V const of_finite = xsimd::select(x > V(T(0)), V(half + half), V(parts.mantissa * parts.power));
-      return xsimd::select(x > V(highest), V(infinity), of_finite);
+      return xsimd::select(x > V(T(0)), V(half + half), V(parts.mantissa * parts.power));
     } else {
       return math::exp(x);
     }
@@ -387,18 +413,17 @@ inline constexpr struct {
     if constexpr (detail::batch<V>) {
       using T = typename V::value_type;
       using constants = detail::math_constants<T>;
-      V const lowest(T(-40)), highest(constants::exp_highest), half(T(0.5)),
-          infinity(std::numeric_limits<T>::infinity());
-      detail::reduced_argument<V> const reduced{math::select(x < lowest, lowest, x)};
+      V const half(T(0.5)), upper = math::at_most(x, V(constants::exp_highest));
+      detail::reduced_argument<V> const reduced{math::at_least(upper, V(T(-40)))};
       // Half of 2^n is a number where 2^n is not.
       using bits = typename constants::bits;
       auto const one_less = xsimd::batch<bits, typename V::arch_type>(bits{1} << constants::mantissa_bits);
       V const half_power = detail::bits_as<T>(detail::bits_as<bits>(reduced.power()) - one_less);
       V const tail = detail::polynomial(reduced.r, constants::exp_tail) * reduced.r;
       V const halved = detail::fused(half_power, reduced.rest(), V(half_power - half));
-      V const value = xsimd::select(x > highest, infinity, V(halved + halved));
+      V const value = halved + halved;
       // -inf has no exponential to be told from, and +inf must not meet another one.
-      V const apart = xsimd::select(x > highest, infinity, V(value - x));
+      V const apart = value - upper;
       return {value, V(xsimd::select(reduced.n == V(T(0)), V(tail * reduced.r), apart))};
     } else {
       V const value = math::expm1(x);
@@ -491,14 +516,6 @@ inline constexpr struct {
     return math::select((math::abs(x) == most) & (y == y), x, V(x + y));
   }
 } dominated_sum{};
-
-/// x in [low, high]; NaN stays NaN.
-inline constexpr struct {
-  template <lane V>
-  PREFOPT_INLINE V operator()(V const& x, V const& low, V const& high) const noexcept {
-    return math::select(x < low, low, math::select(x > high, high, x));
-  }
-} limited{};
 
 /// 1 where the condition holds, else 0.
 template <lane V, class Condition>

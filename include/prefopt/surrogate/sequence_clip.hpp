@@ -14,6 +14,7 @@ struct sequence_clip {
 
   static constexpr columns needs = columns::old_policy;
   static constexpr surrogate_slope slope = surrogate_slope::by_sequence;
+  static constexpr bool takes_exp = true;
 
   template <lane V>
   PREFOPT_INLINE value_slope<V> statistic(token_row<V> const& row) const noexcept {
@@ -21,7 +22,7 @@ struct sequence_clip {
   }
   template <lane V>
   [[nodiscard]] PREFOPT_INLINE V ratio(token_row<V> const& row) const noexcept {
-    return math::exp_of_any(row.sequence);
+    return row.sequence;
   }
   template <lane V>
   PREFOPT_INLINE token_value<V> operator()(token_row<V> const& row) const noexcept {

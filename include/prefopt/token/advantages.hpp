@@ -40,7 +40,7 @@ enum class advantage_mode : unsigned char {
 /// What a sample that is alone in its group gets.
 enum class lone_sample : unsigned char {
   zero,   ///< 0: it is its own mean
-  reward  ///< R
+  reward  ///< R, as if its mean were 0; of gpg times rewards / rewards that are not 0
 };
 
 struct advantage_options {
@@ -155,7 +155,7 @@ class advantages_of_group {
     if (options_.mode == advantage_mode::remax) {
       for (std::size_t i = 0; i < size; ++i) advantage[i] = reward[i] - baseline[i];
     } else if (size == 1 && options_.lone == lone_sample::reward) {
-      advantage[0] = reward[0];
+      advantage[0] = options_.mode == advantage_mode::gpg ? of_deviation(reward[0], own) : reward[0];
     } else if (options_.mode == advantage_mode::length_weighted) {
       find_length_weighted(own, advantage);
     } else if (size == 1) {

@@ -238,7 +238,7 @@ struct token_work {
   T const* counts;                      ///< one a sequence: its counted tokens
   unsigned char const* selected;        ///< one a token, or null
   unsigned char estimator, correction;  ///< a kl_estimator, a correction_mode
-  bool takes_mean, takes_correction, needs_finite, skip_non_finite, advantage_of_sequences;
+  bool takes_mean, takes_exp, takes_correction, needs_finite, skip_non_finite, advantage_of_sequences;
   double decay;  ///< of the statistic; 0: it is a plain sum
   T kl_log_ratio_limit, kl_value_limit;
   double correction_low, correction_high, off_policy_limit;

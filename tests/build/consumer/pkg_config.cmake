@@ -27,3 +27,8 @@ foreach(directory ${XSIMD})
 endforeach()
 run("${COMPILER}" -std=c++20 ${flags} "${CMAKE_CURRENT_LIST_DIR}/consumer.cpp" -o "${WORK}/consumer")
 run("${WORK}/consumer")
+# By a shell: the spaces are escaped, which a command substitution alone does not undo.
+foreach(directory ${XSIMD})
+  string(APPEND xsimd " -idirafter '${directory}'")
+endforeach()
+run(sh -c "eval \"'${COMPILER}' -std=c++20 $('${PKG_CONFIG}' --cflags prefopt)${xsimd} '${CMAKE_CURRENT_LIST_DIR}/consumer.cpp' -fsyntax-only\"")

@@ -31,3 +31,13 @@ endif()
 
 must_fail("not both" ${compile} "-I${WORK}/single" "-I${PREFOPT}/include" ${xsimd} -include prefopt/prefopt.hpp
           -include prefopt_single.hpp -fsyntax-only "${source}/main.cpp")
+
+# With adapters that need no header of their host, and one whose host's header stays an include.
+run("${CMAKE_COMMAND}" -P "${PREFOPT}/cmake/single_header.cmake" "${WORK}/adapters/prefopt_single.hpp" prefopt/prefopt.hpp
+    prefopt/adapter/ggml.hpp prefopt/adapter/dlpack.hpp)
+run(${compile} "-I${WORK}/adapters" ${xsimd} -include prefopt_single.hpp -fsyntax-only "${source}/adapters.cpp")
+run("${CMAKE_COMMAND}" -P "${PREFOPT}/cmake/single_header.cmake" "${WORK}/adapters/prefopt_torch.hpp" prefopt/adapter/torch.hpp)
+file(READ "${WORK}/adapters/prefopt_torch.hpp" text)
+if(NOT text MATCHES "#include <torch/autograd.h>")
+  message(FATAL_ERROR "the single header with torch's adapter lacks torch's header")
+endif()
