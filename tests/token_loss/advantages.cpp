@@ -81,9 +81,12 @@ real deviation_of(std::vector<real> const& xs, real less) {
 /// One sample's, from the formula.
 real formula(advantage_mode mode, std::vector<real> const& group, std::vector<real> const& length, std::size_t i,
              std::vector<real> const& all, real epsilon, lone_sample lone) {
-  real const r = group[i], mean = mean_of(group), k = static_cast<real>(group.size());
-  if (group.size() == 1 && lone == lone_sample::reward) return r;
-  if (std::all_of(group.begin(), group.end(), [&](real x) { return x == r; })) return 0;
+  real const r = group[i], k = static_cast<real>(group.size());
+  bool const is_lone = group.size() == 1 && lone == lone_sample::reward;
+  // What gets its reward gets GPG's factor, too.
+  real const mean = is_lone ? 0 : mean_of(group);
+  if (is_lone && mode != advantage_mode::gpg) return r;
+  if (!is_lone && std::all_of(group.begin(), group.end(), [&](real x) { return x == r; })) return 0;
   switch (mode) {
     case advantage_mode::centered:
       return r - mean;
