@@ -212,7 +212,7 @@ TEST_CASE("what list loss cannot be made is refused with what can") {
   };
   CHECK(refused("dpo") ==
         "prefopt::make_list_loss: there is no list loss \"dpo\", known are plackett_luce, list_mle, pro, adpo, "
-        "adpo_kde, adpo_ranked, list_net, info_nce, rank_dpo, best_versus_worst, rrhf, sami");
+        "adpo_kde, adpo_ranked, list_net, info_nce, rank_dpo, best_versus_worst, rrhf, sami, real");
   CHECK(refused("").starts_with("prefopt::make_list_loss: there is no list loss \"\", known are plackett_luce, "));
   CHECK(refused("PRO").starts_with("prefopt::make_list_loss: there is no list loss \"PRO\""));
   CHECK(refused("adpo", parameter_values{{"beta", 1}}) ==
@@ -271,7 +271,7 @@ TEST_CASE("parameters of every list loss are held to their ranges") {
           L::parameters());
     }
   });
-  CHECK(walked == 26);
+  CHECK(walked == 27);
 }
 
 TEST_CASE("a run-time list loss is a value") {
