@@ -63,11 +63,12 @@ struct trainable_llama::state {
 
   void read(llama_graph const& graph, std::span<float> rows) const {
     ggml_backend_tensor_get(graph.hidden(), rows.data(), 0, rows.size_bytes());
-    round_for(weights.head->type, rows, shape.width);
+    if (rounds_for_head) round_for(weights.head->type, rows, shape.width);
   }
 
   gguf_file file;
   llama_shape shape;
+  bool rounds_for_head = true;
   llama_weights weights;
   int threads = 1;
   ggml_backend_ptr backend;
@@ -112,6 +113,7 @@ std::uint64_t trainable_llama::checksum() const {
 
 int trainable_llama::threads() const { return state_->threads; }
 void trainable_llama::set_threads(int threads) { state_->set_threads(threads); }
+void trainable_llama::set_rounding(bool is_rounded) { state_->rounds_for_head = is_rounded; }
 
 prefopt::row_major<float const> trainable_llama::head() const {
   auto const& weight = *state_->weights.head;

@@ -2,6 +2,9 @@
 
 #include <Eigen/Core>
 #include <cmath>
+#include <cstddef>
+#include <span>
+#include <vector>
 
 /// AdamW (Loshchilov and Hutter 2019) with its usual constants.
 class adamw {
@@ -19,6 +22,14 @@ class adamw {
     float const unbias_1 = 1 / (1 - std::pow(decay_1, steps_)), unbias_2 = 1 / (1 - std::pow(decay_2, steps_));
     parameters.array() -= learning_rate_ * (unbias_1 * first_ / ((unbias_2 * second_).sqrt() + epsilon) +
                                             weight_decay * parameters.array());
+  }
+
+  void set_learning_rate(float rate) { learning_rate_ = rate; }
+
+  /// Both moments and the number of steps, for a checkpoint.
+  std::vector<std::span<float>> state() {
+    auto const size = static_cast<std::size_t>(first_.size());
+    return {{first_.data(), size}, {second_.data(), size}, {&steps_, 1}};
   }
 
  private:

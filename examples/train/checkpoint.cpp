@@ -1,140 +1,52 @@
 #include "checkpoint.hpp"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <string_view>
-#include <type_traits>
 #include <utility>
-
-#include "checksum.hpp"
-#include "input_error.hpp"
-#include "replace_file.hpp"
-
-// The file: a line that says what it is, the fields one after the other as they lie in memory, and a CRC-32 of all
-// that.
 
 namespace {
 
 constexpr std::string_view first_line = "prefopt_train checkpoint 2\n";
 
-class writer {
- public:
-  template <class T>
-    requires std::is_trivially_copyable_v<T>
-  void operator()(T const& value) { content.append(reinterpret_cast<char const*>(&value), sizeof value); }
-
-  template <class T>
-    requires std::is_trivially_copyable_v<T>
-  void operator()(std::span<T> values) {
-    (*this)(std::uint64_t{values.size()});
-    content.append(reinterpret_cast<char const*>(values.data()), values.size_bytes());
-  }
-
-  void operator()(std::string const& text) { (*this)(std::span<char const>{text}); }
-
-  std::string content{first_line};
-};
-
-class reader {
- public:
-  reader(std::string const& path, std::string_view content, std::size_t begin)
-      : path_{path}, content_{content}, position_{begin} {}
-
-  template <class T>
-    requires std::is_trivially_copyable_v<T>
-  void operator()(T& value) { std::memcpy(&value, take(sizeof value), sizeof value); }
-
-  /// Into an array of known size.
-  template <class T>
-  void operator()(std::span<T> values) {
-    if (size(sizeof(T)) != values.size()) damaged();
-    std::memcpy(values.data(), take(values.size_bytes()), values.size_bytes());
-  }
-
-  template <class T>
-  void operator()(std::vector<T>& values) {
-    values.resize(size(sizeof(T)));
-    std::memcpy(static_cast<void*>(values.data()), take(values.size() * sizeof(T)), values.size() * sizeof(T));
-  }
-
-  void operator()(std::string& text) {
-    std::size_t const count = size(1);
-    text.assign(take(count), count);
-  }
-
-  std::size_t size(std::size_t bytes_each) {
-    std::uint64_t count = 0;
-    (*this)(count);
-    if (count > (content_.size() - position_) / bytes_each) damaged();
-    return count;
-  }
-
-  std::size_t position() const { return position_; }
-
- private:
-  [[noreturn]] void damaged() const { throw error_at(path_, 0, "", "is damaged: its parts do not fit together"); }
-
-  char const* take(std::size_t count) {
-    if (count > content_.size() - position_) damaged();
-    position_ += count;
-    return content_.data() + position_ - count;
-  }
-
-  std::string const& path_;
-  std::string_view content_;
-  std::size_t position_;
-};
-
 }  // namespace
 
-void save_checkpoint(std::string const& path, checkpoint const& state, std::vector<std::span<float>> const& policy) {
-  writer write;
-  write(std::uint64_t{state.setup.size()});
-  for (auto const& [name, value] : state.setup) {
+void write_setup(state_writer& write, run_setup const& setup) {
+  write(std::uint64_t{setup.size()});
+  for (auto const& [name, value] : setup) {
     write(name);
     write(value);
   }
+}
+
+run_setup read_setup(state_reader& read) {
+  run_setup setup(read.size(2 * sizeof(std::uint64_t)));
+  for (auto& [name, value] : setup) {
+    read(name);
+    read(value);
+  }
+  return setup;
+}
+
+void save_checkpoint(std::string const& path, checkpoint const& state, std::vector<std::span<float>> const& policy) {
+  state_writer write{first_line};
+  write_setup(write, state.setup);
   write(state.sft_epochs);
   write(state.epochs);
   write(std::span{state.rows});
   write(std::span{state.ref_logp});
   write(std::span{state.reliability});
   for (auto const array : policy) write(array);
-  write(checksum_of(write.content));
-  replace_file(path, write.content);
+  write.write_to(path);
 }
 
-checkpoint_file::checkpoint_file(std::string path) : path_{std::move(path)} {
-  std::ifstream file{path_, std::ios::binary};
-  if (!file)
-    throw error_at(path_, 0, "", "cannot be opened, there is no run to resume: " + std::string{std::strerror(errno)});
-  content_.assign(std::istreambuf_iterator<char>{file}, {});
-
-  if (!content_.starts_with(first_line))
-    throw error_at(path_, 0, "", "is not a checkpoint of this version of prefopt_train");
-  if (content_.size() < first_line.size() + sizeof checksum_) throw error_at(path_, 0, "", "is damaged: it breaks off");
-  std::memcpy(&checksum_, content_.data() + content_.size() - sizeof checksum_, sizeof checksum_);
-  content_.resize(content_.size() - sizeof checksum_);
-  if (checksum_ != checksum_of(content_))
-    throw error_at(path_, 0, "", "is damaged: its checksum is not that of its content");
-
-  reader read{path_, content_, first_line.size()};
-  state_.setup.resize(read.size(2 * sizeof(std::uint64_t)));
-  for (auto& [name, value] : state_.setup) {
-    read(name);
-    read(value);
-  }
-  read(state_.sft_epochs);
-  read(state_.epochs);
-  read(state_.rows);
-  read(state_.ref_logp);
-  read(state_.reliability);
-  policy_begin_ = read.position();
+checkpoint_file::checkpoint_file(std::string path) : read_{std::move(path), first_line, "prefopt_train"} {
+  state_.setup = read_setup(read_);
+  read_(state_.sft_epochs);
+  read_(state_.epochs);
+  read_(state_.rows);
+  read_(state_.ref_logp);
+  read_(state_.reliability);
 }
 
-void checkpoint_file::load_policy(std::vector<std::span<float>> const& policy) const {
-  reader read{path_, content_, policy_begin_};
-  for (auto const array : policy) read(array);
+void checkpoint_file::load_policy(std::vector<std::span<float>> const& policy) {
+  for (auto const array : policy) read_(array);
 }

@@ -6,10 +6,14 @@
 #include <utility>
 #include <vector>
 
+#include "state_file.hpp"
 #include "training_metrics.hpp"
 
 /// What a run was started with: names and values, in a fixed order.
 using run_setup = std::vector<std::pair<std::string, std::string>>;
+
+void write_setup(state_writer& write, run_setup const& setup);
+run_setup read_setup(state_reader& read);
 
 /// Everything that a run needs to go on, but for the policy's own arrays. The order of the records in an epoch depends
 /// on the seed and the epoch alone, so no random generator is kept.
@@ -31,14 +35,12 @@ class checkpoint_file {
   explicit checkpoint_file(std::string path);
 
   checkpoint const& state() const { return state_; }
-  std::uint32_t checksum() const { return checksum_; }
+  std::uint32_t checksum() const { return read_.checksum(); }
 
-  /// Throws input_error if the arrays have other sizes.
-  void load_policy(std::vector<std::span<float>> const& policy) const;
+  /// Once. Throws input_error if the arrays have other sizes.
+  void load_policy(std::vector<std::span<float>> const& policy);
 
  private:
-  std::string path_, content_;
-  std::size_t policy_begin_ = 0;
-  std::uint32_t checksum_ = 0;
+  state_reader read_;
   checkpoint state_;
 };

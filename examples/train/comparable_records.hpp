@@ -7,6 +7,25 @@
 #include "candidate_list.hpp"
 #include "preference.hpp"
 
+/// How a record that says that some response is better than another has no two that differ: not at all, in its texts, or
+/// in what the policy reads of them.
+enum class same_responses { no, texts, to_policy };
+
+/// `first` is the index of its first candidate.
+template <class Policy>
+same_responses compared_responses(preference const& record, std::size_t first, Policy const& policy) {
+  auto const has_order = [](std::vector<double> const& values) {
+    return std::ranges::adjacent_find(values, std::ranges::not_equal_to{}) != values.end();
+  };
+  bool same_texts = has_order(record.rewards) || has_order(record.target), same = same_texts;
+  for (std::size_t i = 1; i < record.responses.size() && same; ++i) {
+    same_texts = same_texts && record.responses[i] == record.responses[0];
+    same = same_texts || policy.is_same(first, first + i);
+  }
+  if (!same) return same_responses::no;
+  return same_texts ? same_responses::texts : same_responses::to_policy;
+}
+
 /// The records of which something can be learnt. One that says that some response is better than another, though all its
 /// responses are the same, is none of them.
 struct comparable_records {
@@ -17,28 +36,20 @@ struct comparable_records {
   template <class Policy>
   comparable_records(preference_set const& data, candidate_list const& candidates, Policy const& policy) {
     for (std::size_t index = 0; index < data.records.size(); ++index) {
-      preference const& record = data.records[index];
       auto const first = static_cast<std::size_t>(candidates.offsets()[index]);
-      bool same_texts = says_which_is_better(record), same = same_texts;
-      for (std::size_t i = 1; i < record.responses.size() && same; ++i) {
-        same_texts = same_texts && record.responses[i] == record.responses[0];
-        same = same_texts || policy.is_same(first, first + i);
-      }
-      if (!same) {
-        kept.push_back(index);
-      } else {
-        ++(same_texts ? same_text : same_to_policy);
+      switch (compared_responses(data.records[index], first, policy)) {
+        case same_responses::no:
+          kept.push_back(index);
+          break;
+        case same_responses::texts:
+          ++same_text;
+          break;
+        case same_responses::to_policy:
+          ++same_to_policy;
+          break;
       }
     }
   }
 
   std::size_t left_out() const { return same_text + same_to_policy; }
-
- private:
-  static bool says_which_is_better(preference const& record) {
-    auto const has_order = [](std::vector<double> const& values) {
-      return std::ranges::adjacent_find(values, std::ranges::not_equal_to{}) != values.end();
-    };
-    return has_order(record.rewards) || has_order(record.target);
-  }
 };

@@ -53,8 +53,29 @@ std::size_t objective::count_pairs(index_view records) {
   return count_gathered_pairs();
 }
 
+bool objective::is_separable() const {
+  return std::visit(
+      [](auto const& any) {
+        auto const& facts = any.facts();
+        bool const observes_batch = facts.observed != 0 && facts.observed_from != prefopt::columns::kl;
+        return facts.matches == prefopt::rank_matching::none && !observes_batch;
+      },
+      loss_);
+}
+
+double objective::denominator(index_view records) {
+  return static_cast<double>(is_of_lists() ? records.size() : count_pairs(records));
+}
+
+prefopt::options objective::options(double own_denominator) const {
+  return {.denominator = given_denominator_ > 0 ? given_denominator_ : own_denominator,
+          .non_finite = not_finite,
+          .all_reduce = ranks_.sum};
+}
+
 objective::evaluation objective::evaluate(index_view records, prefopt::list_batch<double> scores,
-                                          prefopt::unpaired_batch<double> const& others) {
+                                          prefopt::unpaired_batch<double> const& others, double denominator) {
+  given_denominator_ = denominator;
   gather(records);
   d_logp_.resize(reward_.size());
   scores.offsets = offsets_;
@@ -74,8 +95,7 @@ objective::evaluation objective::evaluate(prefopt::any_list_loss const& loss, in
     groups.reward = reward_;
   }
   prefopt::report const seen =
-      prefopt::evaluate(loss, groups, {.d_logp = d_logp_},
-                        {.denominator = total(records.size()), .non_finite = not_finite, .all_reduce = ranks_.sum});
+      prefopt::evaluate(loss, groups, {.d_logp = d_logp_}, options(total(records.size())));
   return {seen, static_cast<std::size_t>(total(count_gathered_pairs()))};
 }
 
@@ -121,7 +141,7 @@ objective::evaluation objective::evaluate(prefopt::any_pair_loss const& loss, in
   for (auto* const column : {&d_chosen_, &d_rejected_}) column->resize(pairs.size());
   prefopt::report const seen =
       prefopt::evaluate(loss, batch, {.d_chosen = d_chosen_, .d_rejected = d_rejected_, .posterior = posterior_},
-                        {.denominator = pairs_of_all, .non_finite = not_finite, .all_reduce = ranks_.sum});
+                        options(pairs_of_all));
   pairs.scatter(d_chosen_, d_rejected_, d_logp_);
   return {seen, static_cast<std::size_t>(pairs_of_all)};
 }
@@ -147,9 +167,7 @@ objective::evaluation objective::evaluate(prefopt::any_unpaired_loss const& loss
   if (loss.reads(prefopt::columns::target)) batch.target = reward_;
   if (data_.has_weight) batch.weight = weight_;
   double const completions = total(reward_.size());
-  prefopt::report const seen =
-      prefopt::evaluate(loss, batch, {.d_logp = d_logp_},
-                        {.denominator = completions, .non_finite = not_finite, .all_reduce = ranks_.sum});
+  prefopt::report const seen = prefopt::evaluate(loss, batch, {.d_logp = d_logp_}, options(completions));
   return {seen, static_cast<std::size_t>(completions)};
 }
 

@@ -29,6 +29,13 @@ class objective {
   /// Completions under the prompts of others, of which KTO makes its reference point.
   bool reads_others() const { return is_unpaired() && reads(loss_, prefopt::columns::kl); }
 
+  /// Whether each record's gradient is that of the record by itself, once the batch's denominator is known and, of a loss
+  /// that reads the completions of others, their reference point.
+  bool is_separable() const;
+
+  /// What the gradient of a batch of these records is divided by.
+  double denominator(std::span<std::size_t const> records);
+
   /// The pairs of these records of which one is better, or their completions: those that the accuracy is a share of.
   std::size_t count_pairs(std::span<std::size_t const> records);
 
@@ -41,8 +48,9 @@ class objective {
   /// has, for every candidate of the records, logp and what is read of ref_logp and length. Divides by the number of
   /// pairs or groups and not by the sum of weights, so that a weight means the same in every batch. `others` has the
   /// columns of completions under the prompts of others, where the loss reads them and there are such.
+  /// A `denominator` of more than 0 is that of a batch of which these records are a part.
   evaluation evaluate(std::span<std::size_t const> records, prefopt::list_batch<double> scores,
-                      prefopt::unpaired_batch<double> const& others = {});
+                      prefopt::unpaired_batch<double> const& others = {}, double denominator = 0);
 
   /// The gradient of the last loss by each candidate's log-prob.
   std::span<double const> d_logp() const { return d_logp_; }
@@ -56,6 +64,7 @@ class objective {
  private:
   void gather(std::span<std::size_t const> records);
   std::size_t count_gathered_pairs() const;
+  prefopt::options options(double own_denominator) const;
   /// Of all ranks.
   double total(std::size_t of_rank) const;
   evaluation evaluate(prefopt::any_list_loss const& loss, std::span<std::size_t const> records,
@@ -72,6 +81,7 @@ class objective {
   bool takes_target_;
   ranks ranks_;
   prefopt::annotator_reliability reliability_;
+  double given_denominator_ = 0;
   std::vector<std::int64_t> offsets_;
   std::vector<double> reward_, target_, weight_, d_logp_;
   std::array<std::vector<double>, further_columns> further_;

@@ -15,7 +15,8 @@
 
 namespace {
 
-constexpr char const* results[] = {"checkpoint", "metrics.csv", "curves.png", "curves.svg", "reliability.csv"};
+constexpr char const* results[] = {"checkpoint",      "metrics.csv",  "curves.png", "curves.svg",
+                                   "reliability.csv", "adapter.gguf", "model.gguf"};
 
 }  // namespace
 

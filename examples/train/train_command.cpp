@@ -11,6 +11,7 @@
 #include "loss_options.hpp"
 #include "loss_table.hpp"
 #include "number_text.hpp"
+#include "pairs_option.hpp"
 #include "reading_command.hpp"
 
 namespace {
@@ -40,15 +41,6 @@ std::string by_default(T policy_defaults::*member) {
   auto const& [ngram, linear] = defaults;
   return "; by default " + text(ngram) + ", for --policy linear " + text(linear);
 }
-
-struct pairing_name {
-  std::string_view name;
-  prefopt::pairing which;
-};
-constexpr pairing_name pairings[] = {{"every", prefopt::pairing::every},
-                                     {"adjacent", prefopt::pairing::adjacent},
-                                     {"best-rest", prefopt::pairing::best_versus_rest},
-                                     {"best-worst", prefopt::pairing::best_versus_worst}};
 
 constexpr int most = 1'000'000;  ///< of whatever is counted
 
@@ -146,15 +138,6 @@ void check_linear_policy(loss_choice const& choice) {
   }
 }
 
-void check_list_loss(loss_choice const& choice, bool has_pairs) {
-  if (choice.kind != loss_kind::list) return;
-  if (make_list_loss(choice).is_square()) {
-    throw input_error{"--loss: " + choice.name +
-                      " is computed on every response under every one of as many prompts, and a record has one prompt"};
-  }
-  if (has_pairs) throw input_error{"--pairs: " + choice.name + " is a list loss and takes groups as they are"};
-}
-
 /// pro and rrhf: they fit the best answers while they rank, and have no reference that would have to be fitted before.
 bool has_sft_term(loss_choice const& choice) {
   return choice.kind == loss_kind::list && std::ranges::any_of(choice.parameters, [](auto const& parameter) {
@@ -171,10 +154,6 @@ void use_bundled_data(CLI::App const& app, train_command& command) {
 }
 
 }  // namespace
-
-prefopt::pairing train_command::pairing() const {
-  return std::ranges::find(pairings, pairs, &pairing_name::name)->which;
-}
 
 std::optional<train_command> parse_train_command(int argc, char** argv) {
   train_command command;
@@ -198,11 +177,7 @@ std::optional<train_command> parse_train_command(int argc, char** argv) {
       ->default_val("ngram")
       ->check(CLI::IsMember({"ngram", "linear"}).description(""));
   loss_options const loss{app, "see below" + by_default(&policy_defaults::loss)};
-  auto const* const pairs =
-      app.add_option("--pairs", command.pairs, "which pairs a pair loss takes of ranked answers")
-          ->type_name("every|adjacent|best-rest|best-worst")
-          ->default_val("every")
-          ->check(CLI::IsMember({"every", "adjacent", "best-rest", "best-worst"}).description(""));
+  auto const* const pairs = add_pairs_option(app, command.pairs);
   auto const* const epochs =
       app.add_option("--epochs", command.epochs, "passes over the records" + by_default(&policy_defaults::epochs))
           ->type_name("N")

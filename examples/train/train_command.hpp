@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <prefopt/chain/group_pairs.hpp>
 #include <string>
 
 #include "loss_choice.hpp"
@@ -22,8 +21,6 @@ struct train_command {
   std::uint64_t seed = 0;
   std::string out;
   bool resume = false;
-
-  prefopt::pairing pairing() const;
 };
 
 /// Nothing if the help was asked for and printed. Throws input_error or std::invalid_argument for what makes no sense.

@@ -21,6 +21,7 @@
 #include "linear_policy.hpp"
 #include "ngram_policy.hpp"
 #include "objective.hpp"
+#include "pairs_option.hpp"
 #include "progress.hpp"
 #include "replace_file.hpp"
 #include "running_metrics.hpp"
@@ -42,7 +43,7 @@ class trainer {
         data_{data},
         all_{all},
         folder_{folder},
-        objective_{loss_of(command.loss), command.pairing(), data, all},
+        objective_{loss_of(command.loss), pairing_of(command.pairs), data, all},
         candidates_{data},
         policy_{candidates_.all()},
         comparable_{checked(comparable_records{data, candidates_, policy_})},
@@ -109,7 +110,7 @@ class trainer {
 
   /// Returns the checkpoint's checksum.
   std::uint32_t resume() {
-    checkpoint_file const saved{checkpoint_path_};
+    checkpoint_file saved{checkpoint_path_};
     check_same_setup(saved.state().setup, state_.setup, checkpoint_path_);
     if (saved.state().epochs > command_.epochs) {
       throw error_at(checkpoint_path_, 0, "--epochs",

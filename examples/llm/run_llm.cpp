@@ -1,0 +1,234 @@
+#include "run_llm.hpp"
+
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "answer_hidden_states.hpp"
+#include "input_error.hpp"
+#include "llm_metrics.hpp"
+#include "llm_report.hpp"
+#include "llm_training.hpp"
+#include "preference_file.hpp"
+#include "progress.hpp"
+#include "replace_file.hpp"
+#include "runtime_check.hpp"
+#include "standard_output.hpp"
+#include "untied_model.hpp"
+#include "work_meter.hpp"
+
+namespace {
+
+/// Everything that comes out of the command's files.
+struct llm_inputs {
+  llm_command command;
+  std::optional<tokenizer> words;
+  std::optional<trainable_llama> model;
+  std::optional<token_data> data;
+  model_identity identity;
+};
+
+void check_folder_of(char const* option, std::string const& file, std::string const& out) {
+  std::filesystem::path const folder = std::filesystem::path{file}.parent_path();
+  if (folder.empty() || folder == out || std::filesystem::is_directory(folder)) return;
+  throw input_error{std::string{option} + ": there is no folder " + in_quotes(folder.string())};
+}
+
+/// False if the help was asked for.
+bool read_inputs(llm_inputs& in, int argc, char** argv, ranks const& all) {
+  auto command = parse_llm_command(argc, argv);
+  if (!command) return false;
+  in.command = std::move(*command);
+  if (in.command.data == "-" && all.count > 1) {
+    throw input_error{"--data: got -, expected a file: only one rank would get standard input"};
+  }
+  if (in.command.head_only && all.count > 1) {
+    throw input_error{"--head-only: trains in one process, got " + std::to_string(all.count) + " ranks"};
+  }
+  check_folder_of("--reference", in.command.reference, in.command.out);
+  check_folder_of("--hidden", in.command.hidden, in.command.out);
+  auto records = read_preferences(in.command.data, in.command.reading);
+  auto const threads = static_cast<int>(in.command.threads);
+  in.model.emplace(in.command.model, threads);
+  if (in.command.tokens.most > in.model->context_length()) {
+    throw input_error{"--max-tokens: got " + std::to_string(in.command.tokens.most) + ", the model was made for " +
+                      std::to_string(in.model->context_length())};
+  }
+  in.words.emplace(in.command.model);
+  if (in.words->vocabulary() != in.model->vocabulary()) {
+    throw error_at(in.command.model, 0, "",
+                   "its tokenizer has " + std::to_string(in.words->vocabulary()) + " tokens, its weights have " +
+                       std::to_string(in.model->vocabulary()));
+  }
+  in.data.emplace(std::move(records), in.command.data, *in.words, in.command.tokens);
+  check_llm_training(in.command, *in.data);
+  char checksum[32];
+  std::snprintf(checksum, sizeof checksum, "checksum %016llx",
+                static_cast<unsigned long long>(in.model->checksum()));
+  // Under a head in f32 the log-probs are not quite those under the file's.
+  in.model->set_rounding(!in.command.head_only);
+  std::string const head = in.command.head_only ? "head in f32\n" : "head of the file\n";
+  in.identity = {checksum, in.data->checksum(checksum + ("\n" + head) + in.words->chat_template())};
+  return true;
+}
+
+/// What the results are run with.
+struct tuned_files {
+  std::string model;
+  std::optional<std::string> adapter;
+};
+
+/// Of the model without the results and with them.
+class two_runtimes {
+ public:
+  two_runtimes(llm_inputs const& in, tuned_files const& files)
+      : in_{in},
+        most_{in.command.tokens.most + in.command.sample_tokens},
+        after_{files.model, files.adapter, static_cast<int>(in.command.threads), most_},
+        before_{in.command.model, {}, static_cast<int>(in.command.threads), most_} {}
+
+  /// Says how close llama.cpp comes to the log-probs of some held-out answers; throws where it does not.
+  std::string check(llm_result const& result, std::string const& file) {
+    constexpr std::size_t checked = 4;
+    constexpr double allowed = 1e-3;
+    std::vector<std::size_t> candidates;
+    in_.data->candidates().of(result.held_out, candidates);
+    std::vector<tokenized_pair const*> sequences;
+    for (std::size_t i = 0; i < std::min(checked, candidates.size()); ++i) {
+      sequences.push_back(&in_.data->sequences()[candidates[i]]);
+    }
+    double const difference = runtime_difference(after_, in_.model->vocabulary(), sequences, result.held_out_logp);
+    char text[32];
+    std::snprintf(text, sizeof text, "%.1e", difference);
+    if (!(difference <= allowed)) {
+      throw std::runtime_error{file + ": llama.cpp's log-probs differ by " + text + " of their size, expected 1e-3"};
+    }
+    return file + ": read back; llama.cpp's own log-probs of " + std::to_string(sequences.size()) +
+           " held-out answers differ by at most " + text + " of their size";
+  }
+
+  /// The answers to --sample, before and after.
+  std::string samples() {
+    std::string text;
+    for (auto const& prompt : in_.command.samples) {
+      std::vector<std::int32_t> ids;
+      if (in_.command.tokens.as_chat) {
+        std::vector<chat_turn> const turns{{"user", prompt}};
+        ids = in_.words->chat_prompt(turns);
+      } else {
+        ids = in_.words->tokenize(prompt, true, false);
+      }
+      text += "prompt: " + prompt + "\n  before: " + in_.words->detokenize(answer(before_, ids)) +
+              "\n  after:  " + in_.words->detokenize(answer(after_, ids)) + "\n\n";
+    }
+    return text;
+  }
+
+  /// To the first held-out prompts, one a record.
+  own_answers lengths(llm_result const& result, progress& shown) {
+    own_answers own;
+    for (std::size_t const record : result.held_out) {
+      if (own.answers == in_.command.own_answers) break;
+      shown.show("own answers", own.answers, std::min(in_.command.own_answers, result.held_out.size()));
+      auto const candidate = static_cast<std::size_t>(in_.data->candidates().offsets()[record]);
+      auto const& [ids, boundary] = in_.data->sequences()[candidate];
+      auto const prompt = std::span{ids}.first(boundary);
+      own.before += static_cast<double>(answer(before_, prompt).size());
+      own.after += static_cast<double>(answer(after_, prompt).size());
+      ++own.answers;
+    }
+    shown.clear();
+    if (own.answers != 0) {
+      own.before /= static_cast<double>(own.answers);
+      own.after /= static_cast<double>(own.answers);
+    }
+    return own;
+  }
+
+ private:
+  std::vector<std::int32_t> answer(llama_runtime& runtime, std::span<std::int32_t const> ids) const {
+    return runtime.sample(ids, {.most_tokens = in_.command.sample_tokens});
+  }
+
+  llm_inputs const& in_;
+  std::size_t most_;
+  llama_runtime after_, before_;
+};
+
+void write_reliability(llm_result const& result, preference_set const& data, std::string const& path) {
+  if (result.reliability.empty()) return;
+  std::string csv = "annotator,reliability\n";
+  for (std::size_t i = 0; i < result.reliability.size(); ++i) {
+    csv += '"';
+    for (char const c : data.annotators[i]) csv.append(c == '"' ? 2 : 1, c);
+    csv.append("\",").append(std::to_string(result.reliability[i])).append("\n");
+  }
+  replace_file(path, csv);
+}
+
+/// Trains the adapter, or the head, and writes it.
+llm_result tune(llm_inputs& in, results_folder& folder, tuned_files& files, ranks const& all) {
+  auto const& command = in.command;
+  if (!command.head_only) {
+    all.together([&] { in.model->set_adapter({in.model->shape(), command.lora}); });
+    adapter_policy policy{*in.model, command.threads};
+    llm_result const result = train_llm(command, *in.data, policy, in.identity, folder, all);
+    if (!result.is_done || !all.is_first()) return result;
+    files = {command.model, folder.file("adapter.gguf")};
+    in.model->adapter().save(*files.adapter);
+    auto const read = lora_adapter::load(*files.adapter, in.model->shape());
+    auto const written = in.model->adapter().values();
+    if (!std::equal(written.begin(), written.end(), read.values().begin(), read.values().end())) {
+      throw std::runtime_error{*files.adapter + ": read back, it has other numbers than were written"};
+    }
+    return result;
+  }
+  std::filesystem::create_directories(std::filesystem::path{command.hidden}.parent_path().empty()
+                                          ? "."
+                                          : std::filesystem::path{command.hidden}.parent_path());
+  progress shown;
+  std::size_t tokens = 0;
+  for (auto const& sequence : in.data->sequences()) tokens += sequence.ids.size();
+  work_meter meter{static_cast<double>(tokens)};
+  if (!std::filesystem::exists(command.hidden)) shown.line("computes the hidden states of " + std::to_string(tokens) + " tokens");
+  hidden_state_file const hidden{
+      command.hidden, in.data->sequences(), in.model->width(), in.identity.data,
+      [&](std::size_t i, std::vector<float>& rows) {
+        answer_hidden_states(*in.model, in.data->sequences()[i], with_adapter::no, rows);
+        meter.add(in.data->sequences()[i].ids.size());
+        shown.show("hidden states, " + meter.text(), i, in.data->sequences().size());
+      }};
+  shown.clear();
+  head_policy policy{*in.model, hidden, in.data->sequences(), command.lora, command.threads};
+  llm_result const result = train_llm(command, *in.data, policy, in.identity, folder, all);
+  if (!result.is_done) return result;
+  files = {folder.file("model.gguf"), {}};
+  write_untied_model(command.model, policy.weight(), files.model);
+  return result;
+}
+
+}  // namespace
+
+int run_llm(int argc, char** argv, ranks const& all) {
+  llm_inputs in;
+  bool is_run = false;
+  all.together([&] { is_run = read_inputs(in, argc, argv, all); });
+  if (!is_run) return 0;
+  results_folder folder{in.command.out};
+  tuned_files files;
+  llm_result const result = tune(in, folder, files, all);
+  if (!all.is_first()) return 0;
+  std::fprintf(stderr, "%s\n", draw_step_curves(in.command.out).c_str());
+  if (!result.is_done) return 0;
+
+  preference_set const& data = in.data->data();
+  write_reliability(result, data, folder.file("reliability.csv"));
+  two_runtimes runtimes{in, files};
+  std::fprintf(stderr, "%s\n", runtimes.check(result, files.adapter.value_or(files.model)).c_str());
+  progress shown;
+  own_answers const own = runtimes.lengths(result, shown);
+  write_standard_output(runtimes.samples() + llm_table(result, own, data.noun(), in.command.loss.kind));
+  return 0;
+}

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+// A file with the state of a run: a line that says what it is, the values one after the other as they lie in memory, and a
+// CRC-32 of all that.
+
+/// Takes up the values, and writes the file.
+class state_writer {
+ public:
+  explicit state_writer(std::string_view first_line) : content_{first_line} {}
+
+  template <class T>
+    requires std::is_trivially_copyable_v<T>
+  void operator()(T const& value) { content_.append(reinterpret_cast<char const*>(&value), sizeof value); }
+
+  template <class T>
+    requires std::is_trivially_copyable_v<T>
+  void operator()(std::span<T> values) {
+    (*this)(std::uint64_t{values.size()});
+    content_.append(reinterpret_cast<char const*>(values.data()), values.size_bytes());
+  }
+
+  void operator()(std::string const& text) { (*this)(std::span<char const>{text}); }
+
+  /// Replaces the file in one step; nothing can be added then.
+  void write_to(std::string const& path);
+
+ private:
+  std::string content_;
+};
+
+/// Gives back the values of a file in their order. Throws input_error where they do not fit together.
+class state_reader {
+ public:
+  /// Throws input_error if there is no such file, it is none that `program` wrote with this first line, or it is not whole.
+  state_reader(std::string path, std::string_view first_line, std::string_view program);
+
+  template <class T>
+    requires std::is_trivially_copyable_v<T>
+  void operator()(T& value) { std::memcpy(&value, take(sizeof value), sizeof value); }
+
+  /// Into an array of known size.
+  template <class T>
+  void operator()(std::span<T> values) {
+    if (size(sizeof(T)) != values.size()) damaged();
+    std::memcpy(values.data(), take(values.size_bytes()), values.size_bytes());
+  }
+
+  template <class T>
+  void operator()(std::vector<T>& values) {
+    values.resize(size(sizeof(T)));
+    std::memcpy(static_cast<void*>(values.data()), take(values.size() * sizeof(T)), values.size() * sizeof(T));
+  }
+
+  void operator()(std::string& text) {
+    std::size_t const count = size(1);
+    text.assign(take(count), count);
+  }
+
+  /// How many values of at least so many bytes each come next.
+  std::size_t size(std::size_t bytes_each);
+
+  std::uint32_t checksum() const { return checksum_; }
+
+ private:
+  [[noreturn]] void damaged() const;
+  char const* take(std::size_t count);
+
+  std::string path_, content_;
+  std::size_t position_;
+  std::uint32_t checksum_ = 0;
+};
