@@ -1,16 +1,17 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "benchmark_program.hpp"
+#include "build_comparison.hpp"
 #include "command_line.hpp"
 #include "comparison.hpp"
 #include "comparison_picture.hpp"
+#include "cpu_name.hpp"
 #include "middle_of.hpp"
 #include "number_text.hpp"
 #include "progress.hpp"
@@ -20,7 +21,7 @@
 namespace {
 
 struct settings {
-  std::string build, picture, only, repetitions = "5", seconds = "0.2";
+  std::string build, against, picture, only, repetitions = "5", seconds = "0.2";
   unsigned repetition_count = 0;
   double seconds_of_run = 0;
 };
@@ -29,9 +30,12 @@ bool parse(settings& chosen, int argc, char const* const* argv) {
   CLI::App app{
       "Measures prefopt against torch, case by case and in turns, and prints a table: throughput, its part of\n"
       "what memory allows, and how many times as fast as torch. Every ratio is taken from two runs one after\n"
-      "the other, and the median over the repetitions is shown with the lowest and the highest.",
+      "the other, and the median over the repetitions is shown with the lowest and the highest. Or, with --against,\n"
+      "measures two builds of prefopt in turns: whether a change made anything faster, or slower.",
       "compare"};
   app.add_option("BUILD_DIR", chosen.build, "Where the project has been built: BUILD_DIR/bench has the programs");
+  app.add_option("--against", chosen.against, "Another build: its benchmarks instead of torch's; ratios are times")
+      ->type_name("DIR");
   app.add_option("--picture", chosen.picture, "Draw the table in this file, .svg or .png (by gnuplot)")
       ->type_name("FILE");
   app.add_option("--only", chosen.only, "Only the cases whose name contains this text")->type_name("TEXT");
@@ -45,6 +49,7 @@ bool parse(settings& chosen, int argc, char const* const* argv) {
       "Examples\n"
       "  build/bench/compare build --picture docs/compare.svg\n"
       "  build/bench/compare build --only pair/dpo --repetitions 9\n"
+      "  build/bench/compare build --against ../before/build --only list/\n"
       "  ATEN_CPU_CAPABILITY=avx512 build/bench/compare build    (torch with its AVX-512 code, which it may not "
       "choose)\n"
       "\n"
@@ -53,6 +58,9 @@ bool parse(settings& chosen, int argc, char const* const* argv) {
   if (!parse_command_line(app, argc, argv)) return false;
   refuse_extras(app);
   if (chosen.build.empty()) throw input_error{"BUILD_DIR: not given, see --help"};
+  if (!chosen.against.empty() && !chosen.picture.empty()) {
+    throw input_error{"--picture: is of prefopt and torch, and does not go with --against"};
+  }
   auto const count = parse_number<unsigned>(chosen.repetitions);
   if (!count.problem.empty() || count.value < 1 || count.value > 1000) {
     throw input_error{"--repetitions: got " + in_quotes(chosen.repetitions) +
@@ -65,14 +73,6 @@ bool parse(settings& chosen, int argc, char const* const* argv) {
   chosen.repetition_count = count.value;
   chosen.seconds_of_run = seconds.value;
   return true;
-}
-
-std::string cpu_name() {
-  std::ifstream lines{"/proc/cpuinfo"};
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  }
-  return "CPU of unknown name";
 }
 
 /// The cases of both, as the one and the other name them.
@@ -213,6 +213,12 @@ int compare(int argc, char** argv) {
   if (!parse(chosen, argc, argv)) return 0;
   if (!chosen.picture.empty()) check_picture(chosen.picture);
   benchmark_program const prefopt{chosen.build + "/bench/prefopt_bench", "build it first, see README"};
+  if (!chosen.against.empty()) {
+    benchmark_program const other{chosen.against + "/bench/prefopt_bench", "build it first, see README"};
+    write_standard_output(
+        build_comparison(prefopt, other, {chosen.only, chosen.repetition_count, chosen.seconds_of_run}));
+    return 0;
+  }
   benchmark_program const torch{chosen.build + "/bench/prefopt_bench_torch",
                                 "it is built where CMake finds Torch (Debian: libtorch-dev)"};
   auto const report = measure(chosen, prefopt, torch);

@@ -104,6 +104,47 @@ compare_table() {
   grep -q 'torch is faster in 1 of 1' out || fail "hides a case that is lost"
 }
 
+# timed DIR TIME...: a build in DIR whose benchmarks take one time after the other, in microseconds.
+timed() {
+  local build=$1
+  shift
+  mkdir -p "$build/bench"
+  printf '%s\n' "$@" >"times_$build"
+  cat >"$build/bench/prefopt_bench" <<END
+#!/bin/bash
+if [[ \$1 == --benchmark_list_tests ]]; then printf '%s\n' pair/dpo/f32/64 only_in_$build pair/dpo/f32/9/threads:2; exit; fi
+echo $build >>"$scratch/order"
+read -r time <"$scratch/times_$build"
+sed -i 1d "$scratch/times_$build"
+real=\$time cpu=1
+[[ \$* == *threads:* ]] || real=1 cpu=\$time
+echo '{"context": {"date": "2001-02-03T04:05:06", "executable": "$build", "compiler": "C", "instruction_set": "I"},
+  "benchmarks": [{"name": "x", "cpu_time": '\$cpu', "real_time": '\$real', "time_unit": "us"}]}'
+END
+  chmod +x "$build/bench/prefopt_bench"
+}
+
+compare_builds() {
+  timed new 2 100 6 130 3 120
+  timed old 4 100 4 100 4 100
+  compare new --against old --repetitions 3
+  ((status == 0)) || fail "exit status $status: $(cat err)"
+  # Each case once, then the other one first.
+  [[ $(tr '\n' ' ' <order) == "new old new old old new old new new old new old " ]] || fail "not in turns: $(cat order)"
+  # Medians of 2 6 3 and of 0.5 1.5 0.75; of 100 130 120 and of 1 1.3 1.2.
+  grep -qE '^pair/dpo/f32/64 +3 us +4 us +0.750 +0.500 .. 1.500 *$' out || fail "the table is: $(cat out)"
+  grep -qE '^pair/dpo/f32/9/threads:2 +120 us +100 us +1.200 +1.000 .. 1.300 *$' out || fail "the table is: $(cat out)"
+  grep -q 'together 0.949 (geometric mean); slower by more than 3 %: 1 of 2' out || fail "the last line is: $(tail -1 out)"
+  grep -q 'only_in' out && fail "shows a case of one build only"
+  mkdir -p empty/bench
+  printf '#!/bin/sh\n' >empty/bench/prefopt_bench
+  chmod +x empty/bench/prefopt_bench
+  refuses "the two builds have no case in common" new --against empty
+  refuses "--only: no case's name contains 'list'" new --against old --only list
+  refuses "nowhere/bench/prefopt_bench: there is no such program: build it first, see README" new --against nowhere
+  refuses "--picture: is of prefopt and torch, and does not go with --against" new --against old --picture a.svg
+}
+
 compare_picture() {
   command -v gnuplot >/dev/null || exit 77
   local ending
@@ -122,7 +163,7 @@ compare_help() {
   compare --help
   ((status == 0)) || fail "--help: exit status $status"
   local text
-  for text in BUILD_DIR --picture --repetitions --seconds --only ATEN_CPU_CAPABILITY Examples; do
+  for text in BUILD_DIR --against --picture --repetitions --seconds --only ATEN_CPU_CAPABILITY Examples; do
     grep -qF -- "$text" out || fail "--help does not mention $text"
   done
 }

@@ -5,11 +5,12 @@
 #   cmake/test.sh          all of it
 #   cmake/test.sh NAME     one part, with g++: a folder of tests (engine, chain, build, readme, …) or of examples
 #                          (train, score, …), bench, or a host (torch, dlib, ggml, mpi)
+# What is left out for want of a host is said at the end; cmake/test_ggml.sh tests what calls ggml against real ones.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=cmake/packages.sh
 source cmake/packages.sh
-case "${1:-}" in -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
+case "${1:-}" in -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 if [ $# -gt 1 ]; then
   echo "cmake/test.sh: got $# arguments, expected none or the name of one part" >&2
   exit 2
@@ -38,6 +39,13 @@ leg() { # leg NAME CMAKE-ARGUMENT...
   ctest --test-dir "build-$1" --parallel "$jobs" --output-on-failure
 }
 
+# What is not there on this machine, of the hosts for the most part, and so was not tested.
+tell_what_is_left_out() { # tell_what_is_left_out LOG...
+  local left_out
+  left_out=$(sed -nE 's/^-- prefopt: (.*(left out|not (tested|compiled)).*)/  \1/p' "$@" | sort -u)
+  [ -z "$left_out" ] || printf 'Not tested:\n%s\n' "$left_out"
+}
+
 # What the numbers come from, the kernels and the functions of vectors, is optimized more all the same.
 gcc_leg=(gcc -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG")
 
@@ -58,6 +66,7 @@ if [ $# -eq 1 ]; then
       ctest --test-dir build-gcc --parallel "$jobs" --output-on-failure --no-tests=error -R "^test_$1(_native|_sse2|_avx2)?(: |\$)"
     fi
   done
+  tell_what_is_left_out build-gcc.log
   exit
 fi
 
@@ -66,4 +75,5 @@ leg "${gcc_leg[@]}"
 leg clang-sanitized -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=None -DPREFOPT_BUILD_EXAMPLES=OFF \
   -DPREFOPT_BUILD_BENCHMARKS=OFF -DPREFOPT_TEST_EACH_INSTRUCTION_SET=OFF -DPREFOPT_TEST_STANDALONE=OFF \
   "-DCMAKE_CXX_FLAGS=-O0 -fsanitize=address,undefined -fno-sanitize-recover=all"
+tell_what_is_left_out build-gcc.log build-clang-sanitized.log
 echo "All tests passed."

@@ -28,20 +28,26 @@ class sequence_loss {
   /// The same from a policy that has logits or hidden states, and room for its gradient.
   template <class Policy>
   prefopt::report of_policy(Policy const& policy, std::span<float const> reference) const {
+    return with_batch(policy.sequences(), reference,
+                      [&](auto const& loss, auto const& batch) { return prefopt::evaluate(loss, policy, batch); });
+  }
+
+  /// Calls f with the loss and what it reads of so many sequences beside the policy.
+  template <class F>
+  prefopt::report with_batch(std::size_t sequences, std::span<float const> reference, F const& f) const {
     if (auto const* const loss = std::get_if<prefopt::any_pair_loss>(&loss_)) {
       prefopt::policy_pairs<float> pairs;
       if (reads_reference()) pairs.ref_log_prob = reference;
-      std::vector<float> const sure(loss->reads(prefopt::columns::label) ? policy.sequences() / 2 : 0, 1.0F);
+      std::vector<float> const sure(loss->reads(prefopt::columns::label) ? sequences / 2 : 0, 1.0F);
       if (!sure.empty()) pairs.label = sure;
-      return prefopt::evaluate(*loss, policy, pairs);
+      return f(*loss, pairs);
     }
     auto const& loss = std::get<prefopt::any_unpaired_loss>(loss_);
     prefopt::policy_completions<float> completions;
     if (reads_reference()) completions.ref_log_prob = reference;
-    std::vector<float> const label =
-        loss.reads(prefopt::columns::label) ? labels(policy.sequences()) : std::vector<float>{};
+    std::vector<float> const label = loss.reads(prefopt::columns::label) ? labels(sequences) : std::vector<float>{};
     if (!label.empty()) completions.label = label;
-    return prefopt::evaluate(loss, policy, completions);
+    return f(loss, completions);
   }
 
  private:

@@ -1,18 +1,14 @@
-// A small language model in ggml's own operations, trained by preferences: by a loss on sequence log-probs that the graph
-// computes, and by one on its logits, from which prefopt makes the log-probs.
+// A small language model in ggml's own operations, trained by preferences: from the logits that its graph ends in, and
+// from its hidden states, so that logits exist some rows at a time.
 
 #include <ggml-cpp.h>
 #include <ggml-cpu.h>
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <optional>
+#include <prefopt/adapter/eigen_product.hpp>
 #include <prefopt/adapter/ggml.hpp>
-#include <prefopt/chain/evaluate.hpp>
-#include <prefopt/chain/logit_policy.hpp>
-#include <prefopt/loss/cpo.hpp>
 #include <random>
 #include <span>
 #include <stdexcept>
@@ -57,8 +53,8 @@ class language_model {
     }
   }
 
-  ggml_tensor* logits(ggml_context* context, ggml_tensor* tokens) const {
-    return ggml_mul_mat(context, head, ggml_silu(context, ggml_get_rows(context, embedding, tokens)));
+  ggml_tensor* hidden_states(ggml_context* context, ggml_tensor* tokens) const {
+    return ggml_silu(context, ggml_get_rows(context, embedding, tokens));
   }
 
   ggml_backend_ptr backend{ggml_backend_cpu_init()};
@@ -70,49 +66,57 @@ class language_model {
 };
 
 /// What a graph ends in and prefopt begins with.
-enum class level { log_probs, logits };
+enum class level { hidden_states, logits };
 
-/// The graphs of one set of pairs: all chosen sequences, then all rejected ones.
-class pair_graphs {
+/// The graph of one set of pairs: all chosen sequences, then all rejected ones.
+class pair_graph {
  public:
-  pair_graphs(language_model& model, level ends_in, std::span<token_task::pair const> pairs)
+  pair_graph(language_model& model, level ends_in, std::span<token_task::pair const> pairs)
       : pairs_{pairs.size()}, model_{model} {
     auto* const context = context_.get();
-    std::int64_t const rows = extent(2 * pairs_ * predicted);
-    auto* const tokens = ggml_new_tensor_1d(context, GGML_TYPE_I32, rows);
-    auto* const one_hot = ggml_new_tensor_2d(context, GGML_TYPE_F32, extent(vocabulary), rows);
-    x_ = model.logits(context, tokens);
-    if (ends_in == level::log_probs) {
-      auto* const probability = ggml_sum_rows(context, ggml_mul(context, ggml_soft_max(context, x_), one_hot));
-      auto* const by_sequence =
-          ggml_reshape_2d(context, ggml_log(context, probability), extent(predicted), extent(2 * pairs_));
-      x_ = ggml_sum_rows(context, by_sequence);
-    }
-    ggml_build_forward_expand(forward_, x_);
+    auto* const tokens = ggml_new_tensor_1d(context, GGML_TYPE_I32, extent(2 * pairs_ * predicted));
+    x_ = model.hidden_states(context, tokens);
+    if (ends_in == level::logits) x_ = ggml_mul_mat(context, model.head, x_);
+    if (ends_in == level::hidden_states) d_head_ = ggml_dup_tensor(context, model.head);
+    auto* const graph = ggml_new_graph_custom(context, nodes, true);
+    ggml_build_forward_expand(graph, x_);
+    parts_ = prefopt::ggml_expand_backward(context, graph, x_, ggml_version());
 
-    auto const surrogate = prefopt::ggml_surrogate(context, x_);
-    d_x_ = surrogate.gradient;
-    ggml_set_loss(surrogate.loss);
-    ggml_build_forward_expand(backward_, surrogate.loss);
-    ggml_build_backward_expand(context, backward_, nullptr);
-
+    d_embedding_ = ggml_graph_get_grad(graph, model.embedding);
+    if (d_head_ == nullptr) d_head_ = ggml_graph_get_grad(graph, model.head);
     adamw_ = ggml_new_tensor_1d(context, GGML_TYPE_F32, 7);
     for (auto* parameter : {model.embedding, model.head}) {
       auto* const m = ggml_dup_tensor(context, parameter);
       auto* const v = ggml_dup_tensor(context, parameter);
-      ggml_build_forward_expand(update_, ggml_opt_step_adamw(context, parameter, gradient_of(parameter), m, v, adamw_));
+      auto* const step = ggml_opt_step_adamw(context, parameter, gradient_of(parameter), m, v, adamw_);
+      ggml_build_forward_expand(graph, step);
+      ggml_graph_add_node(update_, step);
     }
     buffer_.reset(ggml_backend_alloc_ctx_tensors(context, model.backend.get()));
     ggml_backend_buffer_clear(buffer_.get(), 0);
-    ggml_graph_reset(backward_);
-    fill(tokens, one_hot, pairs);
+    fill(tokens, pairs);
   }
 
-  void compute_forward() { compute(forward_); }
-  void compute_backward() { compute(backward_); }
+  /// The loss, and unless `differentiates` is false its gradient by every parameter.
+  prefopt::report evaluate(sequence_loss const& loss, std::span<float const> reference, bool differentiates) {
+    compute(parts_.forward);
+    auto* const gradient = differentiates ? parts_.gradient : nullptr;
+    auto const seen = loss.with_batch(2 * pairs_, reference, [&](auto const& some_loss, auto const& batch) {
+      if (is_from_logits()) return prefopt::ggml_evaluate(some_loss, x_, gradient, rows(), batch);
+      return prefopt::ggml_evaluate(some_loss, x_, head(differentiates), gradient, rows(), batch);
+    });
+    if (differentiates) compute(parts_.backward);
+    return seen;
+  }
 
-  /// The backward pass and a step of ggml's AdamW.
-  void compute_update(float rate) {
+  /// The log-probs of the sequences.
+  std::vector<float> log_probs() {
+    compute(parts_.forward);
+    return is_from_logits() ? prefopt::ggml_log_probs(x_, rows()) : prefopt::ggml_log_probs(x_, head(false), rows());
+  }
+
+  /// A step of ggml's AdamW, by the gradients of the last evaluation.
+  void update(float rate) {
     ++steps_;
     float const beta1 = 0.9F, beta2 = 0.999F;
     auto const corrected = [&](float beta) { return 1 / (1 - std::pow(beta, static_cast<float>(steps_))); };
@@ -120,16 +124,18 @@ class pair_graphs {
     compute(update_);
   }
 
-  [[nodiscard]] ggml_tensor const* x() const { return x_; }
-  [[nodiscard]] ggml_tensor* d_x() const { return d_x_; }
   [[nodiscard]] ggml_tensor* gradient_of(ggml_tensor const* parameter) const {
-    return ggml_graph_get_grad(backward_, parameter);
+    return parameter == model_.head ? d_head_ : d_embedding_;
   }
-  [[nodiscard]] std::size_t pairs() const { return pairs_; }
-  [[nodiscard]] std::vector<std::int64_t> const& labels() const { return labels_; }
 
  private:
-  void fill(ggml_tensor* tokens, ggml_tensor* one_hot, std::span<token_task::pair const> pairs) {
+  [[nodiscard]] bool is_from_logits() const { return x_->ne[0] == model_.head->ne[1]; }
+  [[nodiscard]] prefopt::token_rows rows() const { return {.labels = labels_, .tokens_per_sequence = predicted}; }
+  [[nodiscard]] prefopt::ggml_head<ggml_tensor, prefopt::eigen_product> head(bool differentiates) const {
+    return prefopt::ggml_head<ggml_tensor, prefopt::eigen_product>{model_.head, {}, differentiates ? d_head_ : nullptr};
+  }
+
+  void fill(ggml_tensor* tokens, std::span<token_task::pair const> pairs) {
     std::vector<std::int32_t> inputs;
     for (auto const side : {&token_task::pair::chosen, &token_task::pair::rejected}) {
       for (auto const& pair : pairs) {
@@ -138,12 +144,7 @@ class pair_graphs {
         labels_.insert(labels_.end(), sequence.begin() + 1, sequence.end());
       }
     }
-    std::vector<float> marks(labels_.size() * vocabulary);
-    for (std::size_t row = 0; row < labels_.size(); ++row) {
-      marks[row * vocabulary + static_cast<std::size_t>(labels_[row])] = 1;
-    }
     upload(tokens, inputs);
-    upload(one_hot, marks);
   }
 
   void compute(ggml_cgraph* graph) {
@@ -152,156 +153,74 @@ class pair_graphs {
     }
   }
 
-  static constexpr std::size_t nodes = 128;
+  static constexpr std::size_t nodes = 64;
 
   std::size_t pairs_, steps_ = 0;
   language_model& model_;
   std::vector<std::int64_t> labels_;
   ggml_context_ptr context_ =
-      make_context(4 * nodes * ggml_tensor_overhead() + 3 * ggml_graph_overhead_custom(nodes, true));
+      make_context(4 * nodes * ggml_tensor_overhead() + 4 * ggml_graph_overhead_custom(nodes, true));
   ggml_backend_buffer_ptr buffer_;
-  ggml_tensor *x_ = nullptr, *d_x_ = nullptr, *adamw_ = nullptr;
-  ggml_cgraph* forward_ = ggml_new_graph_custom(context_.get(), nodes, false);
-  ggml_cgraph* backward_ = ggml_new_graph_custom(context_.get(), nodes, true);
+  ggml_tensor *x_ = nullptr, *d_embedding_ = nullptr, *d_head_ = nullptr, *adamw_ = nullptr;
+  prefopt::ggml_training<ggml_cgraph, ggml_tensor> parts_{};
   ggml_cgraph* update_ = ggml_new_graph_custom(context_.get(), nodes, false);
 };
 
-using optional_gradient = std::optional<prefopt::ggml_gradient<ggml_tensor>>;
-
-/// A loss on sequence log-probs; the reference is the model as it was when this was made.
-class on_log_probs {
- public:
-  static constexpr level reads = level::log_probs;
-
-  on_log_probs(sequence_loss const& loss, pair_graphs& graphs) : loss_{loss} {
-    graphs.compute_forward();
-    prefopt::ggml_numbers const seen{graphs.x()};
-    for (std::size_t i = 0; i < 2 * graphs.pairs(); ++i) reference_.push_back(seen.values()[i]);
-  }
-
-  prefopt::report operator()(pair_graphs const& graphs, optional_gradient& d) const {
-    prefopt::ggml_numbers const seen{graphs.x()};
-    // Rows of one number each.
-    std::span<float const> const log_prob{seen.rows()[0], 2 * graphs.pairs()};
-    std::span<float> gradient;
-    if (d) gradient = {d->rows()[0], 2 * graphs.pairs()};
-    return loss_(log_prob, reference_, static_cast<float>(predicted), gradient);
-  }
-
- private:
-  sequence_loss loss_;
-  std::vector<float> reference_;
-};
-
-/// A loss on logits: log-probs, lengths and the way back through the softmax are prefopt's.
-class on_logits {
- public:
-  static constexpr level reads = level::logits;
-
-  on_logits(sequence_loss const& loss, pair_graphs& graphs) : loss_{loss}, reference_(2 * graphs.pairs()) {
-    graphs.compute_forward();
-    optional_gradient none;
-    prefopt::ggml_numbers const seen{graphs.x()};
-    prefopt::evaluate(prefopt::cpo{}, policy_of(seen, graphs, none), prefopt::policy_pairs<float>{},
-                      {.log_prob = reference_});
-  }
-
-  prefopt::report operator()(pair_graphs const& graphs, optional_gradient& d) const {
-    prefopt::ggml_numbers const seen{graphs.x()};
-    return loss_.of_policy(policy_of(seen, graphs, d), reference_);
-  }
-
- private:
-  template <class Numbers>
-  static prefopt::logit_policy<float> policy_of(Numbers const& seen, pair_graphs const& graphs, optional_gradient& d) {
-    prefopt::logit_policy<float> policy{.logits = seen.rows(),
-                                        .tokens = {.labels = graphs.labels(), .tokens_per_sequence = predicted}};
-    if (d) policy.d_logits = d->rows();
-    return policy;
-  }
-
-  sequence_loss loss_;
-  std::vector<float> reference_;
-};
-
-template <class Objective>
-prefopt::report report_of(Objective const& objective, pair_graphs& graphs) {
-  graphs.compute_forward();
-  optional_gradient none;
-  return objective(graphs, none);
-}
-
-/// Loss and gradient, into the leaf that the backward pass begins with.
-template <class Objective>
-prefopt::report differentiate(Objective const& objective, pair_graphs& graphs) {
-  graphs.compute_forward();
-  optional_gradient d;
-  d.emplace(graphs.d_x());
-  auto const seen = objective(graphs, d);
-  d->store();
-  return seen;
-}
-
-/// ggml's gradient of a few pairs' loss, by every parameter.
-template <class Objective>
-bool gradient_agrees(sequence_loss const& loss, std::span<token_task::pair const> pairs) {
+/// ggml's gradient of a few pairs' loss, by every parameter. The reference is the model as it was.
+bool gradient_agrees(sequence_loss const& loss, level ends_in, std::span<token_task::pair const> pairs) {
   language_model model;
-  pair_graphs graphs{model, Objective::reads, pairs};
-  Objective const objective{loss, graphs};
+  pair_graph graph{model, ends_in, pairs};
+  auto const reference = graph.log_probs();
   // One step away from the reference, where the pairs differ in their slope.
-  differentiate(objective, graphs);
-  graphs.compute_update(0.1F);
-  differentiate(objective, graphs);
-  graphs.compute_backward();
+  graph.evaluate(loss, reference, true);
+  graph.update(0.1F);
+  graph.evaluate(loss, reference, true);
 
   gradient_check check{1.0 / 16};
   for (auto* parameter : {model.embedding, model.head}) {
-    prefopt::ggml_numbers const d{graphs.gradient_of(parameter)};
+    prefopt::ggml_numbers const d{graph.gradient_of(parameter)};
     for (std::size_t i = 0; i < width * vocabulary; ++i) {
       float value = 0;
       ggml_backend_tensor_get(parameter, &value, i * sizeof value, sizeof value);
       check(value, d.values()[i], [&](float moved) {
         ggml_backend_tensor_set(parameter, &moved, i * sizeof moved, sizeof moved);
-        return report_of(objective, graphs).loss;
+        return graph.evaluate(loss, reference, false).loss;
       });
     }
   }
   return check.passed(loss.name().c_str());
 }
 
-template <class Objective>
-bool learns(sequence_loss const& loss, token_task const& task, int steps) {
+bool learns(sequence_loss const& loss, level ends_in, token_task const& task, int steps) {
   language_model model;
-  pair_graphs train{model, Objective::reads, task.train}, held_out{model, Objective::reads, task.held_out};
-  Objective const objective{loss, train}, held_out_objective{loss, held_out};
-  double const loss_before = report_of(objective, train).loss;
-  double const accuracy_before = report_of(held_out_objective, held_out).accuracy;
+  pair_graph train{model, ends_in, task.train}, held_out{model, ends_in, task.held_out};
+  auto const reference = train.log_probs(), held_out_reference = held_out.log_probs();
+  double const loss_before = train.evaluate(loss, reference, false).loss;
+  double const accuracy_before = held_out.evaluate(loss, held_out_reference, false).accuracy;
   for (int step = 0; step < steps; ++step) {
-    differentiate(objective, train);
-    train.compute_update(0.03F);
+    train.evaluate(loss, reference, true);
+    train.update(0.03F);
   }
-  double const loss_after = report_of(objective, train).loss;
-  double const accuracy_after = report_of(held_out_objective, held_out).accuracy;
+  double const loss_after = train.evaluate(loss, reference, false).loss;
+  double const accuracy_after = held_out.evaluate(loss, held_out_reference, false).accuracy;
   std::printf("%s: loss %.4f -> %.4f, held-out accuracy %.3f -> %.3f\n", loss.name().c_str(), loss_before, loss_after,
               accuracy_before, accuracy_after);
   return accuracy_after >= 0.8;
 }
 
 constexpr char introduction[] =
-    "Trains a small language model in ggml by preferences, and checks ggml's gradient: from sequence log-probs that "
-    "the "
-    "graph computes, and from logits, of which prefopt makes the log-probs.";
+    "Trains a small language model in ggml by preferences, and checks ggml's gradient: from the model's hidden states, "
+    "and from its logits.";
 
 constexpr char manual[] = R"(
-Without --loss: dpo (beta 0.5) from log-probs, simpo (beta 2, gamma 0.5) from logits. Losses are those of prefopt_score, of
+Without --loss: dpo (beta 0.5) from hidden states, simpo (beta 2, gamma 0.5) from logits. Losses are those of prefopt_score, of
 pairs or of single completions, as far as they read no columns beyond log-probs, reference, lengths and labels.
 Exit status 1 if a gradient is wrong or less than 0.8 of the held-out pairs are ranked right.)";
 
-template <class Objective>
-bool is_right(loss_choice const& choice, token_task const& task, int steps) {
+bool is_right(loss_choice const& choice, level ends_in, token_task const& task, int steps) {
   sequence_loss const loss{choice};
-  bool const agrees = gradient_agrees<Objective>(loss, std::span{task.train}.first(16));
-  return (steps == 0 || learns<Objective>(loss, task, steps)) && agrees;
+  bool const agrees = gradient_agrees(loss, ends_in, std::span{task.train}.first(16));
+  return (steps == 0 || learns(loss, ends_in, task, steps)) && agrees;
 }
 
 int run(int argc, char** argv) {
@@ -317,12 +236,13 @@ int run(int argc, char** argv) {
   auto const chosen = losses.chosen("dpo");
   bool const is_given = app.count("--loss") != 0;
   token_task const task;
-  bool const by_log_probs = is_right<on_log_probs>(
-      is_given ? chosen : loss_choice{.name = "dpo", .base = {}, .parameters = {{"beta", 0.5}}}, task, steps);
-  bool const by_logits = is_right<on_logits>(
-      is_given ? chosen : loss_choice{.name = "simpo", .base = {}, .parameters = {{"beta", 2}, {"gamma", 0.5}}}, task,
-      steps);
-  return by_log_probs && by_logits ? 0 : 1;
+  bool const by_hidden_states =
+      is_right(is_given ? chosen : loss_choice{.name = "dpo", .base = {}, .parameters = {{"beta", 0.5}}},
+               level::hidden_states, task, steps);
+  bool const by_logits = is_right(
+      is_given ? chosen : loss_choice{.name = "simpo", .base = {}, .parameters = {{"beta", 2}, {"gamma", 0.5}}},
+      level::logits, task, steps);
+  return by_hidden_states && by_logits ? 0 : 1;
 }
 
 }  // namespace

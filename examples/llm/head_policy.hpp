@@ -15,7 +15,8 @@
 /// a file for the sequences that it was made of. Its reference is the model with W.
 class head_policy {
  public:
-  /// B begins as zeros, A as random numbers, as in lora_adapter. `kept` are the hidden states of `sequences`.
+  /// B begins as zeros, A as random numbers, as in lora_adapter. `kept` are the hidden states of `sequences`; the model's
+  /// have to be without rounding, since W + alpha / rank B A is a head in f32.
   head_policy(trainable_llama& model, hidden_state_file const& kept, std::span<tokenized_pair const> sequences,
               lora_options const& options, std::size_t threads);
 

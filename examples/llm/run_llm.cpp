@@ -67,7 +67,10 @@ bool read_inputs(llm_inputs& in, int argc, char** argv, ranks const& all) {
   char checksum[32];
   std::snprintf(checksum, sizeof checksum, "checksum %016llx",
                 static_cast<unsigned long long>(in.model->checksum()));
-  in.identity = {checksum, in.data->checksum(std::string{checksum} + "\n" + in.words->chat_template())};
+  // Under a head in f32 the log-probs are not quite those under the file's.
+  in.model->set_rounding(!in.command.head_only);
+  std::string const head = in.command.head_only ? "head in f32\n" : "head of the file\n";
+  in.identity = {checksum, in.data->checksum(checksum + ("\n" + head) + in.words->chat_template())};
   return true;
 }
 

@@ -18,8 +18,6 @@
 
 namespace {
 
-ggml_gallocr_ptr make_allocator() { return ggml_gallocr_ptr{ggml_gallocr_new(ggml_backend_cpu_buffer_type())}; }
-
 void allocate(ggml_gallocr_t allocator, ggml_cgraph* graph) {
   if (!ggml_gallocr_alloc_graph(allocator, graph)) throw std::runtime_error("not enough memory for the model's graph");
 }
@@ -65,15 +63,16 @@ struct trainable_llama::state {
 
   void read(llama_graph const& graph, std::span<float> rows) const {
     ggml_backend_tensor_get(graph.hidden(), rows.data(), 0, rows.size_bytes());
-    round_for(weights.head->type, rows, shape.width);
+    if (rounds_for_head) round_for(weights.head->type, rows, shape.width);
   }
 
   gguf_file file;
   llama_shape shape;
+  bool rounds_for_head = true;
   llama_weights weights;
   int threads = 1;
   ggml_backend_ptr backend;
-  ggml_gallocr_ptr passing_memory = make_allocator(), kept_memory = make_allocator();
+  ggml_gallocr_ptr memory{ggml_gallocr_new(ggml_backend_cpu_buffer_type())};  ///< of the last graph alone
   std::unique_ptr<placed_adapter> adapter;
   std::optional<kept_pass> kept;
   std::vector<float> head;
@@ -114,6 +113,7 @@ std::uint64_t trainable_llama::checksum() const {
 
 int trainable_llama::threads() const { return state_->threads; }
 void trainable_llama::set_threads(int threads) { state_->set_threads(threads); }
+void trainable_llama::set_rounding(bool is_rounded) { state_->rounds_for_head = is_rounded; }
 
 prefopt::row_major<float const> trainable_llama::head() const {
   auto const& weight = *state_->weights.head;
@@ -152,7 +152,7 @@ void trainable_llama::hidden_states(packed_tokens tokens, with_adapter use, std:
   state_->kept.reset();
   auto const graph = state_->graph_of(tokens, use);
   auto* const forward = forward_graph_of(graph);
-  allocate(state_->passing_memory.get(), forward);
+  allocate(state_->memory.get(), forward);
   state_->compute(forward);
   state_->read(graph, rows);
 }
@@ -162,7 +162,7 @@ void trainable_llama::forward(packed_tokens tokens, std::span<float> rows) {
   state_->kept.reset();
   auto graph = state_->graph_of(tokens, with_adapter::yes);
   auto const graphs = trained_graphs_of(graph, state_->adapter->tensors);
-  allocate(state_->kept_memory.get(), graphs.both);
+  allocate(state_->memory.get(), graphs.both);
   state_->compute(graphs.forward);
   state_->read(graph, rows);
   state_->kept.emplace(kept_pass{std::move(graph), graphs.backward, rows.size()});

@@ -48,6 +48,8 @@ class trainable_llama {
   [[nodiscard]] std::uint64_t checksum() const;
   [[nodiscard]] int threads() const;
   void set_threads(int threads);
+  /// Whether hidden states are rounded for the file's head, as at first; not for another head in f32.
+  void set_rounding(bool is_rounded);
 
   /// The output matrix [vocabulary, width], for prefopt::linear_head, in f32: hidden states are f32, and a head of 16
   /// bits would take them rounded, too. Made from the file's type at the first call.

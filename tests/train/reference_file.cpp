@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <catch.hpp>
 #include <cmath>
 #include <cstdint>
@@ -313,6 +314,52 @@ TEST_CASE("what is wrong with a file is said in words") {
                                      "\", that of its contents is "));
   CHECK(refused<double>(place.file("none"), hello()) == "cannot be read: No such file or directory");
   CHECK(refused<double>(place.file(""), hello()) == "cannot be read: Is a directory");
+}
+
+TEST_CASE("what no writer takes is refused, whatever the checksum says") {
+  folder const place;
+  auto const path = place.file("a");
+  double const infinity = std::numeric_limits<double>::infinity();
+  // A file of these numbers with the checksum that they have.
+  auto const forged = [&](std::size_t kind, std::vector<std::int64_t> const& offsets,
+                          std::vector<double> const& numbers) {
+    auto const& of = detail::reference_kinds[kind];
+    std::string contents;
+    for (auto const at : offsets) detail::append_little_endian(contents, static_cast<std::uint64_t>(at), 8);
+    for (double const x : numbers) detail::append_little_endian(contents, std::bit_cast<std::uint64_t>(x), 8);
+    std::size_t const count = of.has_offsets ? offsets.size() - 1 : numbers.size() / of.sequences;
+    put(path, detail::reference_header{of, count, numbers.size(), 64, hello().value()}.line(contents) + contents);
+  };
+  auto const pairs = [&](std::vector<double> const& numbers) {
+    forged(0, {}, numbers);
+    return refused<double>(path, hello());
+  };
+  auto const groups = [&](std::vector<std::int64_t> const& offsets, std::vector<double> const& numbers) {
+    forged(1, offsets, numbers);
+    return refused_groups<double>(path, hello());
+  };
+  std::string const begin = "is damaged, whatever its checksum says: ",
+                    of_offsets = ", expected 0 first, none that falls, and last the size of logp, 2",
+                    of_numbers = ", expected a finite number or -inf";
+  CHECK(pairs({-1, -2, -infinity, -4}) == "no error");
+  CHECK(pairs({-1, -2, -3, std::nan("")}) == begin + "rejected[1] is nan" + of_numbers);
+  CHECK(pairs({infinity, -2, -3, -4}) == begin + "chosen[0] is inf" + of_numbers);
+  CHECK(groups({0, 0, 2}, {-1, -2}) == "no error");
+  CHECK(groups({0, 1, 2}, {-1, std::nan("")}) == begin + "logp[1] is nan" + of_numbers);
+  CHECK(groups({1, 2}, {-1, -2}) == begin + "offsets[0] is 1" + of_offsets);
+  CHECK(groups({0, 1}, {-1, -2}) == begin + "offsets[1] is 1" + of_offsets);
+  CHECK(groups({0, 2, 1, 2}, {-1, -2}) == begin + "offsets[2] is 1" + of_offsets);
+  CHECK(groups({0, std::numeric_limits<std::int64_t>::min(), 2}, {-1, -2}) ==
+        begin + "offsets[1] is -9223372036854775808" + of_offsets);
+  forged(2, {}, {-1, infinity});
+  CHECK(refusal([&] {
+          unpaired_reference_file<float>{path, hello()};
+        })
+            .ends_with("holds float64, which float32 would round: "
+                       "expected a reader of double"));
+  CHECK(refusal([&] {
+          unpaired_reference_file<double>{path, hello()};
+        }).ends_with(begin + "logp[1] is inf" + of_numbers));
 }
 
 TEST_CASE("what is not a log-prob is not written, and the old file stays") {

@@ -139,31 +139,40 @@ inline std::uint64_t little_endian(char const* from, std::size_t bytes) noexcept
   return bits;
 }
 
-template <file_number T>
-void append_log_probs(std::string& to, std::string_view where, std::string_view name, column<T> const& values) {
-  using bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+/// What a reference file holds is held to the same by who writes it and by who reads it: refuse(what) says what is not.
+template <file_number T, class Refuse>
+void check_log_probs(std::string_view name, column<T> const& values, Refuse const& refuse) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     T const value = values[i];
-    if (!(value < std::numeric_limits<T>::infinity())) {
-      fail(where, std::string{name} + '[' + text(i) + "] is " + text(static_cast<double>(value)) +
-                      ", expected a finite number or -inf");
-    }
-    append_little_endian(to, std::bit_cast<bits>(value), sizeof(T));
+    if (value < std::numeric_limits<T>::infinity()) continue;
+    refuse(std::string{name} + '[' + text(i) + "] is " + text(static_cast<double>(value)) +
+           ", expected a finite number or -inf");
   }
 }
 
-inline void append_offsets(std::string& to, std::string_view where, column<std::int64_t> const& offsets,
-                           std::size_t candidates) {
+template <class Refuse>
+void check_stored_offsets(column<std::int64_t> const& offsets, std::size_t candidates, Refuse const& refuse) {
   std::int64_t before = 0;
   for (std::size_t i = 0; i < offsets.size(); ++i) {
     std::int64_t const at = offsets[i];
     bool const in_place = i == 0 ? at == 0 : at >= before && std::cmp_less_equal(at, candidates);
     if (!in_place || (i + 1 == offsets.size() && std::cmp_not_equal(at, candidates))) {
-      fail(where, "offsets[" + text(i) + "] is " + std::to_string(at) +
-                      ", expected 0 first, none that falls, and last the size of logp, " + text(candidates));
+      refuse("offsets[" + text(i) + "] is " + std::to_string(at) +
+             ", expected 0 first, none that falls, and last the size of logp, " + text(candidates));
     }
-    append_little_endian(to, static_cast<std::uint64_t>(at), 8);
     before = at;
+  }
+}
+
+template <file_number T>
+void append_log_probs(std::string& to, column<T> const& values) {
+  using bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  for (std::size_t i = 0; i < values.size(); ++i) append_little_endian(to, std::bit_cast<bits>(values[i]), sizeof(T));
+}
+
+inline void append_offsets(std::string& to, column<std::int64_t> const& offsets) {
+  for (std::size_t i = 0; i < offsets.size(); ++i) {
+    append_little_endian(to, static_cast<std::uint64_t>(offsets[i]), 8);
   }
 }
 
@@ -305,22 +314,27 @@ void write_log_probs(std::string const& path, std::array<column<T>, host_side<Fa
   if (kind.has_offsets && offsets.empty()) {
     fail(where, "offsets is empty, expected the number of groups + 1 entries");
   }
+  auto const refuse = [&](std::string const& what) { fail(where, what); };
+  check_stored_offsets(offsets, n, refuse);
   std::string contents;
   contents.reserve(8 * offsets.size() + kind.sequences * n * sizeof(T));
-  append_offsets(contents, where, offsets, n);
-  for (std::size_t s = 0; s < kind.sequences; ++s) append_log_probs(contents, where, names[s].name, log_probs[s]);
+  append_offsets(contents, offsets);
+  for (std::size_t s = 0; s < kind.sequences; ++s) {
+    check_log_probs(names[s].name, log_probs[s], refuse);
+    append_log_probs(contents, log_probs[s]);
+  }
   reference_header const header{kind, kind.has_offsets ? offsets.size() - 1 : n, kind.sequences * n, 8 * sizeof(T),
                                 data.value()};
   write_whole_file(where, path, header.line(contents), contents);
 }
 
-/// What a file holds, in its order.
-template <file_number T>
+/// What a file holds, in its order: numbers that a writer takes, whatever the checksum says.
+template <file_number T, class Family>
 struct file_contents {
   std::vector<std::int64_t> offsets;
   std::vector<T> log_probs;
 
-  explicit file_contents(read_reference const& read) {
+  file_contents(std::string const& path, read_reference const& read) {
     char const* at = read.values();
     if (read.header.kind.has_offsets) offsets.resize(static_cast<std::size_t>(read.header.count) + 1);
     for (std::int64_t& offset : offsets) {
@@ -328,6 +342,14 @@ struct file_contents {
       at += 8;
     }
     log_probs = log_probs_of<T>(at, read.header.values, read.header.bits);
+    auto const refuse = [&](std::string const& what) {
+      fail(read.header.kind.reader, path + ": is damaged, whatever its checksum says: " + what);
+    };
+    std::size_t const sequences = host_side<Family>::sequences, items = log_probs.size() / sequences;
+    if (read.header.kind.has_offsets) check_stored_offsets(offsets, items, refuse);
+    for (std::size_t s = 0; s < sequences; ++s) {
+      check_log_probs(Family::template inputs<T>[s].name, column<T>{log_probs.data() + s * items, items}, refuse);
+    }
   }
 };
 
@@ -359,7 +381,8 @@ void write_unpaired_reference_file(std::string const& path, column<T> logp, data
 
 /// Log-probs that were written to a file: a stored_reference. The checksum must be that of the data they were computed
 /// from. Throws std::invalid_argument, naming the file, what was got and what was expected, for a file that is of other
-/// data or of another family, is damaged, too short or too long, or whose doubles float would round. Floats are read as
+/// data or of another family, is damaged, too short or too long, holds what no writer takes (NaN, +inf, offsets of no
+/// batch), or whose doubles float would round. Floats are read as
 /// doubles exactly. Copies share the values.
 template <detail::file_number T, class Family = pair_family>
 class reference_file {
@@ -367,8 +390,8 @@ class reference_file {
 
  public:
   reference_file(std::string const& path, data_checksum const& data)
-      : contents_{std::make_shared<detail::file_contents<T> const>(
-            detail::read_reference_file(path, detail::reference_kind_of<Family>, 8 * sizeof(T), data))},
+      : contents_{std::make_shared<detail::file_contents<T, Family> const>(
+            path, detail::read_reference_file(path, detail::reference_kind_of<Family>, 8 * sizeof(T), data))},
         stored_{columns(), contents_->offsets} {}
 
   template <class Batch>
@@ -403,7 +426,7 @@ class reference_file {
     return all;
   }
 
-  std::shared_ptr<detail::file_contents<T> const> contents_;
+  std::shared_ptr<detail::file_contents<T, Family> const> contents_;
   stored_reference<T, Family> stored_;
 };
 
