@@ -268,8 +268,7 @@ class token_kernel {
     };
     double sums[chunk_sequences];
     if (mode() >= correction_mode::sequence_truncate) {
-      sum_up(sums,
-             [&](T* values) noexcept { subtract(at_[f::old_log_prob], at_[f::rollout_log_prob], values); });
+      sum_up(sums, [&](T* values) noexcept { subtract(at_[f::old_log_prob], at_[f::rollout_log_prob], values); });
       bool const is_product = mode() == correction_mode::sequence_truncate || mode() == correction_mode::sequence_mask;
       bool const truncates =
           mode() == correction_mode::sequence_truncate || mode() == correction_mode::geometric_truncate;
@@ -556,8 +555,8 @@ class token_kernel {
   T const* at_[f::input_count];
   T const* live_ = nullptr;
   alignas(64) numbers in_buffer_[f::input_count], out_buffer_[f::output_count];
-  alignas(64) numbers live_buffer_, factor_buffer_, correction_buffer_, sequence_buffer_, off_policy_buffer_, selected_buffer_,
-      statistic_buffer_, chain_buffer_, kl_, kl_slope_;
+  alignas(64) numbers live_buffer_, factor_buffer_, correction_buffer_, sequence_buffer_, off_policy_buffer_,
+      selected_buffer_, statistic_buffer_, chain_buffer_, kl_, kl_slope_;
 };
 
 template <class T, class Arch>

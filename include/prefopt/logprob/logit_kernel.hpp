@@ -224,12 +224,12 @@ PREFOPT_INLINE block_sums<V> add_powers(Transform const& transform, S const* fro
 /// The references that the powers kept of each block are relative to.
 inline constexpr std::size_t most_kept_blocks = 1024;
 
-/// Copies logits of a block as v in the order of load_two, with -inf behind them up to a multiple of two batches.
-template <class V, class Transform, class U, class T>
-PREFOPT_INLINE void copy_block(Transform const& transform, U const* from, std::size_t count, T* to) noexcept {
+/// Copies logits of a block in the order of load_two, each batch as `of` says, with -inf behind them up to a multiple of two
+/// batches.
+template <class V, class U, class T, class Of>
+PREFOPT_INLINE void copy_batches(U const* from, std::size_t count, T* to, Of const& of) noexcept {
   auto const copy = [&](U const* at, T* target) PREFOPT_INLINE_LAMBDA {
-    std::array<V, together> values = load_two<V>(at);
-    if constexpr (Transform::is_capped) values = transform.capped.of_each(values);
+    std::array<V, together> const values = of(load_two<V>(at));
     for (std::size_t k = 0; k < together; ++k) values[k].store_aligned(target + k * V::size);
   };
   std::size_t i = 0;
@@ -241,6 +241,26 @@ PREFOPT_INLINE void copy_block(Transform const& transform, U const* from, std::s
     store_number(-std::numeric_limits<T>::infinity(), rest + k);
   }
   copy(rest, to + i);
+}
+
+/// As v. `are_small` says whether the last block's, and then this one's, are all small for a cap: mostly blocks of a row
+/// are alike, and what is small costs half.
+template <class V, class Transform, class U, class T>
+PREFOPT_INLINE void copy_block(Transform const& transform, U const* from, std::size_t count, T* to,
+                               bool& are_small) noexcept {
+  using two = std::array<V, together>;
+  if constexpr (!Transform::is_capped) {
+    copy_batches<V>(from, count, to, [](two const& x) PREFOPT_INLINE_LAMBDA { return x; });
+  } else {
+    auto const& cap = transform.capped;
+    V highest(T(0));
+    if (are_small) {
+      copy_batches<V>(from, count, to, [&](two const& x) PREFOPT_INLINE_LAMBDA { return cap.of_small(x, highest); });
+      if (cap.are_small(highest)) return;
+    }
+    copy_batches<V>(from, count, to, [&](two const& x) PREFOPT_INLINE_LAMBDA { return cap.of_each(x, highest); });
+    are_small = cap.are_small(highest);
+  }
 }
 
 template <class V, class U>
@@ -275,6 +295,7 @@ PREFOPT_NOINLINE row_result<T> read_row(U const* row, std::size_t size, std::siz
   if (label_value > reference) reference = label_value;
   V highest(reference);
   row_sums<V, Statistics> sums;
+  bool are_small = true;
   T const tolerated = static_cast<T>(tolerated_rise / row_is.factor);
   T limit = reference + tolerated;
   auto const raise_to = [&](T top) noexcept {
@@ -312,7 +333,7 @@ PREFOPT_NOINLINE row_result<T> read_row(U const* row, std::size_t size, std::siz
       // The label's logit is left out, and padding adds nothing.
       std::size_t const padded = (count + step - 1) / step * step;
       std::fill(buffer + (padded - step), buffer + padded, none);
-      copy_block<V>(transform, row + begin, count, buffer);
+      copy_block<V>(transform, row + begin, count, buffer, are_small);
       if (has_label) buffer[place_in_block<V, U>(label - begin)] = none;
       // Short blocks are padded: only a whole one is written where it stays.
       T* const to = Keep && padded == count ? kept + begin : buffer;
@@ -374,10 +395,11 @@ PREFOPT_NOINLINE void write_row_gradient(U const* row, std::size_t size, std::si
   T factor = static_cast<T>(-d_log_power * scale);
   if (factor != factor) factor = std::numeric_limits<T>::quiet_NaN();
   T const smallest = Entropy ? T(1) : std::min(T(1), std::abs(factor));
-  typename transform_lanes<V, kind>::exp const exp{
-      row_is.factor, math_constants<T>::exp_lowest - (smallest > 0 ? std::log(smallest) : T(0))};
+  T const lowest = math_constants<T>::exp_lowest - (smallest > 0 ? std::log(smallest) : T(0));
+  // Times the slope of a cap that is not large nothing is subnormal, either.
+  typename transform_lanes<V, kind>::exp const exp{row_is.factor, is_capped ? lowest + T(0.3) : lowest};
   using two = std::array<V, together>;
-  auto const step = [&](two const& values, U* to) PREFOPT_INLINE_LAMBDA {
+  auto const step = [&](two const& values, U* to, auto may_be_subnormal) PREFOPT_INLINE_LAMBDA {
     two off, gradient;
     for (std::size_t k = 0; k < together; ++k) off[k] = values[k] - V(softmax.reference);
     auto const powers = exp.of_each(off);
@@ -387,7 +409,7 @@ PREFOPT_NOINLINE void write_row_gradient(U const* row, std::size_t size, std::si
       if constexpr (Entropy) by = fused(V(by_distance), V(xsimd::select(power == V(T(0)), V(T(0)), off[k])), by);
       gradient[k] = by * power;
       if constexpr (is_capped) gradient[k] = gradient[k] * transform.slope(values[k]);
-      if constexpr (is_capped || Entropy) {
+      if constexpr (may_be_subnormal()) {
         auto const below = xsimd::abs(gradient[k]) < V(std::numeric_limits<T>::min());
         gradient[k] = xsimd::select(below, V(T(0)), gradient[k]);
       }
@@ -399,22 +421,27 @@ PREFOPT_NOINLINE void write_row_gradient(U const* row, std::size_t size, std::si
     store_two(gradient, to);
   };
   constexpr std::size_t size_of_two = together * V::size;
-  auto const write = [&](auto const& load, std::size_t count, U* to) PREFOPT_INLINE_LAMBDA {
+  auto const write = [&](auto const& load, std::size_t count, U* to, auto may_be_subnormal) PREFOPT_INLINE_LAMBDA {
     std::size_t i = 0;
-    for (; i + size_of_two <= count; i += size_of_two) step(load(i, size_of_two), to + i);
+    for (; i + size_of_two <= count; i += size_of_two) step(load(i, size_of_two), to + i, may_be_subnormal);
     if (i == count) return;
     U written[size_of_two]{};
     if constexpr (Accumulate) std::copy_n(to + i, count - i, written);
-    step(load(i, count - i), written);
+    step(load(i, count - i), written, may_be_subnormal);
     std::copy_n(written, count - i, to + i);
   };
   if constexpr (is_capped) {
     alignas(64) T buffer[block_logits];
+    bool are_small = true;
     for (std::size_t begin = 0; begin < size; begin += block_logits) {
       std::size_t const count = std::min(block_logits, size - begin);
-      copy_block<V>(transform, row + begin, count, buffer);
-      write([&](std::size_t i, std::size_t) PREFOPT_INLINE_LAMBDA { return load_two<V>(buffer + i); }, count,
-            target + begin);
+      copy_block<V>(transform, row + begin, count, buffer, are_small);
+      auto const load = [&](std::size_t i, std::size_t) PREFOPT_INLINE_LAMBDA { return load_two<V>(buffer + i); };
+      if (are_small) {
+        write(load, count, target + begin, std::bool_constant<Entropy>{});
+      } else {
+        write(load, count, target + begin, std::true_type{});
+      }
     }
   } else {
     auto const load = [&](std::size_t i, std::size_t count) PREFOPT_INLINE_LAMBDA {
@@ -424,7 +451,7 @@ PREFOPT_NOINLINE void write_row_gradient(U const* row, std::size_t size, std::si
       std::copy_n(row + i, count, rest);
       return load_two<V>(static_cast<U const*>(rest));
     };
-    write(load, size, target);
+    write(load, size, target, std::bool_constant<Entropy>{});
   }
   store_number(static_cast<T>(at_label), target + label);
 }

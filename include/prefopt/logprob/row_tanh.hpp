@@ -7,21 +7,51 @@
 
 namespace prefopt::inline PREFOPT_ABI::detail {
 
-/// tanh(inner x), but x where that is infinite; NaN stays.
-///     lanes     3 ULP of tanh; the product is rounded besides
-template <batch V, bool = has_lane_table<V>>
-class row_tanh {
+/// tanh(inner x) as x p(x^2) where |inner x| is at most 1/2. The powers of inner are in the coefficients.
+///     lanes     float, 3 ULP of tanh with the roundings of inner; of double none is small
+template <batch V>
+class small_tanh {
  public:
-  explicit row_tanh(double inner) noexcept : inner_(static_cast<typename V::value_type>(inner)) {}
+  using T = typename V::value_type;
 
-  PREFOPT_INLINE V operator()(V const& x) const noexcept {
-    return V(xsimd::select(is_not_finite(x), x, math::tanh(V(x * inner_)).tanh));
+  explicit small_tanh(double inner) noexcept : most_(T(-1)) {
+    in_powers_.fill(V(T(0)));
+    // Of a factor far from 1 the powers are no floats.
+    if (!std::same_as<T, float> || inner < 1e-3 || inner > 1e3) return;
+    double power = inner;
+    for (std::size_t k = 0; k < coefficients.size(); ++k, power *= inner * inner) {
+      in_powers_[k] = V(static_cast<T>(coefficients[k] * power));
+    }
+    most_ = V(static_cast<T>(0.25 / (inner * inner)));
   }
+
+  PREFOPT_INLINE V operator()(V const& x, V const& square) const noexcept {
+    V sum = in_powers_.back();
+    for (std::size_t k = coefficients.size() - 1; k-- > 0;) sum = fused(sum, square, in_powers_[k]);
+    return sum * x;
+  }
+  /// Where that is so. NaN is not small.
+  PREFOPT_INLINE auto is_small(V const& square) const noexcept { return square <= most_; }
+
+ private:
+  // tanh(z) / z in powers of z^2; relative error of tanh(z) 1.5e-8.
+  static constexpr std::array coefficients{1.0, -0.333331438892, 0.13325878819, -0.0530454858867, 0.0172414755432};
+
+  std::array<V, coefficients.size()> in_powers_;
+  V most_;
+};
+
+/// Of arguments that are not small. The product inner x is rounded besides.
+///     lanes     3 ULP of tanh
+template <batch V, bool = has_lane_table<V>>
+class large_tanh {
+ public:
+  explicit large_tanh(double inner) noexcept : inner_(static_cast<typename V::value_type>(inner)) {}
 
   template <std::size_t N>
   PREFOPT_INLINE std::array<V, N> of_each(std::array<V, N> const& x) const noexcept {
     std::array<V, N> result;
-    for (std::size_t k = 0; k < N; ++k) result[k] = (*this)(x[k]);
+    for (std::size_t k = 0; k < N; ++k) result[k] = math::tanh(V(x[k] * inner_)).tanh;
     return result;
   }
 
@@ -33,19 +63,13 @@ class row_tanh {
 /// A polynomial in each of 32 segments, its coefficients looked up. Segments grow with |z|: z + 5/8 without its last 20
 /// bits is their lower end, and the five bits before those their number.
 template <batch V>
-class row_tanh<V, true> {
+class large_tanh<V, true> {
  public:
-  explicit row_tanh(double inner) noexcept : inner_{_mm512_set1_ps(static_cast<float>(inner))} {
+  explicit large_tanh(double inner) noexcept : inner_{_mm512_set1_ps(static_cast<float>(inner))} {
     for (std::size_t k = 0; k < degree + 1; ++k) {
       low_[k] = _mm512_loadu_ps(coefficients[k]);
       high_[k] = _mm512_loadu_ps(coefficients[k] + 16);
     }
-  }
-
-  PREFOPT_INLINE V operator()(V const& x) const noexcept {
-    std::array<V, 1> one;
-    one[0] = x;
-    return of_each(one)[0];
   }
 
   /// Step by step of all, as row_exp does it.
@@ -72,11 +96,10 @@ class row_tanh<V, true> {
     }
     for (std::size_t k = 0; k < N; ++k) {
       // The sign of the product, the rest of the sum.
-      constexpr int first_bits_of_mask = 0xca, nan_or_infinity = 0x99;
-      __m512i const with_sign = _mm512_ternarylogic_epi32(_mm512_set1_epi32(0x7fffffff), _mm512_castps_si512(sum[k]),
-                                                          _mm512_castps_si512(product[k]), first_bits_of_mask);
-      __mmask16 const special = _mm512_fpclass_ps_mask(x[k], nan_or_infinity);
-      result[k] = V(_mm512_mask_mov_ps(_mm512_castsi512_ps(with_sign), special, x[k]));
+      constexpr int first_bits_of_mask = 0xca;
+      result[k] =
+          V(_mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_set1_epi32(0x7fffffff), _mm512_castps_si512(sum[k]),
+                                                          _mm512_castps_si512(product[k]), first_bits_of_mask)));
     }
     return result;
   }
@@ -117,5 +140,52 @@ class row_tanh<V, true> {
   __m512 inner_, low_[degree + 1], high_[degree + 1];
 };
 #endif
+
+/// tanh(inner x), but x where that is infinite; NaN stays. It depends on x alone how it is computed.
+///     lanes     3 ULP of tanh
+template <batch V>
+class row_tanh {
+ public:
+  explicit row_tanh(double inner) noexcept : small_{inner}, large_{inner} {}
+
+  PREFOPT_INLINE V operator()(V const& x) const noexcept {
+    std::array<V, 1> one;
+    one[0] = x;
+    V highest_square(typename V::value_type(0));
+    return of_each(one, highest_square)[0];
+  }
+
+  /// Raises highest_square, too, of which are_small() says whether all have been small.
+  template <std::size_t N>
+  PREFOPT_INLINE std::array<V, N> of_each(std::array<V, N> const& x, V& highest_square) const noexcept {
+    V highest(typename V::value_type(0));
+    std::array<V, N> result = of_small(x, highest);
+    highest_square = math::at_least(highest_square, highest);
+    if (are_small(highest)) return result;
+    std::array<V, N> const large = large_.of_each(x);
+    for (std::size_t k = 0; k < N; ++k) {
+      V const of_any = xsimd::select(is_not_finite(x[k]), x[k], large[k]);
+      result[k] = xsimd::select(small_.is_small(V(x[k] * x[k])), result[k], of_any);
+    }
+    return result;
+  }
+
+  /// The same, of use if all are small.
+  template <std::size_t N>
+  PREFOPT_INLINE std::array<V, N> of_small(std::array<V, N> const& x, V& highest_square) const noexcept {
+    std::array<V, N> square, result;
+    for (std::size_t k = 0; k < N; ++k) square[k] = x[k] * x[k];
+    for (std::size_t k = 0; k < N; ++k) result[k] = small_(x[k], square[k]);
+    for (std::size_t k = 0; k < N; ++k) highest_square = math::at_least(highest_square, square[k]);
+    return result;
+  }
+  [[nodiscard]] bool are_small(V const& highest_square) const noexcept {
+    return xsimd::all(small_.is_small(highest_square));
+  }
+
+ private:
+  small_tanh<V> small_;
+  large_tanh<V> large_;
+};
 
 }  // namespace prefopt::inline PREFOPT_ABI::detail
