@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <numeric>
@@ -415,6 +416,8 @@ TEST_CASE("tokens that do not fit are refused") {
   CHECK(said({1, 2, 3}, {0, 2}).find("offsets") == 0);
   CHECK(said({1, 2, 3}, {}).find("offsets") == 0);
   CHECK(said({1, 2}, {0, 2}).find("room for 192 numbers") == 0);
+  CHECK(said(std::vector<std::int32_t>(1025), {0, 1025}) ==
+        "a sequence of 1025 tokens, expected at most the model's 1024");
   CHECK_THROWS_AS(model.backward(rows), std::logic_error);
 }
 
@@ -440,4 +443,24 @@ TEST_CASE("prompts and answers by the chat template") {
   auto const plain = words.plain_pair("", "<|im_end|>");
   CHECK(plain.boundary == 1);
   CHECK(words.detokenize(std::span{plain.ids}.subspan(1)) == "<|im_end|>");
+}
+
+TEST_CASE("logits of a real model are llama.cpp's", "[.real]") {
+  auto const* const file = std::getenv("PREFOPT_LLM_MODEL");
+  if (file == nullptr || *file == 0) {
+    std::fputs("skipped: -DPREFOPT_LLM_MODEL= names a GGUF file (cmake/model.sh fetches one)\n", stderr);
+    std::exit(skipped_exit_status);
+  }
+  temporary_file const saved{"adapter.gguf"};
+  auto model = adapted(file, "all");
+  // An adapter that changes the model, and leaves it one.
+  for (auto& value : model.adapter().values()) value *= 0.1F;
+  model.adapter().save(saved.path());
+  llama_runtime base{file, std::nullopt, 1, 64}, tuned{file, saved.path(), 1, 64};
+  tokenizer const words{file};
+  auto const ids =
+      words.tokenize("The river rises in the hills behind the town, and every spring people wait for it.", true, false);
+  CHECK(difference_from_llama(model, with_adapter::no, base, ids) <= 1e-3);
+  CHECK(difference_from_llama(model, with_adapter::yes, tuned, ids) <= 1e-3);
+  CHECK(words.vocabulary() == model.vocabulary());
 }
