@@ -126,11 +126,11 @@ void check_gradients(trainable_llama& model, packed_tokens tokens, double step, 
   std::mt19937 random{23};
   double worst = 0;
   for (auto const& matrix : model.adapter().matrices()) {
-    for (auto const& [begin, size] :
-         {std::pair{matrix.a, 4 * matrix.inputs}, std::pair{matrix.b, 4 * matrix.outputs}}) {
+    for (bool const is_a : {true, false}) {
+      std::size_t const begin = is_a ? matrix.a : matrix.b, size = 4 * (is_a ? matrix.inputs : matrix.outputs);
       std::span<float const> const d{gradient.data() + begin, size};
       double const length = norm(d);
-      INFO("layer " << matrix.layer << ' ' << gguf_name(matrix.matrix) << (begin == matrix.a ? " A" : " B"));
+      INFO("layer " << matrix.layer << ' ' << gguf_name(matrix.matrix) << (is_a ? " A" : " B"));
       REQUIRE(length > 0);
       std::vector<double> along(size);
       for (std::size_t i = 0; i < size; ++i) along[i] = d[i] / length;
