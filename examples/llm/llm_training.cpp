@@ -84,7 +84,8 @@ class llm_trainer {
         split_{data_, every_record(data_), command.holdout, command.seed},
         data_checksum_{identity.data},
         gradient_{policy.parameters().size()},
-        optimizer_{static_cast<Eigen::Index>(policy.parameters().size()), 0},
+        parameters_{static_cast<Eigen::Index>(policy.parameters().size())},
+        optimizer_{parameters_.size(), 0},
         schedule_{command.learning_rate, command.epochs * steps_in_epoch(),
                   static_cast<std::size_t>(command.warm_up * static_cast<double>(command.epochs * steps_in_epoch()))},
         checkpoint_path_{folder.file("checkpoint")},
@@ -357,9 +358,11 @@ class llm_trainer {
                         " is not finite, expected a rate below " + number_text(command_.learning_rate)};
     }
     optimizer_.set_learning_rate(static_cast<float>(rate));
+    // In an array of Eigen's, see gradient_sum.
     auto const parameters = policy_.parameters();
-    optimizer_.update(Eigen::VectorXf::Map(parameters.data(), static_cast<Eigen::Index>(parameters.size())),
-                      gradient_.step());
+    std::ranges::copy(parameters, parameters_.begin());
+    optimizer_.update(parameters_, gradient_.step());
+    std::ranges::copy(parameters_, parameters.begin());
     policy_.apply_parameters();
     ++state_.steps;
 
@@ -503,6 +506,7 @@ class llm_trainer {
   holdout_split split_;
   prefopt::data_checksum data_checksum_;
   gradient_sum gradient_;
+  Eigen::VectorXf parameters_;
   adamw optimizer_;
   learning_rate_schedule schedule_;
   std::string checkpoint_path_, metrics_path_;
