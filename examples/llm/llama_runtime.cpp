@@ -49,13 +49,13 @@ struct llama_runtime::state {
 };
 
 llama_runtime::llama_runtime(std::filesystem::path const& model, std::optional<std::filesystem::path> const& adapter,
-                             int threads, std::size_t context_length)
+                             int threads, std::size_t context_length, runtime_kind kind)
     : state_{std::make_unique<state>()} {
   auto model_parameters = llama_model_default_params();
   model_parameters.n_gpu_layers = 0;
-  // Weights as they are in the file: repacked ones are multiplied in another order, and where activations are rounded to
-  // 8 bits, the last bit of a sum grows into a hundredth of a logit within some layers.
-  model_parameters.use_extra_bufts = false;
+  // Repacked weights are multiplied in another order, and where activations are rounded to 8 bits, the last bit of a sum
+  // grows into a hundredth of a logit within some layers.
+  model_parameters.use_extra_bufts = kind == runtime_kind::usual;
   state_->model.reset(
       loaded_by_llama(model, "a model", [&] { return llama_model_load_from_file(model.c_str(), model_parameters); }));
   if (adapter) {
@@ -64,12 +64,14 @@ llama_runtime::llama_runtime(std::filesystem::path const& model, std::optional<s
     }));
   }
   auto parameters = llama_context_default_params();
-  // Whole sequences at a time, and keys and values as they are computed, not rounded to 16 bits.
+  // Whole sequences at a time.
   parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = static_cast<std::uint32_t>(context_length);
   parameters.n_seq_max = 1;
   parameters.n_threads = parameters.n_threads_batch = std::max(1, threads);
-  parameters.type_k = parameters.type_v = GGML_TYPE_F32;
-  parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+  if (kind == runtime_kind::exact) {
+    parameters.type_k = parameters.type_v = GGML_TYPE_F32;
+    parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+  }
   state_->context.reset(
       loaded_by_llama(model, "a context", [&] { return llama_init_from_model(state_->model.get(), parameters); }));
   quiet_ggml const quiet{llama_log_set};

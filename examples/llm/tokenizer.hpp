@@ -20,7 +20,9 @@ struct chat_turn {
   std::string content;
 };
 
-/// llama.cpp's tokenizer and chat template, of the vocabulary in a GGUF file.
+/// llama.cpp's tokenizer and chat template, of the vocabulary in a GGUF file. Its library knows a template by some words
+/// of its text and writes the turns as that kind does: a system message that the file's template puts in front of turns
+/// without one is left out.
 class tokenizer {
  public:
   /// No vocabulary that llama.cpp reads: input_error.

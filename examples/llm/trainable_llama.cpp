@@ -18,8 +18,6 @@
 
 namespace {
 
-ggml_gallocr_ptr make_allocator() { return ggml_gallocr_ptr{ggml_gallocr_new(ggml_backend_cpu_buffer_type())}; }
-
 void allocate(ggml_gallocr_t allocator, ggml_cgraph* graph) {
   if (!ggml_gallocr_alloc_graph(allocator, graph)) throw std::runtime_error("not enough memory for the model's graph");
 }
@@ -74,7 +72,7 @@ struct trainable_llama::state {
   llama_weights weights;
   int threads = 1;
   ggml_backend_ptr backend;
-  ggml_gallocr_ptr passing_memory = make_allocator(), kept_memory = make_allocator();
+  ggml_gallocr_ptr memory{ggml_gallocr_new(ggml_backend_cpu_buffer_type())};  ///< of the last graph alone
   std::unique_ptr<placed_adapter> adapter;
   std::optional<kept_pass> kept;
   std::vector<float> head;
@@ -154,7 +152,7 @@ void trainable_llama::hidden_states(packed_tokens tokens, with_adapter use, std:
   state_->kept.reset();
   auto const graph = state_->graph_of(tokens, use);
   auto* const forward = forward_graph_of(graph);
-  allocate(state_->passing_memory.get(), forward);
+  allocate(state_->memory.get(), forward);
   state_->compute(forward);
   state_->read(graph, rows);
 }
@@ -164,7 +162,7 @@ void trainable_llama::forward(packed_tokens tokens, std::span<float> rows) {
   state_->kept.reset();
   auto graph = state_->graph_of(tokens, with_adapter::yes);
   auto const graphs = trained_graphs_of(graph, state_->adapter->tensors);
-  allocate(state_->kept_memory.get(), graphs.both);
+  allocate(state_->memory.get(), graphs.both);
   state_->compute(graphs.forward);
   state_->read(graph, rows);
   state_->kept.emplace(kept_pass{std::move(graph), graphs.backward, rows.size()});
