@@ -65,7 +65,10 @@ endif()
 # llama.cpp's library stands on ggml, and is built from the same sources by cmake/ggml.sh. Before 0.15 ggml computed the
 # gradient of rms_norm wrong under its allocator.
 if(TARGET host::ggml)
-  find_package(llama CONFIG QUIET PATHS "${GGML_DIR}" ${CMAKE_PREFIX_PATH} NO_DEFAULT_PATH)
+  # Of the same prefix, also where that is another one than at the last time.
+  unset(llama_DIR CACHE)
+  unset(llama_LIBRARY CACHE)
+  find_package(llama CONFIG QUIET PATHS "${ggml_DIR}/../../.." NO_DEFAULT_PATH)
   if(NOT llama_FOUND)
     prefopt_host_is_absent(llama.cpp "its library is not beside ggml (cmake/ggml.sh builds both)")
   elseif(GGML_VERSION VERSION_LESS 0.15)

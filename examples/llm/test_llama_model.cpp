@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <numeric>
@@ -125,11 +126,11 @@ void check_gradients(trainable_llama& model, packed_tokens tokens, double step, 
   std::mt19937 random{23};
   double worst = 0;
   for (auto const& matrix : model.adapter().matrices()) {
-    for (auto const& [begin, size] :
-         {std::pair{matrix.a, 4 * matrix.inputs}, std::pair{matrix.b, 4 * matrix.outputs}}) {
+    for (bool const is_a : {true, false}) {
+      std::size_t const begin = is_a ? matrix.a : matrix.b, size = 4 * (is_a ? matrix.inputs : matrix.outputs);
       std::span<float const> const d{gradient.data() + begin, size};
       double const length = norm(d);
-      INFO("layer " << matrix.layer << ' ' << gguf_name(matrix.matrix) << (begin == matrix.a ? " A" : " B"));
+      INFO("layer " << matrix.layer << ' ' << gguf_name(matrix.matrix) << (is_a ? " A" : " B"));
       REQUIRE(length > 0);
       std::vector<double> along(size);
       for (std::size_t i = 0; i < size; ++i) along[i] = d[i] / length;
@@ -415,6 +416,8 @@ TEST_CASE("tokens that do not fit are refused") {
   CHECK(said({1, 2, 3}, {0, 2}).find("offsets") == 0);
   CHECK(said({1, 2, 3}, {}).find("offsets") == 0);
   CHECK(said({1, 2}, {0, 2}).find("room for 192 numbers") == 0);
+  CHECK(said(std::vector<std::int32_t>(1025), {0, 1025}) ==
+        "a sequence of 1025 tokens, expected at most the model's 1024");
   CHECK_THROWS_AS(model.backward(rows), std::logic_error);
 }
 
@@ -440,4 +443,24 @@ TEST_CASE("prompts and answers by the chat template") {
   auto const plain = words.plain_pair("", "<|im_end|>");
   CHECK(plain.boundary == 1);
   CHECK(words.detokenize(std::span{plain.ids}.subspan(1)) == "<|im_end|>");
+}
+
+TEST_CASE("logits of a real model are llama.cpp's", "[.real]") {
+  auto const* const file = std::getenv("PREFOPT_LLM_MODEL");
+  if (file == nullptr || *file == 0) {
+    std::fputs("skipped: -DPREFOPT_LLM_MODEL= names a GGUF file (cmake/model.sh fetches one)\n", stderr);
+    std::exit(skipped_exit_status);
+  }
+  temporary_file const saved{"adapter.gguf"};
+  auto model = adapted(file, "all");
+  // An adapter that changes the model, and leaves it one.
+  for (auto& value : model.adapter().values()) value *= 0.1F;
+  model.adapter().save(saved.path());
+  llama_runtime base{file, std::nullopt, 1, 64}, tuned{file, saved.path(), 1, 64};
+  tokenizer const words{file};
+  auto const ids =
+      words.tokenize("The river rises in the hills behind the town, and every spring people wait for it.", true, false);
+  CHECK(difference_from_llama(model, with_adapter::no, base, ids) <= 1e-3);
+  CHECK(difference_from_llama(model, with_adapter::yes, tuned, ids) <= 1e-3);
+  CHECK(words.vocabulary() == model.vocabulary());
 }

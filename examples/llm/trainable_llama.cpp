@@ -87,6 +87,12 @@ void trainable_llama::state::check(packed_tokens tokens, std::size_t numbers, wi
     throw input_error{"offsets of sequences that do not rise from 0 to the number of tokens, " +
                       std::to_string(tokens.ids.size())};
   }
+  for (std::size_t i = 0; i < tokens.sequences(); ++i) {
+    if (std::size_t const length = offsets[i + 1] - offsets[i]; length > shape.context_length) {
+      throw input_error{"a sequence of " + std::to_string(length) + " tokens, expected at most the model's " +
+                        std::to_string(shape.context_length)};
+    }
+  }
   for (auto const id : tokens.ids) {
     if (id < 0 || static_cast<std::size_t>(id) >= shape.vocabulary) {
       throw input_error{"a token " + std::to_string(id) + ", expected 0 to " + std::to_string(shape.vocabulary - 1)};

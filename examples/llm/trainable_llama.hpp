@@ -62,8 +62,8 @@ class trainable_llama {
   [[nodiscard]] lora_adapter& adapter();
   [[nodiscard]] lora_adapter const& adapter() const;
 
-  /// rows [tokens, width]. Ids outside the vocabulary, offsets that do not span them, an empty sequence, rows of another
-  /// size, an adapter that is wanted and not there: input_error.
+  /// rows [tokens, width]. Ids outside the vocabulary, offsets that do not span them, an empty sequence, one longer
+  /// than context_length(), rows of another size, an adapter that is wanted and not there: input_error.
   void hidden_states(packed_tokens tokens, with_adapter use, std::span<float> rows);
 
   /// The same with the adapter, bit for bit, ready for backward(). Memory: what the backward pass reads, some 0.8 MB a
