@@ -53,7 +53,8 @@ void head_policy::read_answers(sequence_list sequences) {
   for (auto const* const sequence : sequences) {
     // As pointers compare only within an array, by their order in memory.
     std::less<tokenized_pair const*> const before;
-    bool const is_kept = !before(sequence, sequences_.data()) && before(sequence, sequences_.data() + sequences_.size());
+    bool const is_kept =
+        !before(sequence, sequences_.data()) && before(sequence, sequences_.data() + sequences_.size());
     if (is_kept) {
       rows_.add(*sequence, kept_.rows(static_cast<std::size_t>(sequence - sequences_.data())));
     } else {

@@ -75,8 +75,9 @@ void hidden_state_file::open(std::string const& path, std::string const& line) {
   std::string_view const content{reinterpret_cast<char const*>(bytes.data()), bytes.size()};
   if (!content.starts_with(hidden_states_first)) refuse("is no file of hidden states, expected one or no file");
   if (!content.starts_with(line)) {
-    refuse("has the hidden states of another model, tokenizer, template or other data, expected those of this run; "
-           "remove it, or name another --hidden");
+    refuse(
+        "has the hidden states of another model, tokenizer, template or other data, expected those of this run; "
+        "remove it, or name another --hidden");
   }
   std::size_t const expected = line.size() + begin_.back() * sizeof(float) + sizeof(std::uint32_t);
   if (content.size() != expected) {

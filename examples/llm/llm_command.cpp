@@ -18,9 +18,12 @@
 namespace {
 
 constexpr char llm_introduction[] =
-    "Trains a language model in a GGUF file on answers that people preferred, by any loss of the library, and leaves an "
-    "adapter that llama.cpp loads (--lora). The model's own weights stay as they are, quantized or not; what is trained is "
-    "a low-rank update (LoRA) of its matrices, in f32, on the CPU. Tells how well the model ranks answers that it has not "
+    "Trains a language model in a GGUF file on answers that people preferred, by any loss of the library, and leaves "
+    "an "
+    "adapter that llama.cpp loads (--lora). The model's own weights stay as they are, quantized or not; what is "
+    "trained is "
+    "a low-rank update (LoRA) of its matrices, in f32, on the CPU. Tells how well the model ranks answers that it has "
+    "not "
     "seen, before and after.";
 
 constexpr char llm_manual[] =
@@ -117,29 +120,33 @@ std::optional<llm_command> parse_llm_command(int argc, char** argv) {
   number_option epochs{app, "--epochs", "passes over the records; by default 1, with --head-only 3"};
   number_option batch{app, "--batch", "records in a step" + by_default(command.batch)};
   number_option clip{app, "--clip", "the longest gradient" + by_default(command.clip)};
-  number_option warm_up{app, "--warm-up", "the part of the steps in which the rate grows" + by_default(command.warm_up)};
+  number_option warm_up{app, "--warm-up",
+                        "the part of the steps in which the rate grows" + by_default(command.warm_up)};
   number_option holdout{app, "--holdout", "the part of the prompts that is held out" + by_default(command.holdout)};
-  number_option seed{app, "--seed", "of what is held out, of the order of the others and of the update's beginning; "
-                                    "by default 1"};
+  number_option seed{app, "--seed",
+                     "of what is held out, of the order of the others and of the update's beginning; "
+                     "by default 1"};
   number_option threads{app, "--threads", "by default all cores, " + std::to_string(cores)};
-  app.add_option("--sample", command.samples, "shows the model's answer to this prompt before and after; may be given again")
+  app.add_option("--sample", command.samples,
+                 "shows the model's answer to this prompt before and after; may be given again")
       ->type_name("PROMPT")
       ->allow_extra_args(false);
   number_option sample_tokens{app, "--sample-tokens", "of an own answer at most" + by_default(command.sample_tokens)};
   number_option own_answers{app, "--own-answers",
                             "to so many held-out prompts, for their length; 0: none" + by_default(command.own_answers)};
-  auto const* const reference =
-      app.add_option("--reference", command.reference, "the file with the reference's log-probs; by default DIR/reference")
-          ->type_name("FILE");
-  auto const* const hidden =
-      app.add_option("--hidden", command.hidden, "the file with the hidden states of --head-only; by default DIR/hidden")
-          ->type_name("FILE");
+  auto const* const reference = app.add_option("--reference", command.reference,
+                                               "the file with the reference's log-probs; by default DIR/reference")
+                                    ->type_name("FILE");
+  auto const* const hidden = app.add_option("--hidden", command.hidden,
+                                            "the file with the hidden states of --head-only; by default DIR/hidden")
+                                 ->type_name("FILE");
   app.add_option("--out", command.out, "the folder for the results; one run at a time may have it")
       ->type_name("DIR")
       ->default_val("prefopt-llm");
   app.add_flag("--resume", command.resume, "goes on from the last checkpoint in DIR");
   number_option stop_after{app, "--stop-after", "ends the run after so many steps in all, for --resume to go on"};
-  for (auto* whole : {&limit, &most, &rank, &epochs, &batch, &seed, &threads, &sample_tokens, &own_answers, &stop_after}) {
+  for (auto* whole :
+       {&limit, &most, &rank, &epochs, &batch, &seed, &threads, &sample_tokens, &own_answers, &stop_after}) {
     whole->option().type_name("N");
   }
   for (auto* real : {&alpha, &rate, &clip, &warm_up, &holdout}) real->option().type_name("X");
@@ -173,18 +180,21 @@ std::optional<llm_command> parse_llm_command(int argc, char** argv) {
   command.lora.matrices = block_matrices_of(matrices);
 
   auto const below_one = [](char const* option, double value) {
-    if (value >= 1) throw input_error{std::string{option} + ": got " + number_text(value) + ", expected a number below 1"};
+    if (value >= 1)
+      throw input_error{std::string{option} + ": got " + number_text(value) + ", expected a number below 1"};
   };
   below_one("--warm-up", command.warm_up);
   below_one("--holdout", command.holdout);
   if (command.head_only && which->count() != 0) {
-    throw input_error{"--matrices: goes with an adapter over the blocks, got --head-only, which trains the output matrix"};
+    throw input_error{
+        "--matrices: goes with an adapter over the blocks, got --head-only, which trains the output matrix"};
   }
   if (!command.head_only && hidden->count() != 0) {
     throw input_error{"--hidden: goes with --head-only; else the hidden states change with each step"};
   }
   if (command.tokens.as_chat && command.reading.format != chat_template::plain) {
-    throw input_error{"--chat-template: goes with --template text; the model's own template takes dialogues as they are"};
+    throw input_error{
+        "--chat-template: goes with --template text; the model's own template takes dialogues as they are"};
   }
   for (auto const& prompt : command.samples) {
     if (prompt.empty()) throw input_error{"--sample: got an empty prompt, expected what the user says"};

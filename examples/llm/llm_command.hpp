@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "loss_choice.hpp"
 #include "lora_adapter.hpp"
+#include "loss_choice.hpp"
 #include "reading_options.hpp"
 #include "token_data.hpp"
 

@@ -84,7 +84,8 @@ class llm_trainer {
         split_{data_, every_record(data_), command.holdout, command.seed},
         data_checksum_{identity.data},
         gradient_{policy.parameters().size()},
-        optimizer_{static_cast<Eigen::Index>(policy.parameters().size()), 0},
+        parameters_{static_cast<Eigen::Index>(policy.parameters().size())},
+        optimizer_{parameters_.size(), 0},
         schedule_{command.learning_rate, command.epochs * steps_in_epoch(),
                   static_cast<std::size_t>(command.warm_up * static_cast<double>(command.epochs * steps_in_epoch()))},
         checkpoint_path_{folder.file("checkpoint")},
@@ -135,7 +136,8 @@ class llm_trainer {
   void take_folder() {
     if (command_.resume && !std::filesystem::exists(folder_.path())) return;
     if (!folder_.take()) {
-      tell("note: the file system of " + folder_.path() + " has no locks; a second run in this folder would spoil both");
+      tell("note: the file system of " + folder_.path() +
+           " has no locks; a second run in this folder would spoil both");
     }
     if (!command_.resume && folder_.clear()) tell(folder_.path() + ": replaces the results of an earlier run");
   }
@@ -174,8 +176,9 @@ class llm_trainer {
                    std::to_string(policy_.parameters().size()) + " parameters, " + std::to_string(schedule_.steps) +
                    " steps");
     if (!objective_.is_separable()) {
-      progress_.line(name_of(objective_.loss()) + " reads more than one record at a time: each step scores all of its "
-                                                  "records before they are trained on");
+      progress_.line(name_of(objective_.loss()) +
+                     " reads more than one record at a time: each step scores all of its "
+                     "records before they are trained on");
     }
     for (auto const& note : notes_on_fields(data_, objective_.loss())) progress_.line(note);
     for (auto const& note : split_.notes(data_)) progress_.line(note);
@@ -234,7 +237,8 @@ class llm_trainer {
                                       for (std::size_t const i : all_.share(record_view{every})) {
                                         policy_.reference_log_probs(sequences_of({&i, 1}), logp.subspan(i, 1));
                                         meter.add(tokens_.sequences()[i].ids.size());
-                                        if (all_.is_first()) progress_.show("reference, " + meter.text(), i, logp.size());
+                                        if (all_.is_first())
+                                          progress_.show("reference, " + meter.text(), i, logp.size());
                                       }
                                     });
   }
@@ -357,9 +361,11 @@ class llm_trainer {
                         " is not finite, expected a rate below " + number_text(command_.learning_rate)};
     }
     optimizer_.set_learning_rate(static_cast<float>(rate));
+    // In an array of Eigen's, see gradient_sum.
     auto const parameters = policy_.parameters();
-    optimizer_.update(Eigen::VectorXf::Map(parameters.data(), static_cast<Eigen::Index>(parameters.size())),
-                      gradient_.step());
+    std::ranges::copy(parameters, parameters_.begin());
+    optimizer_.update(parameters_, gradient_.step());
+    std::ranges::copy(parameters_, parameters.begin());
     policy_.apply_parameters();
     ++state_.steps;
 
@@ -424,9 +430,9 @@ class llm_trainer {
       gradient_.add(policy_.gradient());
       meter.add(tokens_of({&record, 1}), work_meter::of_training);
       if (all_.is_first()) {
-        progress_.show("step " + std::to_string(state_.steps + 1) + "/" + std::to_string(schedule_.steps) + ", " +
-                           meter.text(),
-                       state_.steps * command_.batch + ++done, schedule_.steps * command_.batch);
+        progress_.show(
+            "step " + std::to_string(state_.steps + 1) + "/" + std::to_string(schedule_.steps) + ", " + meter.text(),
+            state_.steps * command_.batch + ++done, schedule_.steps * command_.batch);
       }
       at += count;
     }
@@ -503,6 +509,7 @@ class llm_trainer {
   holdout_split split_;
   prefopt::data_checksum data_checksum_;
   gradient_sum gradient_;
+  Eigen::VectorXf parameters_;
   adamw optimizer_;
   learning_rate_schedule schedule_;
   std::string checkpoint_path_, metrics_path_;

@@ -27,7 +27,8 @@ turn_mark next_mark(std::string_view text, std::size_t from) {
     return {};
   };
   if (from == 0) {
-    std::size_t const first = text.size() - without_blanks_around(text).size() == 0 ? 0 : text.find_first_not_of(" \t\n\v\f\r");
+    std::size_t const first =
+        text.size() - without_blanks_around(text).size() == 0 ? 0 : text.find_first_not_of(" \t\n\v\f\r");
     if (first != text.npos) {
       if (turn_mark const mark = at(0, first); mark.begin != text.npos) return mark;
     }

@@ -21,8 +21,9 @@ std::vector<double> reference_log_probs(std::string const& path, candidate_list 
       if (!fits) throw error_at(path, 0, "", "has log-probs of other groups, expected those of this run");
       std::ranges::copy(file.logp(), logp.begin());
     } catch (std::invalid_argument const& error) {
-      throw input_error{std::string{without_library_name(error.what())} +
-                        "; remove it to have the reference of this model and data computed, or name another --reference"};
+      throw input_error{
+          std::string{without_library_name(error.what())} +
+          "; remove it to have the reference of this model and data computed, or name another --reference"};
     }
   });
   all.sum({&is_there, 1});

@@ -65,8 +65,7 @@ bool read_inputs(llm_inputs& in, int argc, char** argv, ranks const& all) {
   in.data.emplace(std::move(records), in.command.data, *in.words, in.command.tokens);
   check_llm_training(in.command, *in.data);
   char checksum[32];
-  std::snprintf(checksum, sizeof checksum, "checksum %016llx",
-                static_cast<unsigned long long>(in.model->checksum()));
+  std::snprintf(checksum, sizeof checksum, "checksum %016llx", static_cast<unsigned long long>(in.model->checksum()));
   // Under a head in f32 the log-probs are not quite those under the file's.
   in.model->set_rounding(!in.command.head_only);
   std::string const head = in.command.head_only ? "head in f32\n" : "head of the file\n";
@@ -192,14 +191,14 @@ llm_result tune(llm_inputs& in, results_folder& folder, tuned_files& files, rank
   std::size_t tokens = 0;
   for (auto const& sequence : in.data->sequences()) tokens += sequence.ids.size();
   work_meter meter{static_cast<double>(tokens)};
-  if (!std::filesystem::exists(command.hidden)) shown.line("computes the hidden states of " + std::to_string(tokens) + " tokens");
-  hidden_state_file const hidden{
-      command.hidden, in.data->sequences(), in.model->width(), in.identity.data,
-      [&](std::size_t i, std::vector<float>& rows) {
-        answer_hidden_states(*in.model, in.data->sequences()[i], with_adapter::no, rows);
-        meter.add(in.data->sequences()[i].ids.size());
-        shown.show("hidden states, " + meter.text(), i, in.data->sequences().size());
-      }};
+  if (!std::filesystem::exists(command.hidden))
+    shown.line("computes the hidden states of " + std::to_string(tokens) + " tokens");
+  hidden_state_file const hidden{command.hidden, in.data->sequences(), in.model->width(), in.identity.data,
+                                 [&](std::size_t i, std::vector<float>& rows) {
+                                   answer_hidden_states(*in.model, in.data->sequences()[i], with_adapter::no, rows);
+                                   meter.add(in.data->sequences()[i].ids.size());
+                                   shown.show("hidden states, " + meter.text(), i, in.data->sequences().size());
+                                 }};
   shown.clear();
   head_policy policy{*in.model, hidden, in.data->sequences(), command.lora, command.threads};
   llm_result const result = train_llm(command, *in.data, policy, in.identity, folder, all);

@@ -61,7 +61,8 @@ token_data::token_data(preference_set data, std::string const& path, tokenizer c
   reasons const why = select(data_, sequences_, path, by, options);
   std::string const most = std::to_string(options.most), noun = data_.noun();
   auto const note = [&](std::size_t count, std::string const& what) {
-    if (count != 0) notes_.push_back("note: " + std::to_string(count) + " of " + std::to_string(all) + " " + noun + what);
+    if (count != 0)
+      notes_.push_back("note: " + std::to_string(count) + " of " + std::to_string(all) + " " + noun + what);
   };
   note(why.same_text, " are left out: their responses are the same text");
   note(why.same_tokens, " are left out: their responses are the same tokens");

@@ -94,8 +94,7 @@ objective::evaluation objective::evaluate(prefopt::any_list_loss const& loss, in
   } else if (loss.reads(prefopt::columns::reward)) {
     groups.reward = reward_;
   }
-  prefopt::report const seen =
-      prefopt::evaluate(loss, groups, {.d_logp = d_logp_}, options(total(records.size())));
+  prefopt::report const seen = prefopt::evaluate(loss, groups, {.d_logp = d_logp_}, options(total(records.size())));
   return {seen, static_cast<std::size_t>(total(count_gathered_pairs()))};
 }
 
@@ -139,9 +138,8 @@ objective::evaluation objective::evaluate(prefopt::any_pair_loss const& loss, in
   }
 
   for (auto* const column : {&d_chosen_, &d_rejected_}) column->resize(pairs.size());
-  prefopt::report const seen =
-      prefopt::evaluate(loss, batch, {.d_chosen = d_chosen_, .d_rejected = d_rejected_, .posterior = posterior_},
-                        options(pairs_of_all));
+  prefopt::report const seen = prefopt::evaluate(
+      loss, batch, {.d_chosen = d_chosen_, .d_rejected = d_rejected_, .posterior = posterior_}, options(pairs_of_all));
   pairs.scatter(d_chosen_, d_rejected_, d_logp_);
   return {seen, static_cast<std::size_t>(pairs_of_all)};
 }

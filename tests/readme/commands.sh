@@ -18,6 +18,8 @@ printf 'group,reward,length\n0,1,2\n0,0.2,1\n' > rewards.csv
   echo group,sequence,token,logp,old_logp,ref_logp,rollout_logp,advantage,mask
   printf '0,0,0,-1.2,-1.4,-1.3,-1.4,0.4,1\n0,0,1,-0.5,-0.3,-0.6,-0.3,0.4,1\n0,1,0,-2,-1.5,-1.9,-1.6,-0.4,1\n'
 } > tokens.csv
+# A random model stands for the language model.
+[ ! -x build/examples/llm/write_random_llama ] || build/examples/llm/write_random_llama model.gguf
 count=0
 awk '/^```sh$/ { inside = 1; next } /^```/ { inside = 0 }
      inside && /^(mpirun -n [0-9]+ )?build\/examples\// { command = $0; sub(/ +# .*/, "", command); if (!seen[command]++) print command }' \
@@ -26,6 +28,11 @@ while IFS= read -r command; do
   if [ "${command#mpirun}" != "$command" ] && [ ! -x build/examples/train/prefopt_train_mpi ]; then
     echo "skipped, without MPI: $command"
     continue
+  fi
+  if [ "${command#*prefopt_llm}" != "$command" ]; then
+    [ -e model.gguf ] || { echo "skipped, without ggml: $command"; continue; }
+    # ggml's threads wait for each other in loops: slow where other tests have the cores.
+    case $command in *--threads*) ;; *) command="$command --threads 1" ;; esac
   fi
   echo "\$ $command"
   sh -c "$command" > output 2> errors || { cat output errors; exit 1; }
