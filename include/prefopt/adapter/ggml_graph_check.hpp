@@ -286,7 +286,7 @@ class ggml_walk {
 /// first node between the graph's parameters and x that it or the backward pass cannot take, with its name, its operator and
 /// what is wrong. Names operators without a backward pass, types that cannot be a parameter or a factor, grouped queries
 /// over several sequences, rows taken by a matrix of numbers, permuted gradients, operators in place, and rms_norm under
-/// an allocator before 0.15. As far as is known of ggml 0.9.1 to 0.21 on the CPU. Nothing is changed.
+/// an allocator before 0.15. As far as is known of ggml 0.9.1 to 0.25 on the CPU. Nothing is changed.
 ///     graph      in which ggml_build_forward_expand has put x, after ggml_set_param of its parameters
 ///     x          what the loss's gradient is given by: any shape
 ///     version    ggml_version(): of the ggml that runs, not of its headers

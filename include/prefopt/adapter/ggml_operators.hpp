@@ -10,7 +10,7 @@
 #include <string_view>
 #include <system_error>
 
-// Which of ggml's operators have a backward pass, and what that takes: of ggml 0.9.1 to 0.21, on the CPU. Operators go by
+// Which of ggml's operators have a backward pass, and what that takes: of ggml 0.9.1 to 0.25, on the CPU. Operators go by
 // their names, since their numbers change from release to release.
 
 namespace prefopt::inline PREFOPT_ABI {
