@@ -104,6 +104,9 @@ TEST_CASE("ggml operators: of two sources") {
       {"sub", with_row::refused, [](auto* c, auto* x, auto* y) { return ggml_sub(c, x, y); }},
       {"div", with_row::refused, [](auto* c, auto* x, auto* y) { return ggml_div(c, x, ggml_exp(c, y)); }},
       {"swiglu_split", with_row::absent, [](auto* c, auto* x, auto* y) { return ggml_swiglu_split(c, x, y); }},
+      // A norm next to what it is multiplied with, which a graph of the forward nodes alone would not write.
+      {"gated norm", with_row::absent,
+       [](auto* c, auto* x, auto* y) { return ggml_mul(c, ggml_scale(c, y, 2), ggml_rms_norm(c, x, 1e-5F)); }},
       {"mul_mat", with_row::right, [](auto* c, auto* x, auto* y) { return ggml_mul_mat(c, x, y); }},
       {"mul_mat of a transpose", with_row::absent,
        [](auto* c, auto* x,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
@@ -67,6 +68,7 @@ class ggml_walk {
     if (layout == ggml_layout::any) return true;
     if (layout == ggml_layout::rows) return gradient[0] == sizeof(float);
     auto const whole = strides_of(like);
+    if (layout == ggml_layout::packed) return gradient == whole;
     bool same = gradient[0] == sizeof(float);
     for (std::size_t i = 1; i < 4; ++i) same = same && (like.ne[i] == 1 || gradient[i] == whole[i]);
     return same;
@@ -128,6 +130,15 @@ class ggml_walk {
     return of != nullptr && of != &node && needed_.contains(of);
   }
 
+  /// What the backward pass asks of the gradient of a node, by the sources that it goes to.
+  [[nodiscard]] ggml_layout taken(Tensor const& node, ggml_operator const& rule) const {
+    bool const repeats = needs(node, 1) && !has_shape_of(*node.src[1], node);
+    if (rule.name == "ADD") return repeats ? ggml_layout::rows : rule.takes;
+    if (rule.name == "SUB") return needs(node, 1) ? ggml_layout::contiguous : rule.takes;
+    if (rule.name == "MUL") return needs(node, 0) ? rule.takes : ggml_layout::any;
+    return rule.takes;
+  }
+
   void go_back(Tensor const& node, strides const& gradient) {
     auto const* const rule = backward_of(node);
     if (std::string_view{ggml_op_name(node.op)} == "NONE") return;
@@ -136,11 +147,7 @@ class ggml_walk {
       if (!needs(node, j) || is_ignored(rule->name, j) || (rule->passes_to >> j & 1U) != 0) continue;
       fail_node(node, "depends on parameters by its source " + text(j) + ", to which ggml passes no gradient on");
     }
-    bool const is_sum = rule->name == "ADD" || rule->name == "SUB";
-    bool const repeats = is_sum && needs(node, 1) && !has_shape_of(*node.src[1], node);
-    auto const takes = repeats                                 ? ggml_layout::rows
-                       : rule->name == "SUB" && needs(node, 1) ? ggml_layout::contiguous
-                                                               : rule->takes;
+    auto const takes = taken(node, *rule);
     if (!is_laid_out(gradient, node, takes)) {
       fail_node(node,
                 "gets a permuted gradient, which its backward pass does not take: ggml_reshape to its own shape, and "
@@ -172,7 +179,7 @@ class ggml_walk {
   void pass_on(Tensor const& node, std::string_view name, Tensor const& source, strides const& gradient) {
     auto const [at, is_first] = gradients_.try_emplace(&source, gradient);
     if (is_first) {
-      if (name == "VIEW" && (number_of(source) != ggml_number::f32 || !is_contiguous(source))) {
+      if (name == "VIEW" && (number_of(source) != ggml_number::f32 || !is_packed(source))) {
         fail_node(node, "is a view of a tensor that is not contiguous or not f32, whose gradient ggml cannot make");
       }
       return;
@@ -181,7 +188,9 @@ class ggml_walk {
     if (by_number && !has_one_element(node)) {
       fail_node(node, "has several elements and is not all that its source goes into, which ggml cannot add up");
     }
-    auto const asked = by_number || name == "VIEW" || name == "CONT" ? ggml_layout::contiguous : ggml_layout::rows;
+    auto const asked = by_number                          ? ggml_layout::packed
+                       : name == "VIEW" || name == "CONT" ? ggml_layout::contiguous
+                                                          : ggml_layout::rows;
     if (!is_laid_out(at->second, source, asked)) {
       fail_tensor(where_, source,
                   "gets a permuted gradient, to which ggml cannot add another: ggml_reshape to its own shape, and what "
@@ -190,14 +199,9 @@ class ggml_walk {
     at->second = strides_of(source);
   }
 
-  static bool is_contiguous(Tensor const& tensor) {
-    std::size_t stride = tensor.nb[0];
-    bool same = number_of(tensor) != ggml_number::f32 || stride == sizeof(float);
-    for (int i = 1; i < 4; ++i) {
-      stride *= static_cast<std::size_t>(tensor.ne[i - 1]);
-      same = same && (tensor.ne[i] == 1 || tensor.nb[i] == stride);
-    }
-    return same;
+  /// A tensor of f32.
+  static bool is_packed(Tensor const& tensor) {
+    return std::equal(std::begin(tensor.nb), std::end(tensor.nb), strides_of(tensor).begin());
   }
 
   void check_operator(Tensor const& node, ggml_operator const& rule) const {
@@ -207,6 +211,12 @@ class ggml_walk {
       fail_node(node,
                 "has a wrong gradient where an allocator shares memory among the tensors of a graph, before ggml 0.15: "
                 "a later ggml, or ggml_backend_alloc_ctx_tensors and ggml_allocation::of_each_tensor");
+    }
+    if ((name == "SILU" || name == "SWIGLU") && needs(node, 0) && number_of(*node.src[0]) == ggml_number::f32 &&
+        !is_packed(*node.src[0])) {
+      fail_node(node,
+                "takes a permuted tensor or one with gaps, of which ggml reads other rows in its backward pass: "
+                "ggml_cont");
     }
     if (name == "SWIGLU" && node.src[1] == nullptr) fail_node(node, "has no backward pass in ggml: ggml_swiglu_split");
     if (name == "GET_ROWS") {
@@ -276,7 +286,7 @@ class ggml_walk {
 /// first node between the graph's parameters and x that it or the backward pass cannot take, with its name, its operator and
 /// what is wrong. Names operators without a backward pass, types that cannot be a parameter or a factor, grouped queries
 /// over several sequences, rows taken by a matrix of numbers, permuted gradients, operators in place, and rms_norm under
-/// an allocator before 0.15. As far as is known of ggml 0.9.1 to 0.21 on the CPU. Nothing is changed.
+/// an allocator before 0.15. As far as is known of ggml 0.9.1 to 0.25 on the CPU. Nothing is changed.
 ///     graph      in which ggml_build_forward_expand has put x, after ggml_set_param of its parameters
 ///     x          what the loss's gradient is given by: any shape
 ///     version    ggml_version(): of the ggml that runs, not of its headers

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <system_error>
 
-// Which of ggml's operators have a backward pass, and what that takes: of ggml 0.9.1 to 0.21, on the CPU. Operators go by
+// Which of ggml's operators have a backward pass, and what that takes: of ggml 0.9.1 to 0.25, on the CPU. Operators go by
 // their names, since their numbers change from release to release.
 
 namespace prefopt::inline PREFOPT_ABI {
@@ -34,8 +34,9 @@ inline ggml_release release_of(std::string_view where, char const* version) {
                   ", expected what ggml_version() says, like 0.21.0");
 }
 
-/// What is asked of a gradient: nothing, elements side by side in its rows, or no gaps and no permutation at all.
-enum class ggml_layout { any, rows, contiguous };
+/// What is asked of a gradient: nothing, elements side by side in its rows, no gaps and no permutation, or the strides of a
+/// new tensor even where a dimension is 1, since some operators walk over all rows by one of them.
+enum class ggml_layout { any, rows, contiguous, packed };
 
 struct ggml_operator {
   std::string_view name;
@@ -51,19 +52,19 @@ inline constexpr ggml_operator ggml_operators[]{{"DUP", 1, ggml_layout::any},
                                                 {"SUB", 3, ggml_layout::any},
                                                 {"MUL", 3},
                                                 {"DIV", 3},
-                                                {"SQR", 1},
+                                                {"SQR", 1, ggml_layout::any},
                                                 {"SQRT", 1},
                                                 {"LOG", 1},
                                                 {"SIN", 1},
                                                 {"COS", 1},
                                                 {"SUM", 1},
                                                 {"SUM_ROWS", 1},
-                                                {"MEAN", 1, ggml_layout::contiguous},
+                                                {"MEAN", 1, ggml_layout::packed},
                                                 {"REPEAT", 1},
                                                 {"REPEAT_BACK", 1},
                                                 {"RMS_NORM", 1},
                                                 {"MUL_MAT", 3, ggml_layout::any},
-                                                {"SCALE", 1, ggml_layout::contiguous},
+                                                {"SCALE", 1, ggml_layout::packed},
                                                 {"SET", 3, ggml_layout::contiguous},
                                                 {"CPY", 1, ggml_layout::contiguous},
                                                 {"CONT", 1, ggml_layout::contiguous},
@@ -72,22 +73,22 @@ inline constexpr ggml_operator ggml_operators[]{{"DUP", 1, ggml_layout::any},
                                                 {"PERMUTE", 1, ggml_layout::any},
                                                 {"TRANSPOSE", 1, ggml_layout::any},
                                                 {"GET_ROWS", 1},
-                                                {"DIAG_MASK_INF", 1, ggml_layout::contiguous},
-                                                {"DIAG_MASK_ZERO", 1, ggml_layout::contiguous},
-                                                {"SOFT_MAX", 1, ggml_layout::contiguous},
+                                                {"DIAG_MASK_INF", 1, ggml_layout::packed},
+                                                {"DIAG_MASK_ZERO", 1, ggml_layout::packed},
+                                                {"SOFT_MAX", 1, ggml_layout::packed},
                                                 {"ROPE", 1},
-                                                {"IM2COL", 2, ggml_layout::contiguous},
-                                                {"POOL_2D", 1, ggml_layout::contiguous},
+                                                {"IM2COL", 2, ggml_layout::packed},
+                                                {"POOL_2D", 1, ggml_layout::packed},
                                                 {"CROSS_ENTROPY_LOSS", 1}};
 
 /// Of the operator UNARY.
-inline constexpr ggml_operator ggml_unary_operators[]{{"ABS", 1},
+inline constexpr ggml_operator ggml_unary_operators[]{{"ABS", 1, ggml_layout::any},
                                                       {"SGN", 0},
                                                       {"NEG", 1, ggml_layout::contiguous},
                                                       {"STEP", 0},
-                                                      {"RELU", 1},
-                                                      {"SILU", 1, ggml_layout::contiguous},
-                                                      {"EXP", 1},
+                                                      {"RELU", 1, ggml_layout::any},
+                                                      {"SILU", 1, ggml_layout::packed},
+                                                      {"EXP", 1, ggml_layout::any},
                                                       {"EXPM1", 1, ggml_layout::rows, {0, 9, 5}},
                                                       {"SOFTPLUS", 1, ggml_layout::rows, {0, 9, 5}}};
 
