@@ -75,6 +75,6 @@ fi
 status=0
 "$cache/peers/bin/python" parity.py trl_pairs unpaired trl_tokens liger_pairs liger_tokens verl_tokens openrlhf_losses \
   rank_models || status=$?
-"$cache/swift/bin/python" parity.py swift_losses || status=$?
+"$cache/swift/bin/python" parity.py swift_losses swift_tokens || status=$?
 [ "$status" -le 1 ] || die "a comparison could not be made"
 exit "$status"

@@ -139,6 +139,10 @@ ranks "$header"'5: 7\n2: 2,7\n2: 7,2\n1: {2,7}\n'
 grep -q '^not counted        6, which put no item above another$' "$folder/err" ||
   fail 'summary' 'not counted        6' "$(cat "$folder/err")"
 
+# Lines with the same order add up: 70 against 30.
+ranks '# NUMBER VOTERS: 100\n# ALTERNATIVE NAME 1: a\n# ALTERNATIVE NAME 2: b\n60: 1,2\n30: 2,1\n10: 1,2\n'
+near -0.84729786038720345 1e-13 "$(worth b)"
+
 # As files were written before 2022. The values here and with --unnamed are those of a fit by central differences of the
 # likelihood in 100 digits.
 old='4\n1,Ash\n2,Birch\n3,Cedar, red\n4,Dogwood\n10,10,4\n4,1,2,3,4\n3,2,1\n2,3,4,1\n1,4\n'

@@ -27,22 +27,25 @@ class Line:
     theirs: str
     ours: str
     value: float
-    gradient: float
+    gradient: float | None  # where there is one
     bound: float  # of the two; inf: the two are different functions, and the reason says so
     off: tuple  # extreme inputs of which theirs is another number
     stated_off: tuple
     reason: str  # why, and who is right
 
+    def largest(self):
+        return max(self.value, self.gradient or 0)
+
     def agrees(self):
-        return max(self.value, self.gradient) <= self.bound
+        return self.largest() <= self.bound
 
     def as_stated(self):
         differs = self.bound == numpy.inf
-        holds = max(self.value, self.gradient) > 1e-6 if differs else self.agrees()
+        holds = self.largest() > 1e-6 if differs else self.agrees()
         return holds and self.off == self.stated_off and bool(self.reason) == (differs or bool(self.off))
 
     def text(self):
-        figures = f"{self.value:.0e}, {self.gradient:.0e}"
+        figures = ", ".join(f"{figure:.0e}" for figure in (self.value, self.gradient) if figure is not None)
         away = "; ".join(self.off)
         return f"| {self.theirs} | {self.ours} | {figures} | {away} | {self.reason} |"
 

@@ -6,11 +6,9 @@ import importlib.util
 import sys
 import types
 
-import torch
-
+import grpo_names
 import pairs
 import tokens
-import trl_tokens
 
 # What openrlhf/__init__.py, models/__init__.py and models/utils.py import at their heads, and the losses never call.
 for name in ("deepspeed", "flash_attn", "flash_attn.bert_padding", "flash_attn.utils", "flash_attn.utils.distributed"):
@@ -67,12 +65,31 @@ def compare_all():
         ("ppo, dual_clip 3", limited + " --dual 3", policy(dual_clip=3.0), ()),
         ("ppo, token_level_loss False", limited + " --aggregation sequence_mean_of_means", policy(token_level_loss=False), ()),
         ("gspo", "--loss gspo --low 0.2 --high 0.2", policy(policy_loss_type="gspo"), ()),
-        ("ppo, correction token, clip", limited + " --correction token_truncate --correction_low 0.5 --correction_high 5",
-         policy(is_correction_level="token", is_correction_mode="clip"), ("rollout_logp",)),
-        ("ppo, correction token, mask", limited + " --correction token_mask --correction_low 0.5 --correction_high 5",
-         policy(is_correction_level="token"), ("rollout_logp",)),
-        ("ppo, correction seq, mask", limited + " --correction geometric_mask_token --correction_low 0.8 --correction_high 1.25",
-         policy(is_correction_level="seq", is_correction_threshold=[0.8, 1.25]), ("rollout_logp",)),
+        (
+            "ppo, correction token, clip",
+            limited + " --correction token_truncate --correction_low 0.5 --correction_high 5",
+            policy(is_correction_level="token", is_correction_mode="clip"),
+            ("rollout_logp",),
+        ),
+        (
+            "ppo, correction token, mask",
+            limited + " --correction token_mask --correction_low 0.5 --correction_high 5",
+            policy(is_correction_level="token"),
+            ("rollout_logp",),
+        ),
+        (
+            "ppo, correction seq, mask",
+            limited + " --correction geometric_mask_token --correction_low 0.8 --correction_high 1.25",
+            policy(is_correction_level="seq", is_correction_threshold=[0.8, 1.25]),
+            ("rollout_logp",),
+        ),
     ]:
-        tokens.compare("OpenRLHF", theirs, arguments.split(), evaluate, columns=("old_logp", *columns), bound=1e-8,
-                       **(trl_tokens.TOO_HIGH if theirs == "gspo" else {}))
+        tokens.compare(
+            "OpenRLHF",
+            theirs,
+            arguments.split(),
+            evaluate,
+            columns=("old_logp", *columns),
+            bound=1e-8,
+            **(grpo_names.TOO_HIGH if theirs == "gspo" else {}),
+        )

@@ -42,4 +42,5 @@ def advantages(arguments, columns):
 def worths(arguments, text):
     """Of each item, by its name."""
     output, _ = run("PREFOPT_RANK", arguments, text)
-    return {row["item"]: float(row["worth"]) for row in csv.DictReader(io.StringIO(output)) if row["stderr"] is not None and row["item"]}
+    rows = csv.DictReader(line for line in output.splitlines() if not line.startswith("#"))
+    return {row["item"]: float(row["worth"]) for row in rows}

@@ -35,7 +35,7 @@ class Pairs:
         return {name: every[name].numpy() for name in names}
 
     def half(self, x):
-        return x[: len(self)], x[len(self):]
+        return x[: len(self)], x[len(self) :]
 
 
 def random_pairs(count=32, width=12):
@@ -51,11 +51,25 @@ def one_pair(chosen, rejected, base):
 
 
 # Log-ratios, against a reference at -20000.
-RATIOS = {f"{chosen:g}, {rejected:g}": one_pair(chosen, rejected, -2e4) for chosen, rejected in
-          [(0, 0), (1, 1), (400, -400), (-400, 400), (1e4, -1e4), (-1e4, 1e4), (1e4, 1e4), (-1e4, -1e4)]}
+RATIOS = {
+    f"{chosen:g}, {rejected:g}": one_pair(chosen, rejected, -2e4)
+    for chosen, rejected in [(0, 0), (1, 1), (400, -400), (-400, 400), (1e4, -1e4), (-1e4, 1e4), (1e4, 1e4), (-1e4, -1e4)]
+}
 # Log-probs, for losses without a reference.
-LOG_PROBS = {f"{chosen:g}, {rejected:g}": one_pair(chosen, rejected, 0.0) for chosen, rejected in
-             [(-1, -1), (-1e-9, -3), (-3, -1e-9), (-1e-9, -1e-9), (-1e4, -1), (-1, -1e4), (-1e4, -1e4), (-800, -1), (-1, -800)]}
+LOG_PROBS = {
+    f"{chosen:g}, {rejected:g}": one_pair(chosen, rejected, 0.0)
+    for chosen, rejected in [
+        (-1, -1),
+        (-1e-9, -3),
+        (-3, -1e-9),
+        (-1e-9, -1e-9),
+        (-1e4, -1),
+        (-1, -1e4),
+        (-1e4, -1e4),
+        (-800, -1),
+        (-1, -800),
+    ]
+}
 
 
 def our_gradient(batch, result):
@@ -64,8 +78,9 @@ def our_gradient(batch, result):
     return rows[:, None] / len(batch) * batch.mask
 
 
-def compare(package, theirs, arguments, evaluate, columns=ANCHORED, bound=1e-12, extremes=RATIOS,
-            wrong=(), reason="", by_logit=False):
+def compare(
+    package, theirs, arguments, evaluate, columns=ANCHORED, bound=1e-12, extremes=RATIOS, wrong=(), reason="", by_logit=False
+):
     """A line of the table. evaluate(batch) is their loss and its gradient by token, as Pairs.tokens, or by the logit."""
 
     def differences(batch):

@@ -23,8 +23,9 @@ def main():
         importlib.import_module(name).compare_all()
     torch = version("torch")
     for package, lines in itertools.groupby(sorted(agreement.LINES, key=lambda line: line.package), lambda line: line.package):
-        print(f"### {package} {version(DISTRIBUTIONS.get(package, package))}, torch {torch}\n")
-        print("| theirs | prefopt_score, prefopt_rank | largest relative difference of value, gradient | another number at | because |")
+        with_torch = "" if package in ("choix", "arena-rank") else f", torch {torch}"
+        print(f"### {package} {version(DISTRIBUTIONS.get(package, package))}{with_torch}\n")
+        print("| theirs | prefopt_score, prefopt_rank | difference of value, gradient | another number at | because |")
         print("|---|---|---|---|---|")
         for line in lines:
             print(line.text())

@@ -30,16 +30,35 @@ def dpo(loss_types, beta=0.1, weights=None, dtype=torch.double, **attributes):
     def evaluate(batch):
         tokens = batch.tokens.to(dtype, copy=True).requires_grad_()
         made = trl_stub.trainer(
-            DPOTrainer, **{"beta": beta, "loss_types": loss_types, "loss_weights": weights or [1.0] * len(loss_types),
-                           "ld_alpha": None, "precompute_ref_logps": True, "f_divergence_type": "reverse_kl",
-                           "f_alpha_divergence_coef": 0.5, "label_smoothing": 0.0, "use_weighting": False,
-                           "args": types.SimpleNamespace(discopop_tau=0.05), **attributes})
+            DPOTrainer,
+            **{
+                "beta": beta,
+                "loss_types": loss_types,
+                "loss_weights": weights or [1.0] * len(loss_types),
+                "ld_alpha": None,
+                "precompute_ref_logps": True,
+                "f_divergence_type": "reverse_kl",
+                "f_alpha_divergence_coef": 0.5,
+                "label_smoothing": 0.0,
+                "use_weighting": False,
+                "args": types.SimpleNamespace(discopop_tau=0.05),
+                **attributes,
+            },
+        )
         chosen, rejected = batch.half(batch.reference.to(dtype).sum(1))
         mask = prompted(batch.mask)
         seen = torch.where(batch.mask, tokens, 0)
-        loss = made._compute_loss(lambda **_: trl_stub.as_output(seen),
-                                  {"input_ids": mask, "attention_mask": torch.ones_like(mask), "completion_mask": mask,
-                                   "ref_chosen_logps": chosen, "ref_rejected_logps": rejected}, False)
+        loss = made._compute_loss(
+            lambda **_: trl_stub.as_output(seen),
+            {
+                "input_ids": mask,
+                "attention_mask": torch.ones_like(mask),
+                "completion_mask": mask,
+                "ref_chosen_logps": chosen,
+                "ref_rejected_logps": rejected,
+            },
+            False,
+        )
         loss.backward()
         return loss.item(), tokens.grad
 
@@ -49,8 +68,10 @@ def dpo(loss_types, beta=0.1, weights=None, dtype=torch.double, **attributes):
 def from_logits(batch, prompt=1):
     """Logits over two words whose second has the batch's log-probs, and what of them they are a function of."""
     logit = torch.where(batch.mask, batch.tokens - torch.log(-torch.expm1(batch.tokens)), 0.0).requires_grad_()
-    second = torch.cat([torch.full((len(logit), prompt - 1), -0.5, dtype=torch.double), logit,
-                        torch.zeros(len(logit), 1, dtype=torch.double)], 1)
+    second = torch.cat(
+        [torch.full((len(logit), prompt - 1), -0.5, dtype=torch.double), logit, torch.zeros(len(logit), 1, dtype=torch.double)],
+        1,
+    )
     return torch.stack([torch.zeros_like(second), second], -1), logit
 
 
@@ -61,8 +82,11 @@ def halves(mask, prompt=1):
     seen = torch.cat([ones, mask.long()], 1)
     labels = torch.where(prompted(mask, prompt) == 1, 1, -100)
     n = len(mask) // 2
-    return {f"{side}_{name}": rows[part] for side, part in (("chosen", slice(0, n)), ("rejected", slice(n, None)))
-            for name, rows in (("input_ids", ids), ("attention_mask", seen), ("labels", labels))}
+    return {
+        f"{side}_{name}": rows[part]
+        for side, part in (("chosen", slice(0, n)), ("rejected", slice(n, None)))
+        for name, rows in (("input_ids", ids), ("attention_mask", seen), ("labels", labels))
+    }
 
 
 def whole(of, prompt=1, **attributes):
@@ -77,19 +101,29 @@ def whole(of, prompt=1, **attributes):
 
 
 def cpo(loss_type, **attributes):
-    return whole(CPOTrainer, loss_type=loss_type, **{"beta": 0.1, "alpha": 0.0, "simpo_gamma": 0.5, "cpo_alpha": 0.0,
-                                                     "label_smoothing": 0.0, **attributes})
+    return whole(
+        CPOTrainer,
+        loss_type=loss_type,
+        **{"beta": 0.1, "alpha": 0.0, "simpo_gamma": 0.5, "cpo_alpha": 0.0, "label_smoothing": 0.0, **attributes},
+    )
 
 
 def tpo(loss_type, **attributes):
     """Its third completion, the gold one, is not there: tpo_alpha is 0."""
+
     def evaluate(batch):
         logits, logit = from_logits(batch)
         mask = prompted(batch.mask)
-        made = trl_stub.trainer(TPOTrainer, loss_type=loss_type,
-                                **{"beta": 0.01, "tpo_alpha": 0.0, "tpo_l_gamma": 0.5, "label_smoothing": 0.0, **attributes})
-        loss = made._compute_loss(lambda **_: types.SimpleNamespace(logits=logits),
-                                  {"input_ids": mask, "attention_mask": torch.ones_like(mask), "completion_mask": mask}, False)
+        made = trl_stub.trainer(
+            TPOTrainer,
+            loss_type=loss_type,
+            **{"beta": 0.01, "tpo_alpha": 0.0, "tpo_l_gamma": 0.5, "label_smoothing": 0.0, **attributes},
+        )
+        loss = made._compute_loss(
+            lambda **_: types.SimpleNamespace(logits=logits),
+            {"input_ids": mask, "attention_mask": torch.ones_like(mask), "completion_mask": mask},
+            False,
+        )
         loss.backward()
         return loss.item(), logit.grad
 
@@ -117,36 +151,93 @@ def compare_all(package="TRL"):
     ]:
         against(f"DPO `{name}`", arguments, dpo([name]), **more)
     against("DPO `robust`, label_smoothing 0.1", "--loss rdpo", dpo(["robust"], label_smoothing=0.1))
-    against("DPO `exo_pair`, label_smoothing 0.001", "--loss exo_pair", dpo(["exo_pair"], label_smoothing=1e-3), bound=float_epsilon)
-    against("DPO `sigmoid`, label_smoothing 0.1", "--loss cdpo", dpo(["sigmoid"], label_smoothing=0.1), bound=float("inf"),
-            extremes={}, reason=IGNORED)
+    against(
+        "DPO `exo_pair`, label_smoothing 0.001", "--loss exo_pair", dpo(["exo_pair"], label_smoothing=1e-3), bound=float_epsilon
+    )
+    against(
+        "DPO `sigmoid`, label_smoothing 0.1",
+        "--loss cdpo",
+        dpo(["sigmoid"], label_smoothing=0.1),
+        bound=float("inf"),
+        extremes={},
+        reason=IGNORED,
+    )
     against("DPO `sigmoid`, label_smoothing 0.1", "--loss dpo", dpo(["sigmoid"], label_smoothing=0.1))
     against("DPO `sigmoid`, `sft`", "--loss with_nll --base dpo --nll_mode 0", dpo(["sigmoid", "sft"]), columns=with_length)
     for name, loss in (("aot", "aot"), ("aot_unpaired", "aot_unpaired")):
         against(f"DPO `{name}`", f"--loss {loss}", dpo([name]))
-    against("DPO, forward_kl", "--loss f_dpo_forward_kl", dpo(["sigmoid"], f_divergence_type="forward_kl"),
-            wrong=["10000, -10000", "-10000, -10000"], reason=OVERFLOW)
+    against(
+        "DPO, forward_kl",
+        "--loss f_dpo_forward_kl",
+        dpo(["sigmoid"], f_divergence_type="forward_kl"),
+        wrong=["10000, -10000", "-10000, -10000"],
+        reason=OVERFLOW,
+    )
     against("DPO, js_divergence", "--loss f_dpo_js", dpo(["sigmoid"], f_divergence_type="js_divergence"))
-    against("DPO, alpha_divergence 0.5, float", "--loss f_dpo_alpha --dtype f32",
-            dpo(["sigmoid"], f_divergence_type="alpha_divergence", dtype=torch.float), bound=1e-3,
-            wrong=["-400, 400", "-10000, 10000", "-10000, -10000"], reason=CAPPED)
+    against(
+        "DPO, alpha_divergence 0.5, float",
+        "--loss f_dpo_alpha --dtype f32",
+        dpo(["sigmoid"], f_divergence_type="alpha_divergence", dtype=torch.float),
+        bound=1e-3,
+        wrong=["-400, 400", "-10000, 10000", "-10000, -10000"],
+        reason=CAPPED,
+    )
     without = SUMS
     means = SUMS + LENGTHS
     for theirs, arguments, evaluate, columns, more in [
         ("CPO `sigmoid`, cpo_alpha 0", "--loss cpo", cpo("sigmoid"), without, {}),
         ("CPO `sigmoid`", "--loss with_nll --base cpo --nll_mode 0", cpo("sigmoid", cpo_alpha=1.0), means, {}),
-        ("CPO `sigmoid`, label_smoothing 0.1, cpo_alpha 0", "--loss smoothed --base cpo --epsilon 0.1", cpo("sigmoid", label_smoothing=0.1), without, {}),
+        (
+            "CPO `sigmoid`, label_smoothing 0.1, cpo_alpha 0",
+            "--loss smoothed --base cpo --epsilon 0.1",
+            cpo("sigmoid", label_smoothing=0.1),
+            without,
+            {},
+        ),
         ("CPO `simpo`, cpo_alpha 0", "--loss simpo --beta 2 --gamma 1", cpo("simpo", beta=2.0, simpo_gamma=1.0), means, {}),
-        ("CPO `simpo`", "--loss with_nll --base simpo --beta 2 --gamma 1 --nll_mode 0", cpo("simpo", beta=2.0, simpo_gamma=1.0, cpo_alpha=1.0), means, {}),
-        ("CPO `simpo`, label_smoothing 0.1, cpo_alpha 0", "--loss smoothed --base simpo --beta 2 --gamma 1 --epsilon 0.1",
-         cpo("simpo", beta=2.0, simpo_gamma=1.0, label_smoothing=0.1), means, {}),
-        ("CPO `alphapo`: `simpo`, alpha 0.25", "--loss alpha_po --alpha 0.25", cpo("simpo", beta=2.0, simpo_gamma=1.0, alpha=0.25), means,
-         {"wrong": ["-10000, -1", "-1, -10000", "-10000, -10000", "-800, -1", "-1, -800"], "reason": UNDERFLOW}),
-        ("ORPO, its whole loss", "--loss orpo:1+sft:1 --sft 0 --mode 0", whole(ORPOTrainer, beta=0.1), means,
-         {"bound": 1e-4, "wrong": ["-1e-09, -3", "-3, -1e-09", "-1e-09, -1e-09"], "reason": LOG1MEXP}),
-        ("ORPO, a prompt of 3 tokens", "--loss orpo:1+sft:1 --sft 0 --mode 0", whole(ORPOTrainer, prompt=3, beta=0.1), means, {"bound": float("inf"), "extremes": {}, "reason": PROMPT}),
+        (
+            "CPO `simpo`",
+            "--loss with_nll --base simpo --beta 2 --gamma 1 --nll_mode 0",
+            cpo("simpo", beta=2.0, simpo_gamma=1.0, cpo_alpha=1.0),
+            means,
+            {},
+        ),
+        (
+            "CPO `simpo`, label_smoothing 0.1, cpo_alpha 0",
+            "--loss smoothed --base simpo --beta 2 --gamma 1 --epsilon 0.1",
+            cpo("simpo", beta=2.0, simpo_gamma=1.0, label_smoothing=0.1),
+            means,
+            {},
+        ),
+        (
+            "CPO `alphapo`: `simpo`, alpha 0.25",
+            "--loss alpha_po --alpha 0.25",
+            cpo("simpo", beta=2.0, simpo_gamma=1.0, alpha=0.25),
+            means,
+            {"wrong": ["-10000, -1", "-1, -10000", "-10000, -10000", "-800, -1", "-1, -800"], "reason": UNDERFLOW},
+        ),
+        (
+            "ORPO, its whole loss",
+            "--loss orpo:1+sft:1 --sft 0 --mode 0",
+            whole(ORPOTrainer, beta=0.1),
+            means,
+            {"bound": 1e-4, "wrong": ["-1e-09, -3", "-3, -1e-09", "-1e-09, -1e-09"], "reason": LOG1MEXP},
+        ),
+        (
+            "ORPO, a prompt of 3 tokens",
+            "--loss orpo:1+sft:1 --sft 0 --mode 0",
+            whole(ORPOTrainer, prompt=3, beta=0.1),
+            means,
+            {"bound": float("inf"), "extremes": {}, "reason": PROMPT},
+        ),
         ("TPO `sigmoid`, tpo_alpha 0", "--loss cpo --beta 0.01", tpo("sigmoid"), without, {}),
-        ("TPO `sigmoid`, label_smoothing 0.1, tpo_alpha 0", "--loss smoothed --base cpo --beta 0.01 --epsilon 0.1", tpo("sigmoid", label_smoothing=0.1), without, {}),
+        (
+            "TPO `sigmoid`, label_smoothing 0.1, tpo_alpha 0",
+            "--loss smoothed --base cpo --beta 0.01 --epsilon 0.1",
+            tpo("sigmoid", label_smoothing=0.1),
+            without,
+            {},
+        ),
         ("TPO `tpo-l`, tpo_alpha 0", "--loss simpo --beta 0.01 --gamma 0.5", tpo("tpo-l"), means, {}),
     ]:
         against(theirs, arguments, evaluate, columns=columns, by_logit=True, **{"extremes": LOG_PROBS, **more})

@@ -7,9 +7,16 @@ import torch
 
 
 def accelerator():
-    return types.SimpleNamespace(device=torch.device("cpu"), gather=lambda x: x, gather_for_metrics=lambda x: x,
-                                 reduce=lambda x, reduction="sum": x, num_processes=1, use_distributed=False, is_main_process=True,
-                                 sync_gradients=True)
+    return types.SimpleNamespace(
+        device=torch.device("cpu"),
+        gather=lambda x: x,
+        gather_for_metrics=lambda x: x,
+        reduce=lambda x, reduction="sum": x,
+        num_processes=1,
+        use_distributed=False,
+        is_main_process=True,
+        sync_gradients=True,
+    )
 
 
 def trainer(of, **attributes):
