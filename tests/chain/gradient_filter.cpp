@@ -75,7 +75,7 @@ void check_trained(char const* name) {
       name, filtered.report.kept, filtered.report.dropped, hidden_off, filtered.report.hidden_error / of_hidden,
       distance(plain.hidden, data.d_hidden) / of_hidden, weight_off, filtered.report.weight_error / of_weight,
       distance(plain.weight, data.d_weight) / of_weight);
-  CHECK(filtered.report.kept < 0.5);
+  CHECK(filtered.report.kept < 0.6);
   CHECK(filtered.report.dropped > 0);
   CHECK(filtered.report.dropped < 0.05);
   CHECK(hidden_off < 0.005);
@@ -182,7 +182,7 @@ TEST_CASE("a policy filters the gradients of a loss, with 16-bit factors, too") 
   filter_report report;
   CHECK(step({}, hidden, weight) == step({.tolerance = 0x1p-12, .report = &report}, filtered_hidden, filtered_weight));
   std::vector<double> const plain_hidden(hidden.begin(), hidden.end()), plain_weight(weight.begin(), weight.end());
-  CHECK(report.kept < 0.6);
+  CHECK(report.kept < 0.7);
   CHECK(distance(filtered_hidden, plain_hidden) < 0.005 * norm(plain_hidden));
   CHECK(distance(filtered_weight, plain_weight) < 0.003 * norm(plain_weight));
   // Both are rounded to 8 bits, here and there.

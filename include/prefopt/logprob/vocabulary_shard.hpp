@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <iterator>
+#include <limits>
 #include <prefopt/core/all_reduce.hpp>
 #include <prefopt/core/errors.hpp>
 #include <prefopt/logprob/logit_kernel.hpp>
@@ -119,9 +120,10 @@ class shard_sums {
     double* const mine = row + of_label() + rank * of_rank();
     auto const& [reference, log_sum] = own.softmax;
     mine[0] = static_cast<double>(reference);
-    // Of the tokens other than the label, whose share is 1 - p(label).
-    mine[1] = has_label ? log_sum + std::log(0 - std::expm1(own.log_prob)) : log_sum;
-    if (has_label) row[0] = own.log_prob + log_sum;
+    // Of the tokens other than the label, whose share is 1 - p(label). Where no token can be there is no share of any.
+    bool const shares = has_label && log_sum > -std::numeric_limits<double>::infinity();
+    mine[1] = shares ? log_sum + std::log(0 - std::expm1(own.log_prob)) : log_sum;
+    if (has_label) row[0] = shares ? own.log_prob + log_sum : log_sum;
     if (!statistics_) return;
     if (has_label) row[1] = static_cast<double>(label);
     mine[2] = log_sum;
