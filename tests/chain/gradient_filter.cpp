@@ -138,6 +138,14 @@ TEST_CASE("a tolerance of 0 is no filter, and one below all probabilities filter
   CHECK(distance(all.weight, plain.weight) <= 1e-13 * norm(data.d_weight));
 }
 
+TEST_CASE("of no rows that count a filter leaves nothing out") {
+  trained_head<double> data{20, 300, 5, 4};
+  std::fill(data.labels.begin(), data.labels.end(), -100);
+  auto got = gradients(data, {.filter = {.tolerance = 0.01}});
+  CHECK(norm(got.hidden) + norm(got.weight) == 0);
+  CHECK(got.report.kept == 1);
+}
+
 TEST_CASE("filtered gradients have the same bits on any number of threads") {
   trained_head<float> const data{300, 1500, 20, 6};
   for (std::size_t const budget : {std::size_t{1} << 20, std::size_t{64} << 20}) {

@@ -133,6 +133,10 @@ class linear_work {
   void backward(gradient_write how, Softmax const& softmax, Slopes const& d) {
     bool const adds = how == gradient_write::accumulate;
     if (!adds) clear();
+    if (rows_.empty()) {
+      if (filter_ && options_.filter.report != nullptr) *options_.filter.report = {};
+      return;
+    }
     if (!memory_.holds()) take_memory();
     if (plan_.sums_bias) std::fill_n(d_bias_, plan_.vocabulary, 0.0);
     if (filter_) filter_->begin();
@@ -153,7 +157,7 @@ class linear_work {
       first = false;
       rows_in_chunk_ = 0;
     }
-    for (std::size_t i = 0; plan_.sums_bias && !rows_.empty() && i < plan_.vocabulary; ++i) {
+    for (std::size_t i = 0; plan_.sums_bias && i < plan_.vocabulary; ++i) {
       put(gradients_.bias, i, d_bias_[i] + (adds ? static_cast<double>(read(gradients_.bias, i)) : 0));
     }
     if (filter_) filter_->finish();
