@@ -1,7 +1,7 @@
 #pragma once
 
 // Counts every allocation of the program that includes this, in one of its files only, and the bytes that are
-// allocated at a time. Memory of more than the usual alignment is not counted.
+// allocated at a time.
 #include <atomic>
 #include <cstddef>
 #include <cstdlib>
@@ -12,24 +12,25 @@ namespace {
 std::size_t allocations = 0;
 std::size_t bytes_allocated = 0, most_bytes_allocated = 0;  ///< now, and at most: may be set back to now
 
-/// In front of each allocation its size is kept.
-constexpr std::size_t kept_in_front = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+/// In front of each allocation its size is kept, at a distance that leaves it aligned.
+constexpr std::size_t usual_alignment = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
 
-void* counted(std::size_t size) {
+void* counted(std::size_t size, std::size_t alignment = usual_alignment) {
   ++std::atomic_ref{allocations};
-  auto* const memory = static_cast<char*>(std::malloc(kept_in_front + size));
+  std::size_t const whole = (alignment + size + alignment - 1) / alignment * alignment;
+  auto* const memory = static_cast<char*>(std::aligned_alloc(alignment, whole));
   if (memory == nullptr) throw std::bad_alloc{};
   *reinterpret_cast<std::size_t*>(memory) = size;
   std::size_t const now = std::atomic_ref{bytes_allocated} += size;
   std::atomic_ref most{most_bytes_allocated};
   for (std::size_t seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
   }
-  return memory + kept_in_front;
+  return memory + alignment;
 }
 
-void give_back(void* at) {
+void give_back(void* at, std::size_t alignment = usual_alignment) {
   if (at == nullptr) return;
-  char* const memory = static_cast<char*>(at) - kept_in_front;
+  char* const memory = static_cast<char*>(at) - alignment;
   std::atomic_ref{bytes_allocated} -= *reinterpret_cast<std::size_t*>(memory);
   std::free(memory);
 }
@@ -45,3 +46,12 @@ void operator delete(void* memory) noexcept { give_back(memory); }
 void operator delete[](void* memory) noexcept { give_back(memory); }
 void operator delete(void* memory, std::size_t) noexcept { give_back(memory); }
 void operator delete[](void* memory, std::size_t) noexcept { give_back(memory); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return counted(size, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* memory, std::align_val_t alignment) noexcept {
+  give_back(memory, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* memory, std::size_t, std::align_val_t alignment) noexcept {
+  give_back(memory, static_cast<std::size_t>(alignment));
+}

@@ -2,9 +2,14 @@
 #include <mpi.h>
 
 #include <algorithm>
+#include <chain/host_products.hpp>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <prefopt/adapter/mpi.hpp>
+#include <prefopt/chain/evaluate.hpp>
+#include <prefopt/chain/linear_policy.hpp>
 #include <prefopt/engine/evaluate.hpp>
 #include <prefopt/loss/adpo.hpp>
 #include <prefopt/loss/dpo.hpp>
@@ -201,6 +206,51 @@ void compare_halves(columns_of_pairs const& data) {
   MPI_Comm_free(&half);
 }
 
+/// A head whose vocabulary lies on the ranks, under a loss: each has more of it than the one before, and the first, of
+/// many, has none.
+void compare_heads(mpi_sum const& sum) {
+  constexpr std::size_t rows = 24, vocabulary = 301, width = 6;
+  std::vector<double> hidden(rows * width), weight(vocabulary * width);
+  std::vector<std::int64_t> labels;
+  for (std::size_t i = 0; i < hidden.size(); ++i) hidden[i] = 2 * std::sin(static_cast<double>(i * i));
+  for (std::size_t i = 0; i < weight.size(); ++i) weight[i] = std::cos(static_cast<double>(3 * i * i + i));
+  for (std::size_t i = 0; i < rows; ++i)
+    labels.push_back(i % 5 == 3 ? -100 : static_cast<std::int64_t>(i * 97 % vocabulary));
+  std::vector<double> const reference{-30, -40, -35, -50};
+  struct results {
+    double loss;
+    std::vector<double> hidden, weight;
+  };
+  auto const step = [&](std::size_t first, std::size_t count, vocabulary_shard const& shard) {
+    results got{0, std::vector<double>(hidden.size()), std::vector<double>(count * width)};
+    linear_policy<double, plain_product<double>> policy{
+        .head = {.hidden = {hidden.data(), rows, width}, .weight = {weight.data() + first * width, count, width}},
+        .tokens = {.labels = labels, .tokens_per_sequence = 6},
+        .memory_budget = 40000,
+        .shard = shard};
+    policy.gradients = {.hidden = {got.hidden.data(), rows, width}, .weight = {got.weight.data(), count, width}};
+    got.loss = evaluate(dpo{}, policy, {.ref_log_prob = reference}).loss;
+    return got;
+  };
+  auto const expected = step(0, vocabulary, {});
+  auto const ranks = static_cast<std::size_t>(sum.ranks()), own = static_cast<std::size_t>(rank);
+  auto const begin = [&](std::size_t r) { return vocabulary * r * r / (ranks * ranks); };
+  auto const got =
+      step(begin(own), begin(own + 1) - begin(own),
+           {.all_reduce = sum, .first = begin(own), .vocabulary = vocabulary, .rank = own, .ranks = ranks});
+  check_near(got.loss, expected.loss, "head: loss");
+  for (std::size_t i = 0; i < hidden.size(); ++i) check_near(got.hidden[i], expected.hidden[i], "head: d_hidden");
+  for (std::size_t i = 0; i < got.weight.size(); ++i) {
+    check_near(got.weight[i], expected.weight[begin(own) * width + i], "head: d_weight");
+  }
+  auto const text = refusal([&] {
+    step(begin(own), begin(own + 1) - begin(own),
+         {.all_reduce = sum, .first = begin(own), .vocabulary = vocabulary + 1, .rank = own, .ranks = ranks});
+  });
+  check(text == "prefopt::linear head: the shards have 301 tokens together, shard.vocabulary is 302",
+        "a shard too few says '" + text + "'");
+}
+
 void check_errors() {
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   auto const text = refusal([] { static_cast<void>(mpi_sum{MPI_COMM_NULL}.rank()); });
@@ -223,6 +273,7 @@ int main(int argc, char** argv) {
   }
   for (auto const& own : shards(pairs / 2, ranks)) compare_groups(data, own, sum);
   compare_halves(data);
+  compare_heads(sum);
   check_errors();
 
   sum({});

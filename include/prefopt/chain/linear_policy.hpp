@@ -12,9 +12,9 @@ namespace prefopt::inline PREFOPT_ABI {
 
 /// A policy's hidden states for a batch of sequences and its output matrix, and where the gradients by them go: the
 /// logits never exist whole. U is float, double or a 16-bit type; Product multiplies matrices, see matrix_product.hpp.
-///     memory     memory_budget, and some 40 bytes a token
-///     work       one product for the log-probs and one for each gradient; another for those chunks of logits, all but
-///                the last, that have to be computed twice. If all logits fit the budget there is only one chunk
+///     memory     memory_budget, the workspace included, some 40 bytes a token and 1 KiB
+///     work       one product for the log-probs and one for each gradient; another for those logits, all but the last
+///                chunk's, that have to be computed twice. If all logits fit the budget there is only one chunk
 ///     errors     as linear_token_logprobs; offsets that do not span the rows
 template <class U, class Product>
 struct linear_policy {
@@ -33,6 +33,9 @@ struct linear_policy {
   std::size_t memory_budget = linear_options{}.memory_budget;  ///< bytes
   Product product{};
   logit_transform transform{};
+  linear_workspace* workspace = nullptr;  ///< as in linear_options, and so are the next two
+  gradient_filter filter{};
+  vocabulary_shard shard{};
 
   [[nodiscard]] std::size_t sequences() const noexcept { return tokens.sequences(); }
   [[nodiscard]] bool wants_gradient() const noexcept {
@@ -41,7 +44,7 @@ struct linear_policy {
 
   void check(std::string_view where, gradient_write how) const {
     work::check(where, detail::stored_head(head), tokens.labels, gradients, with({}, how));
-    tokens.check(where);
+    work::telling(shard, [&] { tokens.check(where); });
   }
 
   [[nodiscard]] token_layout layout() const { return tokens.layout(); }
@@ -85,7 +88,10 @@ struct linear_policy {
             .gradient = how,
             .memory_budget = memory_budget,
             .executor = run,
-            .transform = transform};
+            .transform = transform,
+            .workspace = workspace,
+            .filter = filter,
+            .shard = shard};
   }
 };
 

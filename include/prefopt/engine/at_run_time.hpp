@@ -120,6 +120,12 @@ struct row_kernels_for<at_run_time> {
   PREFOPT_HIDDEN static rounding_kernel<float> rounding() {
     return std::same_as<U, bfloat16> ? table_in_use().to_bfloat16 : table_in_use().to_float16;
   }
+  template <class T>
+  PREFOPT_HIDDEN static filter_kernels<T> filter() {
+    auto const& table = table_in_use();
+    if constexpr (std::same_as<T, float>) return table.filter_of_float;
+    if constexpr (std::same_as<T, double>) return table.filter_of_double;
+  }
 };
 
 }  // namespace detail

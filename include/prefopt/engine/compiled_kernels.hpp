@@ -102,7 +102,9 @@ struct table_of<loss_list<L...>> {
                                       rows::kept<float16>(),
                                       rows::kept<double>(),
                                       rows::rounding<bfloat16>(),
-                                      rows::rounding<float16>()};
+                                      rows::rounding<float16>(),
+                                      rows::filter<float>(),
+                                      rows::filter<double>()};
 };
 
 /// The table of losses, or lists of them, for the instruction set that this is compiled for.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <prefopt/logprob/filter_kernel.hpp>
 #include <prefopt/logprob/row_kernels.hpp>
 #include <prefopt/view/kernel_types.hpp>
 
@@ -27,6 +28,8 @@ struct kernel_table {
   kept_row_kernels<float> kept_rows_of_float, kept_rows_of_bfloat16, kept_rows_of_float16;
   kept_row_kernels<double> kept_rows_of_double;
   rounding_kernel<float> to_bfloat16, to_float16;
+  filter_kernels<float> filter_of_float;
+  filter_kernels<double> filter_of_double;
 };
 
 }  // namespace PREFOPT_KERNELS

@@ -85,6 +85,20 @@ inline double distance(row_transform const& by, double v, double reference) noex
   return std::isinf(off) ? by.factor * v - by.factor * reference : by.factor * off;
 }
 
+/// The label's log-prob and the logarithm of the sum, from power = exp(t) of the label and the sum of all others'.
+template <class T>
+void set_log_prob(row_result<T>& result, double t, double power, double others) noexcept {
+  if (others < power) {
+    // The label has most of the probability: log(1 + x) keeps what is left of it.
+    double const rest = std::log1p(others / power);
+    result.softmax.log_sum = t + rest;
+    result.log_prob = 0 - rest;
+  } else {
+    result.softmax.log_sum = std::log(others + power);
+    result.log_prob = t - result.softmax.log_sum;
+  }
+}
+
 /// What becomes of logits, in lanes: factor v, see row_transform.
 template <class V, transform_kinds kind>
 struct transform_lanes {
@@ -347,15 +361,7 @@ PREFOPT_NOINLINE row_result<T> read_row(U const* row, std::size_t size, std::siz
   double const t = distance(row_is, static_cast<double>(label_value), static_cast<double>(reference));
   double const power = std::exp(t), others = sums.powers(), all = others + power;
   result.softmax.reference = reference;
-  if (others < power) {
-    // The label has most of the probability: log(1 + x) keeps what is left of it.
-    double const rest = std::log1p(others / power);
-    result.softmax.log_sum = t + rest;
-    result.log_prob = 0 - rest;
-  } else {
-    result.softmax.log_sum = std::log(all);
-    result.log_prob = t - result.softmax.log_sum;
-  }
+  set_log_prob(result, t, power, others);
   result.log_sum_exp = row_is.factor * static_cast<double>(reference) + result.softmax.log_sum;
   if constexpr (Statistics) {
     double const weighted = row_is.factor * sums.weighted() + (power > 0 ? t * power : 0);

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
+#include <cstring>
+#include <prefopt/simd/half.hpp>
 #include <prefopt/view/row_major.hpp>
 #include <type_traits>
 
@@ -26,10 +29,26 @@ concept matrix_product = requires(P const& product, matrix_factor<A> const& a, m
 
 namespace detail {
 
+/// Some columns of rows.
+template <class W>
+row_major<W> columns_of(row_major<W> const& m, std::size_t begin, std::size_t count) noexcept {
+  return {m.data() + begin, m.rows(), count, m.stride()};
+}
+
 /// Factors are multiplied as they are stored if the product takes them, and else as T.
 template <class Product, class U>
 using factor_of = std::conditional_t<matrix_product<Product, storage_of<U>, storage_of<U>, computed_of<U>>,
                                      storage_of<U>, computed_of<U>>;
+
+/// Stored numbers as factors.
+template <class U, class F>
+void copy_factors(U const* from, std::size_t count, F* to) noexcept {
+  if constexpr (std::same_as<U, F>) {
+    if (count != 0) std::memcpy(static_cast<void*>(to), static_cast<void const*>(from), count * sizeof(U));
+  } else {
+    for (std::size_t i = 0; i < count; ++i) store_number(load_number(from + i), to + i);
+  }
+}
 
 /// A product of factors of F without its type; refers to it.
 template <class F, class T>

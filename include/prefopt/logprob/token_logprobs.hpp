@@ -8,6 +8,7 @@
 #include <new>
 #include <prefopt/batch/options.hpp>
 #include <prefopt/core/parts.hpp>
+#include <prefopt/logprob/filter_kernel.hpp>
 #include <prefopt/logprob/logit_kernel.hpp>
 #include <prefopt/logprob/logit_transform.hpp>
 #include <prefopt/simd/arithmetic.hpp>
@@ -257,6 +258,10 @@ struct row_kernels_for {
   template <class U>
   static constexpr rounding_kernel<computed_of<U>> rounding() noexcept {
     return &round_numbers<Arch, U>;
+  }
+  template <class T>
+  static constexpr filter_kernels<T> filter() noexcept {
+    return filter_kernels_of<Arch, T>();
   }
 };
 
