@@ -53,19 +53,19 @@ class reader {
 
   template <class T>
     requires std::is_trivially_copyable_v<T>
-  void operator()(T& value) { std::memcpy(&value, take(sizeof value), sizeof value); }
+  void operator()(T& value) { copy(&value, sizeof value); }
 
   /// Into an array of known size.
   template <class T>
   void operator()(std::span<T> values) {
     if (size(sizeof(T)) != values.size()) do_not_fit();
-    std::memcpy(values.data(), take(values.size_bytes()), values.size_bytes());
+    copy(values.data(), values.size_bytes());
   }
 
   template <class T>
   void operator()(std::vector<T>& values) {
     values.resize(size(sizeof(T)));
-    std::memcpy(static_cast<void*>(values.data()), take(values.size() * sizeof(T)), values.size() * sizeof(T));
+    copy(values.data(), values.size() * sizeof(T));
   }
 
   void operator()(std::string& text) {
@@ -84,6 +84,12 @@ class reader {
 
  private:
   [[noreturn]] void do_not_fit() const { damaged(path_, "its parts do not fit together"); }
+
+  /// An array of no elements has no address to copy to.
+  void copy(void* to, std::size_t bytes) {
+    char const* const from = take(bytes);
+    if (bytes != 0) std::memcpy(to, from, bytes);
+  }
 
   char const* take(std::size_t count) {
     if (count > content_.size() - position_) do_not_fit();
