@@ -1,6 +1,7 @@
 #include "state_file.hpp"
 
 #include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <utility>
@@ -41,6 +42,12 @@ void state_reader::finish() const {
 }
 
 void state_reader::fail(std::string const& what) const { throw error_at(path_, 0, "", what); }
+
+void state_reader::copy(void* to, std::size_t bytes) {
+  char const* const from = take(bytes);
+  // An array of no elements has no address to copy to.
+  if (bytes != 0) std::memcpy(to, from, bytes);
+}
 
 char const* state_reader::take(std::size_t count) {
   if (count > content_.size() - position_) damaged();

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,19 +44,19 @@ class state_reader {
 
   template <class T>
     requires std::is_trivially_copyable_v<T>
-  void operator()(T& value) { std::memcpy(&value, take(sizeof value), sizeof value); }
+  void operator()(T& value) { copy(&value, sizeof value); }
 
   /// Into an array of known size.
   template <class T>
   void operator()(std::span<T> values) {
     if (size(sizeof(T)) != values.size()) damaged();
-    std::memcpy(values.data(), take(values.size_bytes()), values.size_bytes());
+    copy(values.data(), values.size_bytes());
   }
 
   template <class T>
   void operator()(std::vector<T>& values) {
     values.resize(size(sizeof(T)));
-    std::memcpy(static_cast<void*>(values.data()), take(values.size() * sizeof(T)), values.size() * sizeof(T));
+    copy(values.data(), values.size() * sizeof(T));
   }
 
   void operator()(std::string& text) {
@@ -80,6 +79,7 @@ class state_reader {
   }
 
  private:
+  void copy(void* to, std::size_t bytes);
   char const* take(std::size_t count);
 
   std::string path_, content_;

@@ -192,9 +192,10 @@ TEST_CASE("a denominator, or weights, by which nothing can be divided are refuse
     }
     return std::string{};
   };
-  CHECK(refused({.denominator = 1e-45}).starts_with("prefopt::evaluate: denominator is 1e-45, expected more than 2.35"));
   CHECK(
-      refused({.denominator = 5e-324}).starts_with("prefopt::evaluate: denominator is 5e-324, expected more than 2.35"));
+      refused({.denominator = 1e-45}).starts_with("prefopt::evaluate: denominator is 1e-45, expected more than 2.35"));
+  CHECK(refused({.denominator = 5e-324})
+            .starts_with("prefopt::evaluate: denominator is 5e-324, expected more than 2.35"));
   batch.weight = huge;
   CHECK(refused({.denominator = 1e-8}).starts_with("prefopt::evaluate: denominator is 1e-08, expected more than 2.35"));
   batch.weight = tiny;

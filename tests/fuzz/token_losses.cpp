@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <prefopt/engine/make_token_loss.hpp>
@@ -29,11 +30,11 @@ struct token_terms_made {
 
 /// Sets the terms, of which some may be out of range.
 void set_terms(fuzz_input& in, token_terms_made& made) {
-  auto& [loss, is_moderate] = made;
+  auto& loss = made.loss;
   bool const is_wild = in.one_in(6);
   auto const number = [&](double low, double high) {
     if (is_wild && in.one_in(3)) {
-      is_moderate = false;
+      made.is_moderate = false;
       return in.any<double>();
     }
     return in.uniform(low, high);
@@ -327,9 +328,9 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   auto const& card = cards[in.below(cards.size())];
   auto const parameters = parameters_for(in, card.parameters);
   std::string const name{card.card.name}, text = text_of({name, {}, {}}, parameters.values);
-  std::optional<prefopt::any_token_loss> loss;
+  std::unique_ptr<prefopt::any_token_loss const> loss;
   try {
-    loss = prefopt::make_token_loss(name, parameters.values);
+    loss = std::make_unique<prefopt::any_token_loss const>(prefopt::make_token_loss(name, parameters.values));
   } catch (std::invalid_argument const&) {
   }
   // Of gspo and cispo the card of the surrogate comes second, and the preset is made.
