@@ -273,6 +273,27 @@ TEMPLATE_TEST_CASE("any of the outputs may be left out", "", float, double) {
   }
 }
 
+TEST_CASE("of the advantages of sequences nothing else is read, however they lie") {
+  // More tokens than a page has advantages behind the last.
+  std::size_t const each = 700;
+  std::vector<double> const log_prob(2 * each, -1.5), old_log_prob(2 * each, -1.25), mask(2 * each, 1);
+  std::vector<std::int64_t> const offsets{0, static_cast<std::int64_t>(each), static_cast<std::int64_t>(2 * each)};
+  guarded<double> const apart{{2, 0, 0, -1}, guarded<double>::against::end};
+  std::vector<double> const side_by_side{2, -1};
+  auto const d_of = [&](column<double> const& advantage) {
+    std::vector<double> d(2 * each);
+    evaluate(made_token_loss("gspo"),
+             token_batch<double>{.log_prob = log_prob,
+                                 .old_log_prob = old_log_prob,
+                                 .advantage = advantage,
+                                 .mask = mask,
+                                 .offsets = offsets},
+             {.d_log_prob = d});
+    return d;
+  };
+  CHECK(d_of({apart.values().data(), 2, 3}) == d_of(side_by_side));
+}
+
 TEST_CASE("narrower columns are read as what they are") {
   // Advantages and masks as a host may have them.
   std::vector<float> const log_prob{-1.5F, -0.25F, -3}, advantage{1, -2, 0.5F};

@@ -375,7 +375,8 @@ PREFOPT_NOINLINE row_result<T> read_row(U const* row, std::size_t size, std::siz
 
 /// The gradient by a row's logits x of d log_prob + d' entropy, for x' = factor v: each times the slope of x' by x,
 ///     d (onehot - p_j) - d' p_j (log p_j + entropy)
-/// `target` may be the row itself. What would be subnormal is 0.
+/// `target` may be the row itself. What would be subnormal is 0; with a cap what is less than 1.4 times the smallest normal
+/// number can be, too.
 template <class Arch, transform_kinds kind, bool Entropy, bool Accumulate, class U, class T = computed_of<U>>
 PREFOPT_NOINLINE void write_row_gradient(U const* row, std::size_t size, std::size_t label, row_transform const& row_is,
                                          row_softmax<T> const& softmax, row_slopes const& d, U* target) noexcept {
