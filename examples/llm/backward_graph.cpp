@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
+#include <map>
 #include <vector>
 
 namespace {
@@ -66,6 +68,41 @@ void add_in_place(ggml_tensor* sum) {
   std::memcpy(reinterpret_cast<char*>(sum->op_params) + 4 * sizeof in_place, &in_place, sizeof in_place);
 }
 
+/// Numbers of the forward pass that are cheaper to compute again than to keep: what a norm or a gate makes of others that
+/// are kept in any case. Each is made once in the backward pass, where it is first read.
+class recomputed_nodes {
+ public:
+  recomputed_nodes(ggml_context* context, std::vector<ggml_tensor*>& nodes) : context_{context}, nodes_{nodes} {}
+
+  void replace_sources(ggml_tensor* node) {
+    for (auto*& source : node->src) {
+      if (source == nullptr) continue;
+      bool const is_norm = source->op == GGML_OP_MUL && source->src[0]->op == GGML_OP_RMS_NORM;
+      if (!is_norm && source->op != GGML_OP_GLU) continue;
+      auto& made = made_[source];
+      if (made == nullptr) made = is_norm ? copy(source, copy(source->src[0], nullptr)) : copy(source, nullptr);
+      source = made;
+    }
+  }
+
+ private:
+  /// The same operator on the same sources, but for the first where another is given.
+  ggml_tensor* copy(ggml_tensor const* node, ggml_tensor* first) {
+    auto* const made = ggml_new_tensor(context_, node->type, GGML_MAX_DIMS, node->ne);
+    made->op = node->op;
+    made->flags |= GGML_TENSOR_FLAG_COMPUTE;
+    std::memcpy(made->op_params, node->op_params, sizeof made->op_params);
+    std::copy(std::begin(node->src), std::end(node->src), std::begin(made->src));
+    if (first != nullptr) made->src[0] = first;
+    nodes_.push_back(made);
+    return made;
+  }
+
+  ggml_context* context_;
+  std::vector<ggml_tensor*>& nodes_;
+  std::map<ggml_tensor const*, ggml_tensor*> made_;
+};
+
 bool is_frozen_weight(ggml_tensor const* tensor) {
   return tensor->op == GGML_OP_NONE && (tensor->flags & GGML_TENSOR_FLAG_PARAM) == 0;
 }
@@ -106,11 +143,13 @@ trained_graphs trained_graphs_of(llama_graph const& graph, adapter_tensors const
   ggml_build_backward_expand(context, whole, accumulators.data());
 
   std::vector<ggml_tensor*> nodes;
+  recomputed_nodes recomputed{context, nodes};
   for (int i = forward_nodes; i < ggml_graph_n_nodes(whole); ++i) {
     auto* const node = ggml_graph_node(whole, i);
     if (node->op == GGML_OP_OUT_PROD && is_frozen_weight(node->src[0]) && node->src[1]->op == GGML_OP_TRANSPOSE) {
       multiply_by_transpose(context, node, nodes);
     }
+    recomputed.replace_sources(node);
     nodes.push_back(node);
   }
   for (auto* const node : nodes) ggml_graph_add_node(made.backward, node);
