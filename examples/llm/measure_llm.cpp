@@ -26,7 +26,8 @@ constexpr char introduction[] =
 
 constexpr char manual[] = R"(
 Both sequences are random tokens, and every token but the first is predicted. Rounds take turns; a time is the least of
-them. llama.cpp runs as it does by itself: repacked weights, fused attention, keys and values of 16 bits.)";
+them. On a machine that does other things, too, set OMP_WAIT_POLICY=passive: ggml's threads then do not spin while they
+wait for each other. llama.cpp runs as it does by itself: repacked weights, fused attention, keys and values of 16 bits.)";
 
 struct settings {
   std::string model, matrices = "q,v";
