@@ -35,6 +35,23 @@ void adapter_policy::log_probs(sequence_list sequences, with_adapter use, std::s
 
 void adapter_policy::log_probs_and_gradient(sequence_list sequences, std::span<double> logp,
                                             output_head::judge const& judge) {
+  model_.adapter().clear_gradients();
+  std::size_t tokens = 0;
+  for (auto const* const sequence : sequences) tokens += sequence->ids.size();
+  if (tokens <= most_kept || sequences.size() == 1) {
+    add_gradient(sequences, logp, judge);
+    return;
+  }
+  log_probs(sequences, with_adapter::yes, logp);
+  auto const d_all = judge(logp);
+  std::vector<double> const d_logp(d_all.begin(), d_all.end());
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    auto const of_one = [&](std::span<double const>) { return std::span{d_logp}.subspan(i, 1); };
+    add_gradient(sequences.subspan(i, 1), logp.subspan(i, 1), of_one);
+  }
+}
+
+void adapter_policy::add_gradient(sequence_list sequences, std::span<double> logp, output_head::judge const& judge) {
   std::vector<std::int32_t> ids;
   std::vector<std::size_t> offsets{0};
   for (auto const* const sequence : sequences) {
@@ -60,7 +77,6 @@ void adapter_policy::log_probs_and_gradient(sequence_list sequences, std::span<d
     auto const to = own_rows(i, d_hidden_);
     std::copy_n(from.begin(), to.size(), to.begin());
   }
-  model_.adapter().clear_gradients();
   model_.backward(d_hidden_);
 }
 

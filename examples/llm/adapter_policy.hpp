@@ -28,13 +28,17 @@ class adapter_policy {
     log_probs(sequences, with_adapter::no, logp);
   }
 
-  /// The log-probs and, of what `judge` says of them, the gradient.
+  /// The log-probs and, of what `judge` says of them, the gradient. What the backward pass reads is kept of `most_kept`
+  /// tokens; more of them, of many long answers, go forward together and then once more one by one.
+  static constexpr std::size_t most_kept = 2048;
   void log_probs_and_gradient(sequence_list sequences, std::span<double> logp, output_head::judge const& judge);
 
   /// Of each sequence, the sum over its answer of KL(policy || reference) of the next token.
   void kl(sequence_list sequences, std::span<double> kl);
 
  private:
+  /// Of the sequences together.
+  void add_gradient(sequence_list sequences, std::span<double> logp, output_head::judge const& judge);
   void log_probs(sequence_list sequences, with_adapter use, std::span<double> logp);
   completion_rows const& rows_of(tokenized_pair const& sequence, with_adapter use, completion_rows& rows);
 

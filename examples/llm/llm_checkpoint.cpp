@@ -2,7 +2,8 @@
 
 #include <span>
 #include <string_view>
-#include <utility>
+
+#include "input_error.hpp"
 
 namespace {
 
@@ -21,12 +22,12 @@ void save_llm_checkpoint(std::string const& path, llm_checkpoint const& state,
   write.write_to(path);
 }
 
-llm_checkpoint_file::llm_checkpoint_file(std::string path)
-    : read_{std::move(path), llm_checkpoint_first, "prefopt_llm"} {
+llm_checkpoint_file::llm_checkpoint_file(std::string const& path) : read_{path, llm_checkpoint_first, "prefopt_llm"} {
   state_.setup = read_setup(read_);
   read_(state_.steps);
   read_(state_.rows);
   read_(state_.reliability);
+  if (state_.rows.size() != state_.steps + 1) throw error_at(path, 0, "", "is damaged: its parts do not fit together");
 }
 
 void llm_checkpoint_file::load(std::vector<std::span<float>> const& arrays) {

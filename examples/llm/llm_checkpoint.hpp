@@ -23,7 +23,7 @@ void save_llm_checkpoint(std::string const& path, llm_checkpoint const& state,
 class llm_checkpoint_file {
  public:
   /// Throws input_error if there is no such file, or it is not whole.
-  explicit llm_checkpoint_file(std::string path);
+  explicit llm_checkpoint_file(std::string const& path);
 
   llm_checkpoint const& state() const { return state_; }
   std::uint32_t checksum() const { return read_.checksum(); }

@@ -45,7 +45,7 @@ What is trained
 
 A step takes --batch records. They go through the model one by one, forward and then backward, so that memory does not
 depend on the batch; only a loss that reads more than one record at a time (aot, beta_dpo, ...) has all of them go through
-forward once more before. kto's reference point is made as in prefopt_train, of further forward passes. The optimizer is
+forward once more before, and so has a record of more than 2048 tokens. kto's reference point is made as in prefopt_train, of further forward passes. The optimizer is
 AdamW (0.9, 0.999, 1e-8, weight decay 0.01) in f32, after the gradient is clipped to the norm --clip; the learning rate grows
 over the --warm-up part of the steps and then falls along a cosine to 0. With as many threads or others, and over any number
 of MPI's ranks (prefopt_llm_mpi), the same bits come out.

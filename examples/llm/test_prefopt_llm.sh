@@ -1,9 +1,9 @@
 #!/bin/bash
-# Tests of prefopt_llm on small random models: test_prefopt_llm.sh CASE PROGRAM WRITER SCRATCH SOURCE
+# Tests of prefopt_llm on small random models: test_prefopt_llm.sh CASE PROGRAM WRITER SCRATCH
 # WRITER is write_random_llama. The cases are the functions below.
 set -u
 
-case_name=$1 program=$2 writer=$3 scratch=$4/$1 source=$5
+case_name=$1 program=$2 writer=$3 scratch=$4/$1
 rm -rf "$scratch"
 mkdir -p "$scratch"
 cd "$scratch" || exit 1
@@ -117,6 +117,14 @@ losses() {
   done >completions.jsonl
   expect_run --data completions.jsonl --out completions --loss kto
   expect_run --data pairs.jsonl --out text --template text
+  # More tokens in a record than the model keeps at a time.
+  local answer
+  answer=$(printf 'x%.0s' {1..800})
+  for ((i = 0; i < 4; ++i)); do
+    echo "{\"prompt\": \"$i?\", \"responses\": [\"a$answer\", \"b$answer\", \"c$answer\"], \"rewards\": [2, 1, 0]}"
+  done >long.jsonl
+  expect_run --data long.jsonl --out long --loss adpo --max-tokens 1024 --epochs 3
+  awk -F , '$6 != "" && !first { first = $6 } $6 != "" { last = $6 } END { exit !(last < first) }' long/metrics.csv || fail "long: $(cat long/metrics.csv)"
 }
 
 # A record's own gradient, or all records together: the same where it does not matter. with_nll of almost no weight reads the lengths
