@@ -46,11 +46,11 @@ endif()
 
 # The releases of ggml do not agree on a package version that find_package could compare: 0.9.1 has none there.
 set(GGML_DIR "" CACHE PATH "Prefix of an installed ggml, 0.9 or later, unless CMAKE_PREFIX_PATH leads to it: builds and tests its example and its adapter")
-# What a package finds is cached, and would stay when another one is asked for.
+# What a package finds is cached, and would stay when another one is asked for; so what is built from the same sources.
 set(prefopt_ggml_asked_for "${GGML_DIR};${CMAKE_PREFIX_PATH};$ENV{CMAKE_PREFIX_PATH}")
 if(NOT prefopt_ggml_asked_for STREQUAL "${PREFOPT_GGML_ASKED_FOR}")
   get_cmake_property(prefopt_cached CACHE_VARIABLES)
-  list(FILTER prefopt_cached INCLUDE REGEX "^(ggml_DIR|GGML_(.+_)?LIBRARY)$")
+  list(FILTER prefopt_cached INCLUDE REGEX "^((ggml|llama)_DIR|(GGML|llama)_(.+_)?LIBRARY)$")
   foreach(variable IN LISTS prefopt_cached)
     unset(${variable} CACHE)
   endforeach()

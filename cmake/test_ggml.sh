@@ -36,7 +36,7 @@ for prefix in "${prefixes[@]}"; do
   cmake -S . -B build-ggml -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=Release \
     "-DCMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG" "-DGGML_DIR=$prefix" >build-ggml.log 2>&1 || { cat build-ggml.log; exit 1; }
   echo "== $(sed -n 's/^-- prefopt: \(ggml [0-9].*\)/\1/p' build-ggml.log)"
-  targets=(test_host_ggml train_ggml) names='^(host_ggml|ggml): '
+  targets=(test_host_ggml train_ggml) names='^(host_ggml:|ggml: )'
   for source in build-ggml/tests/readme/blocks/ggml/*.cpp; do
     name=$(basename "$source" .cpp)
     if [ "$name" = fragments ]; then
