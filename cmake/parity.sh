@@ -8,7 +8,8 @@ cmake/parity.sh [OPTION]...
 Sends the same batches, random and extreme ones, through the losses of TRL, Liger, verl, OpenRLHF and ms-swift and the
 rankings of choix and arena-rank, and through prefopt_score and prefopt_rank: values and gradients. Prints tables of how
 far they agree and where not, and why; ends with status 1 if one is not as tests/parity states it. The packages come from
-PyPI, pinned, into virtual environments: 7 GB (PyPI's torch is the one for GPUs), ten minutes the first time, then three.
+PyPI, pinned, into virtual environments: 7 GB (PyPI's torch is the one for GPUs), a quarter of an hour the first
+time, then three minutes.
 
   --build FOLDER     a build that has prefopt_score and prefopt_rank (default: build in the checkout; made if missing)
   --cache FOLDER     where the environments are kept (default: $XDG_CACHE_HOME/prefopt-parity, ~/.cache/prefopt-parity)

@@ -49,3 +49,8 @@ if ! "$folder/venv/bin/python" -W ignore "$folder/luspo.py"; then
   echo "liger-kernel 0.8.5 does something else than is said here" >&2
   exit 1
 fi
+# Seen:
+#   liger-kernel 0.8.5
+#   grpo : -0.148734, other words in the padding -0.148734, padded further -0.148734, largest gradient at the padding 0
+#   luspo {'beta': 0.0}: -0.200000, other words in the padding -0.200000, padded further -0.200000, largest gradient at the padding 0
+#   luspo : 0.084485, other words in the padding 60.218895, padded further 0.104730, largest gradient at the padding 0.33

@@ -38,3 +38,8 @@ if ! "$folder/venv/bin/python" -W ignore "$folder/sign.py"; then
   echo "torch 2.15.0 does something else than is said here" >&2
   exit 1
 fi
+# Seen:
+#   torch 2.15.0 numpy 2.3.3
+#   tensor: [-2.0, 4.0] numpy.from_dlpack: [2.0, -4.0] torch.from_dlpack: [2.0, -4.0]
+#   conj(), numpy.from_dlpack: BufferError: Can't export tensors with the conjugate bit set
+#   imag, numpy(): RuntimeError: Can't call numpy() on Tensor that has negative bit set. Use tensor.resolve_neg().numpy() instead.
