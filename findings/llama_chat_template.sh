@@ -53,3 +53,6 @@ if ! "$folder/venv/bin/python" "$folder/template.py" "$folder"; then
   echo "this llama.cpp does something else than is said here" >&2
   exit 1
 fi
+# Seen:
+#   the template:               '<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n'
+#   llama_chat_apply_template:  '<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n'
