@@ -19,6 +19,7 @@ struct sequence_comparison {
 
 /// Of records, how many were left out or changed for what reason.
 struct reasons {
+  std::size_t seen = 0;  ///< until there were enough
   std::size_t same_text = 0, same_tokens = 0, further_turns = 0, too_long = 0, cut = 0;
 };
 
@@ -47,6 +48,7 @@ reasons select(preference_set& data, std::vector<tokenized_pair>& sequences, std
   };
   for (auto& record : data.records) {
     if (options.limit != 0 && kept.size() == options.limit) break;
+    ++why.seen;
     take(record);
   }
   data.records = std::move(kept);
@@ -57,8 +59,8 @@ reasons select(preference_set& data, std::vector<tokenized_pair>& sequences, std
 
 token_data::token_data(preference_set data, std::string const& path, tokenizer const& by, token_options const& options)
     : data_{std::move(data)}, candidates_{preference_set{}}, most_{options.most} {
-  std::size_t const all = data_.records.size();
   reasons const why = select(data_, sequences_, path, by, options);
+  std::size_t const all = why.seen;
   std::string const most = std::to_string(options.most), noun = data_.noun();
   auto const note = [&](std::size_t count, std::string const& what) {
     if (count != 0)
