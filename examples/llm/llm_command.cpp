@@ -55,7 +55,7 @@ file --reference, which later runs on the same model, tokenizer, template and da
 
 Results in DIR: adapter.gguf (with --head-only model.gguf), read back and compared with llama.cpp's own runtime; metrics.csv,
 a row a step, with the held-out part before and after each epoch; curves.png; checkpoint; reference; hidden. --resume goes on
-from the checkpoint, to the same bits as if the run had never been stopped.
+from the checkpoint, or of a damaged one from checkpoint.previous, to the same bits as if the run had never been stopped.
 
 The table: loss, accuracy (the share of pairs ranked right, with Wilson's 95 % interval over prompts) and margin of the
 held-out records; KL to the reference, of the whole vocabulary, the mean over the tokens of the held-out answers; accuracy by

@@ -150,7 +150,7 @@ class llm_trainer {
 
   /// Returns the checkpoint's checksum.
   std::uint32_t resume() {
-    llm_checkpoint_file saved{checkpoint_path_};
+    auto saved = last_whole<llm_checkpoint_file>(checkpoint_path_, [&](std::string const& note) { tell(note); });
     check_same_setup(saved.state().setup, state_.setup, checkpoint_path_);
     saved.load(arrays());
     state_ = saved.state();

@@ -153,6 +153,7 @@ resume() {
   expect_error 'run/checkpoint: --epochs: was 3 in the run to resume, now 4' --resume --epochs 4
   expect_error 'run/checkpoint: --rank: was 8 in the run to resume, now 4' --resume --rank 4 --epochs 3
   cp run/checkpoint saved
+  rm run/checkpoint.previous
   printf X | dd of=run/checkpoint bs=1 seek=5000 conv=notrunc status=none
   expect_error 'run/checkpoint: is damaged' --resume --epochs 3
   head -c 5000 saved >run/checkpoint

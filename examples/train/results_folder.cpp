@@ -15,8 +15,8 @@
 
 namespace {
 
-constexpr char const* results[] = {"checkpoint",      "metrics.csv",  "curves.png", "curves.svg",
-                                   "reliability.csv", "adapter.gguf", "model.gguf"};
+constexpr char const* results[] = {"checkpoint", "checkpoint.previous", "metrics.csv",  "curves.png",
+                                   "curves.svg", "reliability.csv",     "adapter.gguf", "model.gguf"};
 
 }  // namespace
 

@@ -2,32 +2,64 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 #include <utility>
 
 #include "checksum.hpp"
-#include "input_error.hpp"
 #include "replace_file.hpp"
+
+namespace {
+
+std::optional<std::string> content_of(std::string const& path) {
+  std::ifstream file{path, std::ios::binary};
+  if (!file) return std::nullopt;
+  return std::string{std::istreambuf_iterator<char>{file}, {}};
+}
+
+/// Takes the checksum at its end off. Without a value if it is not that of the rest.
+std::optional<std::uint32_t> take_checksum(std::string& content) {
+  std::uint32_t checksum = 0;
+  if (content.size() < sizeof checksum) return std::nullopt;
+  std::memcpy(&checksum, content.data() + content.size() - sizeof checksum, sizeof checksum);
+  content.resize(content.size() - sizeof checksum);
+  return checksum == checksum_of(content) ? std::optional{checksum} : std::nullopt;
+}
+
+/// A spare: where none can be kept, the run goes on all the same. The name never stands for half a file.
+void keep_previous(std::string const& path) {
+  auto before = content_of(path);
+  if (!before || !take_checksum(*before)) return;
+  std::string const unfinished = previous(path) + ".part";
+  std::error_code error;
+  std::filesystem::remove(unfinished, error);
+  std::filesystem::create_hard_link(path, unfinished, error);
+  if (error) std::filesystem::copy_file(path, unfinished, error);
+  if (!error) std::filesystem::rename(unfinished, previous(path), error);
+}
+
+}  // namespace
 
 void state_writer::write_to(std::string const& path) {
   (*this)(checksum_of(content_));
+  keep_previous(path);
   replace_file(path, content_);
 }
 
 state_reader::state_reader(std::string path, std::string_view first_line, std::string_view program)
     : path_{std::move(path)}, position_{first_line.size()} {
-  std::ifstream file{path_, std::ios::binary};
-  if (!file)
-    throw error_at(path_, 0, "", "cannot be opened, there is no run to resume: " + std::string{std::strerror(errno)});
-  content_.assign(std::istreambuf_iterator<char>{file}, {});
+  auto content = content_of(path_);
+  if (!content) fail("cannot be opened, there is no run to resume: " + std::string{std::strerror(errno)});
+  content_ = std::move(*content);
 
   if (!content_.starts_with(first_line))
     throw error_at(path_, 0, "", "is not a checkpoint of this version of " + std::string{program});
   if (content_.size() < first_line.size() + sizeof checksum_) damaged("it breaks off");
-  std::memcpy(&checksum_, content_.data() + content_.size() - sizeof checksum_, sizeof checksum_);
-  content_.resize(content_.size() - sizeof checksum_);
-  if (checksum_ != checksum_of(content_)) damaged("its checksum is not that of its content");
+  auto const checksum = take_checksum(content_);
+  if (!checksum) damaged("its checksum is not that of its content");
+  checksum_ = *checksum;
 }
 
 std::size_t state_reader::size(std::size_t bytes_each) {

@@ -2,14 +2,21 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
+
+#include "input_error.hpp"
 
 // A file with the state of a run: a line that says what it is, the values one after the other as they lie in memory, and a
 // CRC-32 of all that.
+
+/// Where the file that was at this path before is kept.
+inline std::string previous(std::string const& path) { return path + ".previous"; }
 
 /// Takes up the values, and writes the file.
 class state_writer {
@@ -29,7 +36,7 @@ class state_writer {
 
   void operator()(std::string const& text) { (*this)(std::span<char const>{text}); }
 
-  /// Replaces the file in one step; nothing can be added then.
+  /// Replaces the file in one step; nothing can be added then. The one before, if it is whole, stays as its previous().
   void write_to(std::string const& path);
 
  private:
@@ -86,3 +93,21 @@ class state_reader {
   std::size_t position_;
   std::uint32_t checksum_ = 0;
 };
+
+/// File{path}; of one that is not there or not whole the one before it, which `tell` says. Throws input_error, of the first,
+/// if that is not whole either.
+template <class File, class Tell>
+File last_whole(std::string const& path, Tell const& tell) {
+  try {
+    return File{path};
+  } catch (input_error const& error) {
+    std::optional<File> before;
+    try {
+      before.emplace(previous(path));
+    } catch (input_error const&) {
+    }
+    if (!before) throw;
+    tell("note: " + std::string{error.what()} + "; goes on from the one before it");
+    return std::move(*before);
+  }
+}

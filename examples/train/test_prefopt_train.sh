@@ -235,6 +235,7 @@ bad_checkpoint() {
   head -n 100 "$source/examples/data/preferences.jsonl" >other.jsonl
   expect_error 'run/checkpoint: --data: was 480 pairs' --resume --data other.jsonl
   cp run/checkpoint whole
+  rm run/checkpoint.previous
   printf 'X' | dd of=run/checkpoint bs=1 seek=100000 conv=notrunc status=none
   expect_error 'run/checkpoint: is damaged: its checksum' --resume --epochs 1
   head -c 100000 whole >run/checkpoint
@@ -248,6 +249,7 @@ bad_checkpoint() {
   # that are done, the number of rows and the rows, of 72 bytes; then the log-probs of the reference.
   train --out run --policy linear --epochs 1
   cp run/checkpoint whole
+  rm run/checkpoint.previous
   local state size
   state=$(($(grep -abo -- --beta whole | tail -n 1 | cut -d: -f1) + 17)) size=$(($(wc -c <whole) - 4))
   # forge OFFSET BYTES EXPECTED
@@ -265,6 +267,34 @@ bad_checkpoint() {
   forge $((state + 24 + 2 * 72 + 8 + 6)) '\xf8\x7f' 'is damaged: a log-prob of the reference is not finite'
   forge $((size - 4)) '\x00\x00\x80\x7f' 'has weights that are not finite'
   forge $((size)) 'more' 'is damaged: there is more than its parts'
+}
+
+# The one before a checkpoint that is damaged, or not there, is gone on from, and the run ends as if nothing had been.
+previous_checkpoint() {
+  train --out whole --epochs 3
+  cp out expected
+  train --out run --epochs 2
+  [[ -e run/checkpoint.previous ]] || fail "there is no previous checkpoint"
+  for how in cut flipped gone both; do
+    rm -rf again && cp -r run again
+    case $how in
+      cut) head -c 100000 run/checkpoint >again/checkpoint ;;
+      flipped) printf 'X' | dd of=again/checkpoint bs=1 seek=100000 conv=notrunc status=none ;;
+      gone) rm again/checkpoint ;;
+      both) head -c 100000 run/checkpoint | tee again/checkpoint >again/checkpoint.previous ;;
+    esac
+    if [[ $how == both ]]; then
+      run=again expect_error 'again/checkpoint: is damaged: its checksum' --resume --epochs 3
+      continue
+    fi
+    train --out again --epochs 3 --resume
+    ((status == 0)) || fail "$how: exit status $status: $(cat err)"
+    grep -q '^note: again/checkpoint: .*; goes on from the one before it$' err || fail "$how: $(cat err)"
+    grep -q '^resumes after epoch 1 of 3$' err || fail "$how: $(cat err)"
+    cmp -s out expected || fail "$how: other numbers than an unbroken run"
+    cmp -s again/metrics.csv whole/metrics.csv || fail "$how: other metrics than an unbroken run"
+    cmp -s again/checkpoint whole/checkpoint || fail "$how: another checkpoint than an unbroken run"
+  done
 }
 
 bad_options() {

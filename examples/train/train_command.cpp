@@ -91,7 +91,8 @@ pairs of --pairs. Its interval is Wilson's, and counts prompts and not pairs, si
 (sum of n)^2 / sum of n^2 trials for prompts with n records each, which is the number of prompts where n is the same for all.
 
 Results in DIR: metrics.csv (a row an epoch), curves.png, checkpoint, with lcpo reliability.csv. --resume goes on from the
-checkpoint of the same run, with the same numbers as if it had never been stopped; more --epochs may be asked for.
+checkpoint of the same run, of one that is damaged from the one before it, checkpoint.previous, with the same numbers as if it
+had never been stopped; more --epochs may be asked for.
 
 Losses, with the defaults of their parameters and the columns that they read. A modifier takes the parameters of its --base,
 too. The columns weight, margin, label, reward and target come from the data, reliability is learnt, the policy makes all

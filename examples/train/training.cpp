@@ -110,7 +110,7 @@ class trainer {
 
   /// Returns the checkpoint's checksum.
   std::uint32_t resume() {
-    checkpoint_file saved{checkpoint_path_};
+    auto saved = last_whole<checkpoint_file>(checkpoint_path_, [&](std::string const& note) { tell(note); });
     check_same_setup(saved.state().setup, state_.setup, checkpoint_path_);
     saved.check_state(state_.setup, command_.sft_epochs, candidates_.all().size(), objective_.reliability().size());
     if (saved.state().epochs > command_.epochs) {
