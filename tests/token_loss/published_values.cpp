@@ -222,6 +222,7 @@ TEST_CASE("what is alone in its group and gets its reward has the factor of the 
   check_published(written, {4.0 / 3, -4.0 / 9, 2.0 / 9, 2.0 / 9});
   advantages<double>(reward, groups, written, {.mode = advantage_mode::centered, .lone = lone_sample::reward});
   check_published(written, {1, -1.0 / 3, 1.0 / 6, 1.0 / 6});
-  advantages<double>(numbers(4), groups, written, {.mode = advantage_mode::gpg, .lone = lone_sample::reward});
-  check_published(written, numbers(4));
+  numbers const none(4);
+  advantages<double>(none, groups, written, {.mode = advantage_mode::gpg, .lone = lone_sample::reward});
+  check_published(written, none);
 }
