@@ -93,6 +93,7 @@ class batch_target {
     bool const is_computed = check_call();
     promise(is_computed || !shape_.is_sound, name_ + ": refuses a batch that is as it should be: " + refusal_);
     if (!is_computed) return;
+    if (!in_groups) shape_.examples = shape_.items = values_.columns[0].size();
     if (is_independent()) {
       check_order();
       check_parts();

@@ -103,7 +103,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   std::uint64_t const sft_epochs = in.below(3);
   std::string const content = in.one_in(6) ? std::string{in.rest()} : forged(in, sft_epochs);
   try {
-    checkpoint_file const saved{file.with(content)};
+    checkpoint_file saved{file.with(content)};
     saved.check_state(setup(), sft_epochs, candidates, annotators);
     std::vector<float> weights(4);
     std::vector<std::span<float>> const policy{weights};

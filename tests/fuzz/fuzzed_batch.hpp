@@ -42,7 +42,8 @@ struct batch_values {
         some.offsets.push_back(some.offsets.back() + offsets[place + 1] - offsets[place]);
       }
       for (std::size_t c = 0; c < Family::input_count; ++c) {
-        if (!is_given[c]) continue;
+        // One that is given and empty does no harm where nothing reads it.
+        if (columns[c].empty()) continue;
         auto const at = [&](std::size_t i) { return columns[c].begin() + static_cast<std::ptrdiff_t>(i); };
         bool const of_either = Family::template inputs<T>[c].per == prefopt::entries::of_either;
         if (!of_either) {

@@ -294,6 +294,20 @@ TEST_CASE("of the advantages of sequences nothing else is read, however they lie
   CHECK(d_of({apart.values().data(), 2, 3}) == d_of(side_by_side));
 }
 
+TEST_CASE("finite numbers whose results are not, and go where they lie, are not counted as non-finite") {
+  std::vector<float> log_prob(40, 2e38F), old_log_prob(40, -2e38F);
+  std::vector<float> const advantage(40, -1);
+  std::vector<std::int64_t> const offsets{0, 40};
+  token_batch<float> const batch{
+      .log_prob = log_prob, .old_log_prob = old_log_prob, .advantage = advantage, .offsets = offsets};
+  CHECK(evaluate(made_token_loss("ppo"), batch, {.loss = old_log_prob, .d_log_prob = log_prob}).non_finite == 0);
+  CHECK(std::ranges::none_of(log_prob, [](float d) { return std::isfinite(d); }));
+  std::ranges::fill(log_prob, -1.0F);
+  std::ranges::fill(old_log_prob, -1.0F);
+  log_prob[3] = not_a_number<float>;
+  CHECK(evaluate(made_token_loss("ppo"), batch, {.loss = old_log_prob, .d_log_prob = log_prob}).non_finite == 1);
+}
+
 TEST_CASE("narrower columns are read as what they are") {
   // Advantages and masks as a host may have them.
   std::vector<float> const log_prob{-1.5F, -0.25F, -3}, advantage{1, -2, 0.5F};

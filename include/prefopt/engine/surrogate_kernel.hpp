@@ -155,14 +155,15 @@ PREFOPT_NOINLINE void run_surrogate_as(void const* address, surrogate_settings<T
           look_at(rollout_log_prob_in);
           look_at(entropy_in);
         }
-        put(token_loss_out, only(value));
-        put(d_log_prob_out, only(V(factor * slope)));
-        if (!Plain) put(d_entropy_out, only(V(-entropy_coefficient * factor)));
-        count_in(losses, V(factor * value));
+        // Before anything is written: a result may go where an input lies.
         if (xsimd::any(counts & is_not_finite(probe))) [[unlikely]] {
           auto const are_bad = counts & bad_tokens<V>(in, offset);
           non_finite += xsimd::select(are_bad, one, zero);
         }
+        put(token_loss_out, only(value));
+        put(d_log_prob_out, only(V(factor * slope)));
+        if (!Plain) put(d_entropy_out, only(V(-entropy_coefficient * factor)));
+        count_in(losses, V(factor * value));
         count_in(below, at.below);
         count_in(above, at.above);
         if (in[old_log_prob_in] != nullptr) {
