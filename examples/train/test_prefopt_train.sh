@@ -251,7 +251,7 @@ bad_checkpoint() {
   cp run/checkpoint whole
   rm run/checkpoint.previous
   local state size
-  state=$(($(grep -abo -- --beta whole | tail -n 1 | cut -d: -f1) + 17)) size=$(($(wc -c <whole) - 4))
+  state=$(($(grep -abo -- --center whole | tail -n 1 | cut -d: -f1) + 17)) size=$(($(wc -c <whole) - 4))
   # forge OFFSET BYTES EXPECTED
   forge() {
     head -c "$size" whole >forged
