@@ -130,3 +130,18 @@ class fuzzed_matrix {
   std::vector<U> before_;
   U marked_ = mark();
 };
+
+/// Calls f with a type that numbers are stored in: of logits, of hidden states.
+template <class F>
+void with_stored_type(fuzz_input& in, F const& f) {
+  switch (in.below(4)) {
+    case 0:
+      return f(std::type_identity<float>{});
+    case 1:
+      return f(std::type_identity<double>{});
+    case 2:
+      return f(std::type_identity<prefopt::bfloat16>{});
+    default:
+      return f(std::type_identity<prefopt::float16>{});
+  }
+}

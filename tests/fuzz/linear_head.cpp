@@ -169,18 +169,6 @@ class linear_target {
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
   fuzz_input in{data, size};
-  switch (in.below(4)) {
-    case 0:
-      linear_target<float>{in}.run();
-      break;
-    case 1:
-      linear_target<double>{in}.run();
-      break;
-    case 2:
-      linear_target<prefopt::bfloat16>{in}.run();
-      break;
-    default:
-      linear_target<prefopt::float16>{in}.run();
-  }
+  with_stored_type(in, [&]<class U>(std::type_identity<U>) { linear_target<U>{in}.run(); });
   return 0;
 }

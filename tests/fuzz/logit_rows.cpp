@@ -247,18 +247,6 @@ class logit_target {
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
   fuzz_input in{data, size};
-  switch (in.below(4)) {
-    case 0:
-      logit_target<float>{in}.run();
-      break;
-    case 1:
-      logit_target<double>{in}.run();
-      break;
-    case 2:
-      logit_target<prefopt::bfloat16>{in}.run();
-      break;
-    default:
-      logit_target<prefopt::float16>{in}.run();
-  }
+  with_stored_type(in, [&]<class U>(std::type_identity<U>) { logit_target<U>{in}.run(); });
   return 0;
 }
