@@ -5,12 +5,13 @@
 #   cmake/test.sh          all of it
 #   cmake/test.sh NAME     one part, with g++: a folder of tests (engine, chain, build, readme, …) or of examples
 #                          (train, score, …), bench, or a host (torch, dlib, ggml, mpi)
-# What is left out for want of a host is said at the end; cmake/test_ggml.sh tests what calls ggml against real ones.
+# What is left out for want of a host is said at the end; cmake/test_ggml.sh and cmake/test_checkouts.sh test what calls ggml,
+# llm.c, RLtools and ensmallen against real ones.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=cmake/packages.sh
 source cmake/packages.sh
-case "${1:-}" in -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
+case "${1:-}" in -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 if [ $# -gt 1 ]; then
   echo "cmake/test.sh: got $# arguments, expected none or the name of one part" >&2
   exit 2

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "output_head.hpp"
+#include "packed_answers.hpp"
 #include "trainable_llama.hpp"
 #include "tuned_sequences.hpp"
 
@@ -29,18 +30,18 @@ class adapter_policy {
   }
 
   /// The log-probs and, of what `judge` says of them, the gradient. What the backward pass reads is kept of `most_kept`
-  /// tokens; more of them, of many long answers, go forward together and then once more one by one.
+  /// tokens, a prompt that answers share being there once; more of them, of many long answers, go forward together and
+  /// then once more in parts.
   static constexpr std::size_t most_kept = 2048;
   void log_probs_and_gradient(sequence_list sequences, std::span<double> logp, output_head::judge const& judge);
 
-  /// Of each sequence, the sum over its answer of KL(policy || reference) of the next token.
-  void kl(sequence_list sequences, std::span<double> kl);
+  /// Of each sequence, its log-prob and the sum over its answer of KL(policy || reference) of the next token.
+  void kl(sequence_list sequences, std::span<double> logp, std::span<double> kl);
 
  private:
-  /// Of the sequences together.
-  void add_gradient(sequence_list sequences, std::span<double> logp, output_head::judge const& judge);
+  void add_gradient(packed_answers const& answers, std::span<double> logp, output_head::judge const& judge);
   void log_probs(sequence_list sequences, with_adapter use, std::span<double> logp);
-  completion_rows const& rows_of(tokenized_pair const& sequence, with_adapter use, completion_rows& rows);
+  completion_rows const& rows_of(sequence_list sequences, with_adapter use, completion_rows& rows);
 
   trainable_llama& model_;
   output_head head_;

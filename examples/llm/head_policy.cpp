@@ -4,7 +4,7 @@
 #include <cmath>
 #include <functional>
 
-#include "answer_hidden_states.hpp"
+#include "packed_answers.hpp"
 #include "seeded_generator.hpp"
 
 namespace {
@@ -49,7 +49,6 @@ void head_policy::apply_parameters() {
 
 void head_policy::read_answers(sequence_list sequences) {
   rows_.clear();
-  std::vector<float> computed;
   for (auto const* const sequence : sequences) {
     // As pointers compare only within an array, by their order in memory.
     std::less<tokenized_pair const*> const before;
@@ -58,24 +57,19 @@ void head_policy::read_answers(sequence_list sequences) {
     if (is_kept) {
       rows_.add(*sequence, kept_.rows(static_cast<std::size_t>(sequence - sequences_.data())));
     } else {
-      answer_hidden_states(model_, *sequence, with_adapter::no, computed);
-      rows_.add(*sequence, computed);
+      add_answers(model_, {&sequence, 1}, with_adapter::no, rows_);
     }
   }
 }
 
 void head_policy::log_probs(sequence_list sequences, std::span<double> logp) {
-  for (std::size_t i = 0; i < sequences.size(); ++i) {
-    read_answers(sequences.subspan(i, 1));
-    head_.log_probs(rows_, logp.subspan(i, 1));
-  }
+  read_answers(sequences);
+  head_.log_probs(rows_, logp);
 }
 
 void head_policy::reference_log_probs(sequence_list sequences, std::span<double> logp) {
-  for (std::size_t i = 0; i < sequences.size(); ++i) {
-    read_answers(sequences.subspan(i, 1));
-    reference_.log_probs(rows_, logp.subspan(i, 1));
-  }
+  read_answers(sequences);
+  reference_.log_probs(rows_, logp);
 }
 
 void head_policy::log_probs_and_gradient(sequence_list sequences, std::span<double> logp,
@@ -89,9 +83,8 @@ void head_policy::log_probs_and_gradient(sequence_list sequences, std::span<doub
   matrix_at(gradient_.data() + rank_ * width_, model_.vocabulary(), rank_).noalias() = scale_ * d * a.transpose();
 }
 
-void head_policy::kl(sequence_list sequences, std::span<double> kl) {
-  for (std::size_t i = 0; i < sequences.size(); ++i) {
-    read_answers(sequences.subspan(i, 1));
-    head_.kl(rows_, reference_, rows_, kl.subspan(i, 1));
-  }
+void head_policy::kl(sequence_list sequences, std::span<double> logp, std::span<double> kl) {
+  read_answers(sequences);
+  head_.log_probs(rows_, logp);
+  head_.kl(rows_, reference_, rows_, kl);
 }

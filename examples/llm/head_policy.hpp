@@ -31,7 +31,7 @@ class head_policy {
   void log_probs(sequence_list sequences, std::span<double> logp);
   void reference_log_probs(sequence_list sequences, std::span<double> logp);
   void log_probs_and_gradient(sequence_list sequences, std::span<double> logp, output_head::judge const& judge);
-  void kl(sequence_list sequences, std::span<double> kl);
+  void kl(sequence_list sequences, std::span<double> logp, std::span<double> kl);
 
  private:
   /// Of answers; those of other sequences than the kept ones are computed.

@@ -54,10 +54,10 @@ void hidden_state_file::write(std::string const& path, std::string const& line, 
   errno = 0;
   bool good = std::fwrite(line.data(), 1, line.size(), file) == line.size();
   std::vector<float> rows;
-  for (std::size_t i = 0; i + 1 < begin_.size() && good; ++i) {
-    compute(i, rows);
-    std::size_t const bytes = rows.size() * sizeof(float);
-    good = rows.size() == begin_[i + 1] - begin_[i] && std::fwrite(rows.data(), 1, bytes, file) == bytes;
+  for (std::size_t i = 0; i + 1 < begin_.size() && good;) {
+    std::size_t const count = compute(i, rows), bytes = rows.size() * sizeof(float);
+    good = rows.size() == begin_[i + count] - begin_[i] && std::fwrite(rows.data(), 1, bytes, file) == bytes;
+    i += count;
     crc = crc32_z(crc, reinterpret_cast<Bytef const*>(rows.data()), bytes);
   }
   auto const checksum = static_cast<std::uint32_t>(crc);

@@ -15,9 +15,10 @@
 /// sequences and the model. The file: a line that says all that, the rows as they lie in memory, a CRC-32 of both.
 class hidden_state_file {
  public:
-  /// Calls compute(i, rows) for each sequence unless the file is there. Throws input_error for a file that is of other
-  /// data or damaged, and if it cannot be written.
-  using computation = std::function<void(std::size_t sequence, std::vector<float>& rows)>;
+  /// Calls compute(first, rows) for a sequence and what it likes of those behind it, and so on, unless the file is there;
+  /// it returns how many it took. Throws input_error for a file that is of other data or damaged, and if it cannot be
+  /// written.
+  using computation = std::function<std::size_t(std::size_t first, std::vector<float>& rows)>;
   hidden_state_file(std::string const& path, std::span<tokenized_pair const> sequences, std::size_t width,
                     prefopt::data_checksum const& data, computation const& compute);
 

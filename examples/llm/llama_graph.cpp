@@ -17,6 +17,10 @@ void upload(ggml_tensor* tensor, std::vector<T> const& values) {
   ggml_backend_tensor_set(tensor, values.data(), 0, values.size() * sizeof(T));
 }
 
+ggml_tensor* some_rows(ggml_context* context, ggml_tensor* x, std::size_t begin, std::size_t count) {
+  return ggml_view_3d(context, x, x->ne[0], x->ne[1], extent(count), x->nb[1], x->nb[2], begin * x->nb[2]);
+}
+
 /// What is added to the logits of an attention piece: [keys, queries].
 std::vector<float> causal_mask(attention_piece const& piece) {
   std::size_t const keys = piece.keys();
@@ -37,10 +41,10 @@ llama_graph::llama_graph(llama_shape const& shape, llama_weights const& weights,
       weights_{weights},
       adapter_{adapter},
       pieces_{pieces_of(tokens)},
-      // Forward 14 a piece and 60 a block with adapters everywhere; the backward pass has up to four times as many.
-      most_nodes_{shape.layers * (320 + 96 * pieces_.size()) + 64},
+      // Forward 20 a piece and 60 a block with adapters everywhere; the backward pass has up to four times as many.
+      most_nodes_{shape.layers * (320 + 128 * pieces_.size()) + 64},
       context_{make_context(most_nodes_ * ggml_tensor_overhead() + 4 * ggml_graph_overhead_custom(most_nodes_, true))},
-      input_context_{make_context((8 + pieces_.size()) * ggml_tensor_overhead())} {
+      input_context_{make_context((8 + 2 * pieces_.size()) * ggml_tensor_overhead())} {
   make_inputs(tokens, backend);
   auto* x = ggml_get_rows(context(), weights.embedding, ids_);
   for (std::size_t layer = 0; layer < shape.layers; ++layer) x = block(layer, x);
@@ -60,16 +64,20 @@ void llama_graph::make_inputs(packed_tokens tokens, ggml_backend_t backend) {
     if (mask == nullptr) {
       mask = ggml_new_tensor_2d(context, GGML_TYPE_F32, extent(piece.keys()), extent(piece.queries));
     }
+    key_rows_.push_back(piece.is_in_a_row() ? nullptr
+                                            : ggml_new_tensor_1d(context, GGML_TYPE_I32, extent(piece.keys())));
   }
   inputs_.reset(ggml_backend_alloc_ctx_tensors(context, backend));
   ggml_backend_buffer_clear(inputs_.get(), 0);
   // Rows behind the last sequence are token 0 at position 0; nothing that is read comes from them.
   std::vector<std::int32_t> positions(rows);
-  for (auto const& piece : pieces_) {
+  for (std::size_t p = 0; p < pieces_.size(); ++p) {
+    auto const& piece = pieces_[p];
     for (std::size_t i = 0; i < piece.queries; ++i) {
-      positions[piece.row() + i] = static_cast<std::int32_t>(piece.past + i);
+      positions[piece.row + i] = static_cast<std::int32_t>(piece.past + i);
     }
     upload(masks_.at({piece.past, piece.queries}), causal_mask(piece));
+    if (key_rows_[p] != nullptr) upload(key_rows_[p], piece.key_rows());
   }
   upload(positions_, positions);
   ggml_backend_tensor_set(ids_, tokens.ids.data(), 0, tokens.ids.size_bytes());
@@ -101,27 +109,32 @@ ggml_tensor* llama_graph::rotated(ggml_tensor* x) const {
 /// One piece behind the other: [heads x width, tokens].
 ggml_tensor* llama_graph::attention(ggml_tensor* q, ggml_tensor* k, ggml_tensor* v) const {
   auto* all = ggml_dup(context(), zeros_);
-  for (auto const& piece : pieces_) {
+  for (std::size_t piece = 0; piece < pieces_.size(); ++piece) {
     all = ggml_acc(context(), all, attention(q, k, v, piece), all->nb[1], all->nb[2], all->nb[3],
-                   piece.row() * all->nb[1]);
+                   pieces_[piece].row * all->nb[1]);
   }
   return all;
 }
 
-ggml_tensor* llama_graph::attention(ggml_tensor* q, ggml_tensor* k, ggml_tensor* v,
-                                    attention_piece const& piece) const {
+/// What x, [width, heads, rows], has in the rows of a piece's keys.
+ggml_tensor* llama_graph::keys(ggml_tensor* x, std::size_t piece) const {
+  auto const& where = pieces_[piece];
+  auto* const rows = key_rows_[piece];
+  if (rows == nullptr) return some_rows(context(), x, where.row - where.past, where.keys());
+  auto* const matrix = ggml_reshape_2d(context(), x, x->ne[0] * x->ne[1], x->ne[2]);
+  return ggml_reshape_3d(context(), ggml_get_rows(context(), matrix, rows), x->ne[0], x->ne[1], rows->ne[0]);
+}
+
+ggml_tensor* llama_graph::attention(ggml_tensor* q, ggml_tensor* k, ggml_tensor* v, std::size_t index) const {
   auto* const nodes = context();
-  auto const some_rows = [&](ggml_tensor* x, std::size_t begin, std::size_t count) {
-    return ggml_view_3d(nodes, x, x->ne[0], x->ne[1], extent(count), x->nb[1], x->nb[2], begin * x->nb[2]);
-  };
+  auto const& piece = pieces_[index];
   // [head width, rows, heads]
-  auto* const queries = ggml_permute(nodes, some_rows(q, piece.row(), piece.queries), 0, 2, 1, 3);
-  auto* const keys = ggml_permute(nodes, some_rows(k, piece.sequence, piece.keys()), 0, 2, 1, 3);
-  auto* const logits = ggml_mul_mat(nodes, keys, queries);
+  auto* const queries = ggml_permute(nodes, some_rows(nodes, q, piece.row, piece.queries), 0, 2, 1, 3);
+  auto* const logits = ggml_mul_mat(nodes, ggml_permute(nodes, keys(k, index), 0, 2, 1, 3), queries);
   auto* const shares = ggml_soft_max_ext(nodes, logits, masks_.at({piece.past, piece.queries}),
                                          1 / std::sqrt(static_cast<float>(shape_.head_width)), 0);
   // [rows, head width, heads]. The reshape makes ggml lay the gradient out in rows before it is added to that of v.
-  auto* const seen = some_rows(v, piece.sequence, piece.keys());
+  auto* const seen = keys(v, index);
   auto* const values = ggml_cont(nodes, ggml_permute(nodes, ggml_reshape(nodes, seen, seen), 1, 2, 0, 3));
   auto* const mixed = ggml_permute(nodes, ggml_mul_mat(nodes, values, shares), 0, 2, 1, 3);
   return ggml_cont_2d(nodes, mixed, mixed->ne[0] * mixed->ne[1], mixed->ne[2]);

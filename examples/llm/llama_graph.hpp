@@ -38,7 +38,8 @@ class llama_graph {
   ggml_tensor* heads(ggml_tensor* x, std::size_t count) const;
   ggml_tensor* rotated(ggml_tensor* x) const;
   ggml_tensor* attention(ggml_tensor* q, ggml_tensor* k, ggml_tensor* v) const;
-  ggml_tensor* attention(ggml_tensor* q, ggml_tensor* k, ggml_tensor* v, attention_piece const& piece) const;
+  ggml_tensor* attention(ggml_tensor* q, ggml_tensor* k, ggml_tensor* v, std::size_t piece) const;
+  ggml_tensor* keys(ggml_tensor* x, std::size_t piece) const;
   ggml_tensor* block(std::size_t layer, ggml_tensor* x) const;
 
   llama_shape const& shape_;
@@ -50,4 +51,5 @@ class llama_graph {
   ggml_backend_buffer_ptr inputs_;
   ggml_tensor *ids_ = nullptr, *positions_ = nullptr, *zeros_ = nullptr, *hidden_ = nullptr, *d_hidden_ = nullptr;
   std::map<std::pair<std::size_t, std::size_t>, ggml_tensor*> masks_;  ///< by past and queries
+  std::vector<ggml_tensor*> key_rows_;                                 ///< of each piece; null: they are in a row
 };

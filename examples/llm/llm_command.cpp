@@ -44,9 +44,9 @@ What is trained
                 llama.cpp has no adapter for an output matrix that is the token embedding, too, the result is a whole model.
 
 A step takes --batch records. They go through the model one by one, forward and then backward, so that memory does not
-depend on the batch; only a loss that reads more than one record at a time (aot, beta_dpo, ...) has all of them go through
-forward once more before, and so has a record of more than 2048 tokens. kto's reference point is made as in prefopt_train, of further forward passes. The optimizer is
-AdamW (0.9, 0.999, 1e-8, weight decay 0.01) in f32, after the gradient is clipped to the norm --clip; the learning rate grows
+depend on the batch; the prompt that answers of a record share goes through once. Only a loss that reads more than one record
+at a time (aot, beta_dpo, ...) has all of them go through forward once more before, and so has a record of more than 2048
+tokens. kto's reference point is made as in prefopt_train, of further forward passes. The optimizer is AdamW (0.9, 0.999, 1e-8, weight decay 0.01) in f32, after the gradient is clipped to the norm --clip; the learning rate grows
 over the --warm-up part of the steps and then falls along a cosine to 0. With as many threads or others, and over any number
 of MPI's ranks (prefopt_llm_mpi), the same bits come out.
 
@@ -123,6 +123,8 @@ std::optional<llm_command> parse_llm_command(int argc, char** argv) {
   number_option warm_up{app, "--warm-up",
                         "the part of the steps in which the rate grows" + by_default(command.warm_up)};
   number_option holdout{app, "--holdout", "the part of the prompts that is held out" + by_default(command.holdout)};
+  number_option train_limit{app, "--train-limit",
+                            "trains on the first so many of the records that are not held out; by default all"};
   number_option seed{app, "--seed",
                      "of what is held out, of the order of the others and of the update's beginning; "
                      "by default 1"};
@@ -145,8 +147,8 @@ std::optional<llm_command> parse_llm_command(int argc, char** argv) {
       ->default_val("prefopt-llm");
   app.add_flag("--resume", command.resume, "goes on from the last checkpoint in DIR");
   number_option stop_after{app, "--stop-after", "ends the run after so many steps in all, for --resume to go on"};
-  for (auto* whole :
-       {&limit, &most, &rank, &epochs, &batch, &seed, &threads, &sample_tokens, &own_answers, &stop_after}) {
+  for (auto* whole : {&limit, &most, &rank, &epochs, &batch, &train_limit, &seed, &threads, &sample_tokens,
+                      &own_answers, &stop_after}) {
     whole->option().type_name("N");
   }
   for (auto* real : {&alpha, &rate, &clip, &warm_up, &holdout}) real->option().type_name("X");
@@ -171,6 +173,7 @@ std::optional<llm_command> parse_llm_command(int argc, char** argv) {
   clip.positive(command.clip);
   warm_up.non_negative(command.warm_up);
   holdout.positive(command.holdout);
+  train_limit.whole<std::size_t>(command.train_limit, 1, many);
   seed.whole<std::uint64_t>(command.seed, 0, ~std::uint64_t{0});
   threads.whole<std::size_t>(command.threads, 1, 1024);
   sample_tokens.whole<std::size_t>(command.sample_tokens, 1, 4096);

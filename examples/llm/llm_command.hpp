@@ -22,6 +22,7 @@ struct llm_command {
   lora_options lora;
   std::size_t epochs = 0, batch = 8;
   double learning_rate = 0, clip = 1, warm_up = 0.1, holdout = 0.2;
+  std::size_t train_limit = 0;  ///< records; 0: all that are not held out
   std::uint64_t seed = 1;
   std::size_t threads = 1;
   bool resume = false;

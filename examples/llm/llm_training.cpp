@@ -58,9 +58,16 @@ run_setup llm_setup(llm_command const& command, preference_set const& data, std:
                   {"--warm-up", number_text(command.warm_up)},
                   {"--clip", number_text(command.clip)},
                   {"--holdout", number_text(command.holdout)},
+                  {"--train-limit", std::to_string(command.train_limit)},
                   {"--seed", std::to_string(command.seed)}};
   for (auto const& [name, value] : command.loss.parameters) setup.emplace_back("--" + name, number_text(value));
   return setup;
+}
+
+/// The first `limit` of the records, all if it is 0.
+record_list trained_on(record_list const& records, std::size_t limit) {
+  auto const count = limit == 0 ? records.size() : std::min(limit, records.size());
+  return {records.begin(), records.begin() + static_cast<std::ptrdiff_t>(count)};
 }
 
 record_list every_record(preference_set const& data) {
@@ -82,6 +89,7 @@ class llm_trainer {
         policy_{policy},
         objective_{loss_of(command.loss), pairing_of(command.pairs), data_, {}},
         split_{data_, every_record(data_), command.holdout, command.seed},
+        training_{trained_on(split_.training(), command.train_limit)},
         data_checksum_{identity.data},
         gradient_{policy.parameters().size()},
         parameters_{static_cast<Eigen::Index>(policy.parameters().size())},
@@ -119,7 +127,7 @@ class llm_trainer {
   }
 
  private:
-  std::size_t steps_in_epoch() const { return (split_.training().size() + command_.batch - 1) / command_.batch; }
+  std::size_t steps_in_epoch() const { return (training_.size() + command_.batch - 1) / command_.batch; }
   bool is_to_stop() const { return command_.stop_after != 0 && state_.steps >= command_.stop_after; }
 
   void tell(std::string const& text) {
@@ -171,7 +179,7 @@ class llm_trainer {
   void tell_what_is_done() {
     for (auto const& note : data_.notes) progress_.line(note);
     for (auto const& note : tokens_.notes()) progress_.line(note);
-    progress_.line(description(command_.loss) + ": " + std::to_string(split_.training().size()) + " " + data_.noun() +
+    progress_.line(description(command_.loss) + ": " + std::to_string(training_.size()) + " " + data_.noun() +
                    " to train on, " + std::to_string(split_.held_out().size()) + " held out, " +
                    std::to_string(policy_.parameters().size()) + " parameters, " + std::to_string(schedule_.steps) +
                    " steps");
@@ -197,12 +205,18 @@ class llm_trainer {
     auto const steps = static_cast<double>(std::max<std::size_t>(steps_in_epoch(), 1));
     auto const share = 1 / static_cast<double>(all_.count);
     return share * left / steps *
-           (work_meter::of_training * static_cast<double>(tokens_of(split_.training())) +
+           (work_meter::of_training * static_cast<double>(tokens_of(training_)) +
             static_cast<double>(tokens_of(split_.held_out())));
   }
 
   std::size_t first_of(std::size_t record) const {
     return static_cast<std::size_t>(tokens_.candidates().offsets()[record]);
+  }
+
+  record_list candidates_of(record_view records) const {
+    record_list candidates;
+    tokens_.candidates().of(records, candidates);
+    return candidates;
   }
 
   /// The sequences of candidates, for the policy.
@@ -231,22 +245,16 @@ class llm_trainer {
   void get_reference() {
     if (!std::filesystem::exists(command_.reference)) tell("computes the reference's log-probs");
     work_meter meter{static_cast<double>(tokens_of(every_record(data_))) / static_cast<double>(all_.count)};
-    ref_logp_ = reference_log_probs(command_.reference, tokens_.candidates(), data_checksum_, all_,
-                                    [&](std::span<double> logp) {
-                                      auto const every = all_indices(logp.size());
-                                      for (std::size_t const i : all_.share(record_view{every})) {
-                                        policy_.reference_log_probs(sequences_of({&i, 1}), logp.subspan(i, 1));
-                                        meter.add(tokens_.sequences()[i].ids.size());
-                                        if (all_.is_first())
-                                          progress_.show("reference, " + meter.text(), i, logp.size());
-                                      }
-                                    });
-  }
-
-  static record_list all_indices(std::size_t count) {
-    record_list all(count);
-    std::iota(all.begin(), all.end(), std::size_t{0});
-    return all;
+    ref_logp_ = reference_log_probs(
+        command_.reference, tokens_.candidates(), data_checksum_, all_, [&](std::span<double> logp) {
+          auto const every = every_record(data_);
+          for (std::size_t const i : all_.share(record_view{every})) {
+            record_list const own = candidates_of({&i, 1});
+            policy_.reference_log_probs(sequences_of(own), logp.subspan(first_of(i), own.size()));
+            meter.add(tokens_of({&i, 1}));
+            if (all_.is_first()) progress_.show("reference, " + meter.text(), i, every.size());
+          }
+        });
   }
 
   /// What the loss reads of some candidates beside their log-probs.
@@ -303,23 +311,32 @@ class llm_trainer {
     return std::vector<double>(count, mean);
   }
 
-  /// Of the records' candidates, under the policy.
-  std::vector<double> scored(record_view records, std::string const& what) {
-    record_list candidates;
-    tokens_.candidates().of(records, candidates);
+  /// Of the records' candidates, under the policy. With `kl`: also that of each answer to the reference.
+  std::vector<double> scored(record_view records, std::string const& what, std::vector<double>* kl = nullptr) {
+    record_list const candidates = candidates_of(records);
     std::vector<double> logp(candidates.size());
-    auto const [begin, count] = place_of(records, all_.share(records));
-    for (std::size_t i = begin; i < begin + count; ++i) {
-      policy_.log_probs(sequences_of({&candidates[i], 1}), std::span{logp}.subspan(i, 1));
-      if (all_.is_first()) progress_.show(what, i - begin, count);
+    if (kl != nullptr) kl->assign(candidates.size(), 0);
+    record_view const own = all_.share(records);
+    std::size_t at = place_of(records, own).begin;
+    for (std::size_t const& record : own) {
+      std::size_t const count = first_of(record + 1) - first_of(record);
+      auto const sequences = sequences_of(record_view{candidates}.subspan(at, count));
+      auto const scores = std::span{logp}.subspan(at, count);
+      if (kl == nullptr) {
+        policy_.log_probs(sequences, scores);
+      } else {
+        policy_.kl(sequences, scores, std::span{*kl}.subspan(at, count));
+      }
+      at += count;
+      if (all_.is_first()) progress_.show(what, static_cast<std::size_t>(&record - own.data()), own.size());
     }
     all_.sum(logp);
+    if (kl != nullptr) all_.sum(*kl);
     return logp;
   }
 
   objective::evaluation judged(record_view records, std::span<double const> logp, bool is_reference) {
-    record_list candidates;
-    tokens_.candidates().of(records, candidates);
+    record_list const candidates = candidates_of(records);
     return judge(records, logp, given(candidates), log_ratio_of_others(records, is_reference));
   }
 
@@ -330,10 +347,8 @@ class llm_trainer {
   }
 
   std::vector<double> reference_of(record_view records) const {
-    record_list candidates;
-    tokens_.candidates().of(records, candidates);
     std::vector<double> logp;
-    for (std::size_t const i : candidates) logp.push_back(ref_logp_[i]);
+    for (std::size_t const i : candidates_of(records)) logp.push_back(ref_logp_[i]);
     return logp;
   }
 
@@ -346,7 +361,7 @@ class llm_trainer {
 
   void step(work_meter& meter) {
     std::size_t const epoch = state_.steps / steps_in_epoch(), in_epoch = state_.steps % steps_in_epoch();
-    record_list order = split_.training();
+    record_list order = training_;
     auto random = seeded_generator(command_.seed, 1, epoch);
     std::ranges::shuffle(order, random);
     std::size_t const begin = in_epoch * command_.batch;
@@ -376,7 +391,7 @@ class llm_trainer {
                      .learning_rate = rate};
     bool const ends_epoch = state_.steps % steps_in_epoch() == 0;
     if (ends_epoch) {
-      held_out_logp_ = scored(split_.held_out(), "held out");
+      score_held_out();
       row.held_out = mean_of(judged(split_.held_out(), held_out_logp_, false));
       row.has_held_out = 1;
       meter.add(tokens_of(all_.share(record_view{split_.held_out()})));
@@ -400,8 +415,7 @@ class llm_trainer {
 
   /// Leaves the gradient of this rank's records in gradient_.
   objective::evaluation forward_and_backward(record_view batch, work_meter& meter) {
-    record_list candidates;
-    tokens_.candidates().of(batch, candidates);
+    record_list const candidates = candidates_of(batch);
     record_view const own = all_.share(batch);
     auto const kl = log_ratio_of_others(batch, false);
     given_scores const whole = given(candidates);
@@ -419,7 +433,7 @@ class llm_trainer {
     std::size_t at = place_of(batch, own).begin, done = 0;
     for (std::size_t const& record : own) {
       std::size_t const count = first_of(record + 1) - first_of(record);
-      auto const these = std::span{candidates}.subspan(at, count);
+      auto const these = record_view{candidates}.subspan(at, count);
       auto const judge_record = [&](std::span<double const> scores) -> std::span<double const> {
         if (!apart) return std::span{d_logp}.subspan(at, count);
         std::span<double const> const own_kl = kl.empty() ? kl : std::span{kl}.subspan(at, count);
@@ -464,24 +478,22 @@ class llm_trainer {
     return pairs == 0 ? 0 : right / pairs;
   }
 
-  double kl_a_token() {
-    record_view const held_out = split_.held_out();
-    record_list candidates;
-    tokens_.candidates().of(held_out, candidates);
-    std::vector<double> sums(candidates.size());
-    auto const [begin, count] = place_of(held_out, all_.share(held_out));
-    for (std::size_t i = begin; i < begin + count; ++i) {
-      policy_.kl(sequences_of({&candidates[i], 1}), std::span{sums}.subspan(i, 1));
-      if (all_.is_first()) progress_.show("KL to the reference", i - begin, count);
-    }
-    all_.sum(sums);
+  /// At the end, also how far the policy is from the reference.
+  void score_held_out() {
+    bool const is_last = state_.steps == schedule_.steps;
+    held_out_logp_ = scored(split_.held_out(), "held out", is_last ? &held_out_kl_ : nullptr);
+  }
+
+  double kl_a_token() const {
     double answer_tokens = 0;
-    for (std::size_t const i : candidates) answer_tokens += static_cast<double>(answer_length(tokens_.sequences()[i]));
-    return std::accumulate(sums.begin(), sums.end(), 0.0) / answer_tokens;
+    for (std::size_t const i : candidates_of(split_.held_out())) {
+      answer_tokens += static_cast<double>(answer_length(tokens_.sequences()[i]));
+    }
+    return std::accumulate(held_out_kl_.begin(), held_out_kl_.end(), 0.0) / answer_tokens;
   }
 
   llm_result result() {
-    if (held_out_logp_.empty()) held_out_logp_ = scored(split_.held_out(), "held out");
+    if (held_out_kl_.empty()) score_held_out();
     record_list counted = split_.held_out();
     std::erase_if(counted, [&](std::size_t record) { return objective_.count_pairs({&record, 1}) == 0; });
     llm_result result{.before = state_.rows.front().held_out,
@@ -507,6 +519,7 @@ class llm_trainer {
   Policy& policy_;
   objective objective_;
   holdout_split split_;
+  record_list training_;
   prefopt::data_checksum data_checksum_;
   gradient_sum gradient_;
   Eigen::VectorXf parameters_;
@@ -516,7 +529,7 @@ class llm_trainer {
   llm_checkpoint state_;
   progress progress_;
   std::chrono::steady_clock::time_point saved_{};
-  std::vector<double> ref_logp_, held_out_logp_;
+  std::vector<double> ref_logp_, held_out_logp_, held_out_kl_;
   std::vector<tokenized_pair const*> list_;
 };
 
@@ -544,7 +557,8 @@ void check_llm_training(llm_command const& command, token_data const& data) {
   check_fields(data.data(), command.data, loss_of(command.loss));
   objective asked{loss_of(command.loss), pairing_of(command.pairs), data.data(), {}};
   holdout_split const split{data.data(), every_record(data.data()), command.holdout, command.seed};
-  for (auto const* part : {&split.training(), &split.held_out()}) {
+  record_list const training = trained_on(split.training(), command.train_limit);
+  for (auto const* part : {&training, &split.held_out()}) {
     if (asked.count_pairs(*part) != 0) continue;
     throw input_error{"--seed: " + std::to_string(command.seed) + " leaves no response that is better than another " +
                       (part == &split.held_out() ? "held out" : "for training") + ", expected at least one pair"};

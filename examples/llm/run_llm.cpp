@@ -1,16 +1,18 @@
 #include "run_llm.hpp"
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "answer_hidden_states.hpp"
 #include "input_error.hpp"
 #include "llm_metrics.hpp"
 #include "llm_report.hpp"
 #include "llm_training.hpp"
+#include "packed_answers.hpp"
 #include "preference_file.hpp"
 #include "progress.hpp"
 #include "replace_file.hpp"
@@ -194,10 +196,21 @@ llm_result tune(llm_inputs& in, results_folder& folder, tuned_files& files, rank
   if (!std::filesystem::exists(command.hidden))
     shown.line("computes the hidden states of " + std::to_string(tokens) + " tokens");
   hidden_state_file const hidden{command.hidden, in.data->sequences(), in.model->width(), in.identity.data,
-                                 [&](std::size_t i, std::vector<float>& rows) {
-                                   answer_hidden_states(*in.model, in.data->sequences()[i], with_adapter::no, rows);
-                                   meter.add(in.data->sequences()[i].ids.size());
-                                   shown.show("hidden states, " + meter.text(), i, in.data->sequences().size());
+                                 [&](std::size_t first, std::vector<float>& rows) {
+                                   auto const sequences = in.data->sequences();
+                                   auto const offsets = in.data->candidates().offsets();
+                                   auto const end =
+                                       *std::ranges::upper_bound(offsets, static_cast<std::int64_t>(first));
+                                   std::vector<tokenized_pair const*> record;
+                                   for (std::size_t i = first; i < static_cast<std::size_t>(end); ++i) {
+                                     record.push_back(&sequences[i]);
+                                     meter.add(sequences[i].ids.size());
+                                   }
+                                   completion_rows answers;
+                                   add_answers(*in.model, record, with_adapter::no, answers);
+                                   rows = std::move(answers.hidden);
+                                   shown.show("hidden states, " + meter.text(), first, sequences.size());
+                                   return record.size();
                                  }};
   shown.clear();
   head_policy policy{*in.model, hidden, in.data->sequences(), command.lora, command.threads};

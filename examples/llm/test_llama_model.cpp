@@ -40,10 +40,13 @@ class temporary_file {
 
 struct sequences {
   std::vector<std::int32_t> ids;
-  std::vector<std::size_t> offsets{0};
+  std::vector<std::size_t> offsets;
 
-  sequences(std::initializer_list<std::size_t> lengths, unsigned seed = 5) {
+  /// With so many tokens in front that are the beginning of each.
+  sequences(std::initializer_list<std::size_t> lengths, std::size_t shared = 0, unsigned seed = 5) {
     std::mt19937 random{seed};
+    for (std::size_t i = 0; i < shared; ++i) ids.push_back(static_cast<std::int32_t>(random() % 300));
+    offsets.push_back(shared);
     for (auto const length : lengths) {
       for (std::size_t i = 0; i < length; ++i) ids.push_back(static_cast<std::int32_t>(random() % 300));
       offsets.push_back(ids.size());
@@ -286,6 +289,49 @@ TEST_CASE("bits depend neither on what is packed, nor on threads, nor on what is
   CHECK(loss.gradient() == gradient);
 }
 
+TEST_CASE("what sequences share in front is computed once, to the same bits") {
+  temporary_file const file{"model.gguf"};
+  auto const type = GENERATE(GGML_TYPE_F32, GGML_TYPE_Q4_1);
+  auto const shared = GENERATE(1U, 16U, 45U, 128U, 200U);
+  random_llama{.type = type}.write(file.path());
+  sequences const tokens{{30, 2, 129, 7}, shared};
+  auto model = adapted(file.path());
+  auto const packed = states(model, tokens.packed());
+  functional const loss{model, tokens.packed()};
+  auto const gradient = loss.gradient();
+  std::vector<float> apart(gradient.size());
+  auto const row = [&](std::size_t i) { return packed.begin() + static_cast<std::ptrdiff_t>(i * model.width()); };
+  for (std::size_t i = 0; i + 1 < tokens.offsets.size(); ++i) {
+    std::size_t const begin = tokens.offsets[i], end = tokens.offsets[i + 1];
+    std::vector<std::int32_t> ids(tokens.ids.begin(), tokens.ids.begin() + shared);
+    ids.insert(ids.end(), tokens.ids.begin() + static_cast<std::ptrdiff_t>(begin),
+               tokens.ids.begin() + static_cast<std::ptrdiff_t>(end));
+    std::vector<std::size_t> const offsets{0, ids.size()};
+    functional alone{model, {ids, offsets}};
+    auto const rows = states(model, alone.tokens);
+    auto const own = rows.begin() + static_cast<std::ptrdiff_t>(shared * model.width());
+    CHECK(std::equal(rows.begin(), own, row(0)));
+    CHECK(std::equal(own, rows.end(), row(begin)));
+    // The shared rows' part of the functional counts with the first sequence.
+    std::fill(alone.weights.begin(), alone.weights.end(), 0.F);
+    auto const weights = [&](std::size_t first) {
+      return loss.weights.begin() + static_cast<std::ptrdiff_t>(first * model.width());
+    };
+    if (i == 0) std::copy(weights(0), weights(shared), alone.weights.begin());
+    std::copy(weights(begin), weights(end),
+              alone.weights.begin() + static_cast<std::ptrdiff_t>(shared * model.width()));
+    auto const d = alone.gradient();
+    std::transform(d.begin(), d.end(), apart.begin(), apart.begin(), std::plus<>{});
+  }
+  double const size = norm(apart);
+  std::transform(apart.begin(), apart.end(), gradient.begin(), apart.begin(), std::minus<>{});
+  CHECK(norm(apart) <= 1e-5 * size);
+  model.set_threads(2);
+  CHECK(states(model, tokens.packed()) == packed);
+  CHECK(loss.gradient() == gradient);
+  if (type == GGML_TYPE_F32 && shared == 45) check_gradients(model, tokens.packed(), 1e-3, 2e-3);
+}
+
 TEST_CASE("an adapter that is off, or new, is none") {
   temporary_file const file{"model.gguf"};
   random_llama{.type = GGML_TYPE_Q8_0}.write(file.path());
@@ -321,7 +367,7 @@ TEST_CASE("logits are llama.cpp's, without an adapter and with one that it has l
   model.adapter().save(adapter_file.path());
   llama_runtime base{file.path(), std::nullopt, 1, 200}, tuned{file.path(), adapter_file.path(), 1, 200};
   for (std::size_t const length : {1U, 61U, 64U, 150U}) {
-    auto const ids = sequences({length}, static_cast<unsigned>(length)).ids;
+    auto const ids = sequences({length}, 0, static_cast<unsigned>(length)).ids;
     INFO(ggml_type_name(type) << ", " << length << " tokens");
     auto const without = difference_from_llama(model, with_adapter::no, base, ids);
     auto const with = difference_from_llama(model, with_adapter::yes, tuned, ids);

@@ -193,6 +193,11 @@ head_only() {
   expect_run --data pairs.jsonl --out part --head-only --epochs 6 --resume
   cmp part/model.gguf first.gguf || fail 'a resumed run gives another model'
   expect_run --data pairs.jsonl --out kto --head-only --loss kto --hidden run/hidden --reference run/reference
+  local i
+  for ((i = 0; i < 12; ++i)); do
+    echo "{\"prompt\": \"question $i?\", \"responses\": [\"yes please $i\", \"well $((i % 4))\", \"no way at all\"], \"rewards\": [2, 1, 0]}"
+  done >ranked.jsonl
+  expect_run --data ranked.jsonl --out ranked --head-only --loss adpo
   "$writer" tiny.gguf 1 q8_0
   expect_error 'run/hidden: has the hidden states of another model' --head-only
   expect_run --data pairs.jsonl --out q8 --head-only
@@ -211,6 +216,7 @@ bad_options() {
   expect_error "--lora-alpha: got '-1', expected a finite number > 0" --lora-alpha -1
   expect_error "'qq'" --matrices q,qq
   expect_error '--warm-up: got 1, expected a number below 1' --warm-up 1
+  expect_error "--train-limit: got '0', expected a whole number" --train-limit 0
   expect_error '--holdout: got 1, expected a number below 1' --holdout 1
   expect_error '--max-tokens: got 100000, the model was made for' --max-tokens 100000
   expect_error '--matrices: goes with an adapter' --head-only --matrices q
@@ -257,6 +263,10 @@ long_texts() {
   grep -qF '1 of 13 pairs are cut to --max-tokens 192 tokens' err || fail "$(cat err)"
   expect_run --data pairs.jsonl --out five --limit 5
   grep -qF '4 pairs to train on, 1 held out' err || fail "$(cat err)"
+  expect_run --data pairs.jsonl --out three --train-limit 3
+  grep -qF '3 pairs to train on, 2 held out' err || fail "$(cat err)"
+  expect_run --data pairs.jsonl --out all --train-limit 100
+  grep -qF '9 pairs to train on, 2 held out' err || fail "$(cat err)"
   tail -n 2 pairs.jsonl >none.jsonl
   tune --data none.jsonl --out run
   ((status == 2)) && grep -qF 'none.jsonl: none of its 2 pairs can be used: ' err || fail "$(cat err)"

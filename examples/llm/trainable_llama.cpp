@@ -82,13 +82,13 @@ struct trainable_llama::state {
 void trainable_llama::state::check(packed_tokens tokens, std::size_t numbers, with_adapter use) const {
   if (use == with_adapter::yes && !adapter) throw input_error{"there is no adapter over the model, and one is wanted"};
   auto const offsets = tokens.offsets;
-  if (offsets.size() < 2 || offsets.front() != 0 || offsets.back() != tokens.ids.size() ||
+  if (offsets.size() < 2 || offsets.back() != tokens.ids.size() ||
       std::adjacent_find(offsets.begin(), offsets.end(), std::greater_equal{}) != offsets.end()) {
-    throw input_error{"offsets of sequences that do not rise from 0 to the number of tokens, " +
+    throw input_error{"offsets of sequences that do not rise to the number of tokens, " +
                       std::to_string(tokens.ids.size())};
   }
   for (std::size_t i = 0; i < tokens.sequences(); ++i) {
-    if (std::size_t const length = offsets[i + 1] - offsets[i]; length > shape.context_length) {
+    if (std::size_t const length = tokens.shared() + offsets[i + 1] - offsets[i]; length > shape.context_length) {
       throw input_error{"a sequence of " + std::to_string(length) + " tokens, expected at most the model's " +
                         std::to_string(shape.context_length)};
     }

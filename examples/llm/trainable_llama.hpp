@@ -28,7 +28,8 @@ enum class with_adapter { no, yes };
 /// f32), so that their plain product with head() gives llama.cpp's logits. Gradients pass through that rounding, and
 /// those in front of quantized matrices, as if it were none.
 ///
-/// Bits depend neither on the number of threads nor on what else is packed.
+/// Bits depend neither on the number of threads nor on what else is packed; nor, where two tokens or more are behind it,
+/// on whether a beginning is shared.
 /// One thread of the caller at a time.
 class trainable_llama {
  public:
