@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# The long runs of examples/llm: DPO with an adapter of rank 8 on at most 800 pairs, three seeds; the head alone; SimPO, KTO
-# and ADPO. Hours on two cores; a run that was stopped goes on where it was.
+# The long runs of examples/llm: DPO with an adapter of rank 8 on at most 800 pairs, a fifth of the file's prompts held out,
+# three seeds; the head alone, on fewer pairs; SimPO, KTO and ADPO. Hours on two cores; a run that was stopped goes on where
+# it was.
 #   cmake/llm_run.sh DATA [DIR]    DATA is HH-RLHF's file of pairs; results in DIR (default: llm-runs); the table is printed
 #                                  and put into examples/llm/README.md
-# BUILD is the build folder (default: build), MODEL the GGUF file (default: what cmake/model.sh fetches), LIMIT the number of
-# pairs (800), OTHERS that of the other losses (200), THREADS (all cores), SEEDS ("1 2 3").
+# BUILD is the build folder (default: build), MODEL the GGUF file (default: what cmake/model.sh fetches), TOKENS a sequence's
+# most (256), LIMIT the pairs trained on (800), OTHERS those of the other losses (200), HEAD those that the head alone has,
+# with what is held out (800), THREADS (all cores), SEEDS ("1 2 3").
 set -euo pipefail
-case "${1:-}" in -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
+case "${1:-}" in -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 if [ $# -lt 1 ] || [ $# -gt 2 ]; then
   echo "cmake/llm_run.sh: got $# arguments, expected DATA [DIR], see --help" >&2
   exit 2
@@ -18,17 +20,20 @@ program=${BUILD:-build}/examples/llm/prefopt_llm
 [ -x "$program" ] || { echo "cmake/llm_run.sh: there is no $program: build it with -DGGML_DIR, see examples/llm/README.md" >&2; exit 2; }
 model=${MODEL:-$("$here/cmake/model.sh")}
 threads=${THREADS:-$(nproc)}
+# ggml's threads spin while they wait for each other, which costs others their time.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 mkdir -p "$results"
 
 rows=()
-# run NAME LIMIT OPTIONS...: a row of the table; the minutes are those of all its parts.
+# run NAME OPTIONS...: a row of the table; the minutes are those of all its parts.
 run() {
-  local name=$1 limit=$2 folder=$results/${1// /-} resume=() began
-  shift 2
+  local name=$1 folder=$results/${1// /-} resume=() began
+  folder=${folder//,/}
+  shift
   if [ ! -f "$folder.out" ]; then
     [ -f "$folder/checkpoint" ] && resume=(--resume)
     began=$SECONDS
-    "$program" --model "$model" --data "$data" --limit "$limit" --threads "$threads" --out "$folder" "${resume[@]}" "$@" \
+    "$program" --model "$model" --data "$data" --max-tokens "${TOKENS:-256}" --threads "$threads" --out "$folder" "${resume[@]}" "$@" \
       >"$folder.part" 2>>"$folder.err" || { tail -n 3 "$folder.err" >&2; exit 1; }
     echo $((SECONDS - began)) >>"$folder.seconds"
     mv "$folder.part" "$folder.out"
@@ -48,17 +53,17 @@ run() {
                  own_after, tokens, minutes }' "$folder.out")")
 }
 
-limit=${LIMIT:-800} others=${OTHERS:-200}
+limit=${LIMIT:-800} others=${OTHERS:-200} head=${HEAD:-800}
 for seed in ${SEEDS:-1 2 3}; do
-  run "dpo, adapter, seed $seed" "$limit" --seed "$seed" --reference "$results/reference-$limit"
+  run "dpo, adapter, seed $seed" --seed "$seed" --train-limit "$limit" --reference "$results/reference"
 done
 for seed in ${SEEDS:-1 2 3}; do
-  run "dpo, head only, seed $seed" "$limit" --seed "$seed" --head-only --reference "$results/head-reference-$limit" \
-    --hidden "$results/hidden-$limit"
+  run "dpo, head only, seed $seed" --seed "$seed" --head-only --limit "$head" --reference "$results/head-reference" \
+    --hidden "$results/hidden"
 done
-run 'simpo, adapter' "$others" --loss simpo --beta 2 --gamma 0.5 --reference "$results/reference-$others"
-run 'kto, adapter' "$others" --loss kto --reference "$results/reference-$others"
-run 'adpo, adapter' "$others" --loss adpo --reference "$results/reference-$others"
+run 'simpo, adapter' --train-limit "$others" --loss simpo --beta 2 --gamma 0.5 --reference "$results/reference"
+run 'kto, adapter' --train-limit "$others" --loss kto --reference "$results/reference"
+run 'adpo, adapter' --train-limit "$others" --loss adpo --reference "$results/reference"
 
 table=$(
   echo "$(lscpu | sed -n 's/^Model name: *//p' | head -n 1), $threads threads; $(basename "$model"); $(c++ --version | head -n 1); llama.cpp of $(basename "$(dirname "$(dirname "$(ldd "$program" | awk '/libllama/ { print $3 }')")")")."
