@@ -116,8 +116,8 @@ std::optional<llm_command> parse_llm_command(int argc, char** argv) {
       app.add_option("--matrices", matrices, "those that are updated: all, or of q,k,v,o,gate,up,down, with commas")
           ->type_name("LIST")
           ->default_val("all");
-  number_option rate{app, "--learning-rate", "the highest one; by default 0.0002, with --head-only 0.0005"};
-  number_option epochs{app, "--epochs", "passes over the records; by default 1, with --head-only 3"};
+  number_option rate{app, "--learning-rate", "the highest one; by default 0.0003, with --head-only 0.001"};
+  number_option epochs{app, "--epochs", "passes over the records; by default 1, with --head-only 2"};
   number_option batch{app, "--batch", "records in a step" + by_default(command.batch)};
   number_option clip{app, "--clip", "the longest gradient" + by_default(command.clip)};
   number_option warm_up{app, "--warm-up",
@@ -159,8 +159,8 @@ std::optional<llm_command> parse_llm_command(int argc, char** argv) {
 
   command.tokens.as_chat = form == "model";
   command.tokens.most = 512;
-  command.epochs = command.head_only ? 3 : 1;
-  command.learning_rate = command.head_only ? 0.0005 : 0.0002;
+  command.epochs = command.head_only ? 2 : 1;
+  command.learning_rate = command.head_only ? 0.001 : 0.0003;
   command.threads = cores;
   constexpr std::size_t many = 1'000'000'000;
   limit.whole<std::size_t>(command.tokens.limit, 2, many);

@@ -154,6 +154,19 @@ TEST_CASE("kernels: the host's executor and all-reduce are called across instruc
   for (std::size_t i = 0; i < serial.size(); ++i) CHECK(threaded[i] == serial[i] / 2);
 }
 
+// Alone in a process it is the first use: cmake/threads.sh runs it so.
+TEST_CASE("kernels: several threads may be the first to use them") {
+  columns_of_pairs const data;
+  std::vector<report> seen(8);
+  std::vector<std::thread> running;
+  for (auto& of_thread : seen) {
+    running.emplace_back([&data, &of_thread] { of_thread = kernels::evaluate(dpo{}, data.batch(), {}); });
+  }
+  for (auto& thread : running) thread.join();
+  for (auto const& of_thread : seen) CHECK(of_thread.loss == seen.front().loss);
+  CHECK(seen.front().count == 300);
+}
+
 TEST_CASE("kernels: columns of other types, strides, and steps") {
   columns_of_pairs const data;
   std::vector<int> const chosen(data.chosen.begin(), data.chosen.end());

@@ -66,28 +66,33 @@ void check_lists_against_oracle(named_loss const& loss, list_given const& given,
 }  // namespace
 
 template <class T>
-void check_every_list_loss_against_oracle() {
-  random_numbers random{31};
-  for (std::string const& name : list_losses()) {
-    list_tally tally;
-    std::size_t variant = 0;
-    for (named_loss const& loss : list_variants_of(name, 5, random)) {
-      check_facts(loss);
-      bool large = variant++ < 2;
-      for (list_given const& given : ways_of(loss)) {
-        check_lists_against_oracle<T>(loss, given, random_lists(random, is_square(name), false, large), tally);
-        if (given.reward && !refuses_ties(loss)) {
-          check_lists_against_oracle<T>(loss, given, random_lists(random, is_square(name), true, false), tally);
-        }
-        large = false;
+void check_list_loss_against_oracle(std::string const& name, random_numbers& random) {
+  list_tally tally;
+  std::size_t variant = 0;
+  for (named_loss const& loss : list_variants_of(name, 5, random)) {
+    check_facts(loss);
+    bool large = variant++ < 2;
+    for (list_given const& given : ways_of(loss)) {
+      check_lists_against_oracle<T>(loss, given, random_lists(random, is_square(name), false, large), tally);
+      if (given.reward && !refuses_ties(loss)) {
+        check_lists_against_oracle<T>(loss, given, random_lists(random, is_square(name), true, false), tally);
       }
+      large = false;
     }
-    std::printf("%-18s %-6s %6zu numbers; largest error of a loss %.2Lf of its bound, of a gradient %.2Lf\n",
-                name.c_str(), std::is_same_v<T, float> ? "float" : "double", tally.numbers, tally.loss_share,
-                tally.gradient_share);
   }
+  std::printf("%-18s %-6s %6zu numbers; largest error of a loss %.2Lf of its bound, of a gradient %.2Lf\n",
+              name.c_str(), std::is_same_v<T, float> ? "float" : "double", tally.numbers, tally.loss_share,
+              tally.gradient_share);
 }
 
+template <class T>
+void check_every_list_loss_against_oracle() {
+  random_numbers random{31};
+  for (std::string const& name : list_losses()) check_list_loss_against_oracle<T>(name, random);
+}
+
+template void check_list_loss_against_oracle<float>(std::string const&, random_numbers&);
+template void check_list_loss_against_oracle<double>(std::string const&, random_numbers&);
 template void check_every_list_loss_against_oracle<float>();
 template void check_every_list_loss_against_oracle<double>();
 

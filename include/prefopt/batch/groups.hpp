@@ -20,7 +20,9 @@ struct list_batch {
   /// >= 0; multiplies the group's loss and gradient. One a group, or, if that is another number, one a
   /// candidate and the same throughout a group.
   column<T> weight{};
-  column<std::int64_t> offsets{};  ///< groups + 1 entries: the first 0, never falling, the last the size of logp
+  /// groups + 1 entries: the first 0, never falling, the last the size of logp. A group has at most 2^24 candidates in
+  /// float, 2^32 in double: so many places are numbers of the type.
+  column<std::int64_t> offsets{};
 };
 
 /// Where results go, or left empty.

@@ -1,0 +1,270 @@
+"""Changes one token of a header at a time, and looks whether the fastest tests that should see it do. See mutate.sh."""
+
+import argparse
+import collections
+import concurrent.futures
+import fnmatch
+import os
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from mutants import mutants_of
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+INCLUDE = ROOT / "include"
+TESTS = ROOT / "tests"
+FLAGS = ["-std=c++20", "-O1", "-march=native", "-DNDEBUG", "-w"]
+LONGEST = 60  # seconds of a test
+
+
+def closure(header, seen=None):
+    """The headers of the library that a header includes, itself among them."""
+    seen = set() if seen is None else seen
+    if header not in seen:
+        seen.add(header)
+        for name in re.findall(r"#include <(prefopt/[^>]+)>", (INCLUDE / header).read_text()):
+            closure(name, seen)
+    return seen
+
+
+def losses(family):
+    """The losses of a family: name to closure."""
+    found = {}
+    for path in sorted((INCLUDE / "prefopt/loss").glob("*.hpp")):
+        header = f"prefopt/loss/{path.name}"
+        text = path.read_text()
+        name = re.search(r"card\{\s*\"(\w+)\"", text)
+        if name and re.search(rf"#include <prefopt/contract/{family}_loss.hpp>", text):
+            found[name.group(1)] = closure(header)
+    return found
+
+
+class Check:
+    """Sources that are compiled with the mutant in front of the library, and what they are linked with."""
+
+    def __init__(self, name, sources, overlay=None, defines=(), objects=(), needs=()):
+        self.name, self.sources, self.defines, self.objects = name, sources, list(defines), list(objects)
+        self.overlay, self.needs = overlay, list(needs)
+
+    def compile(self, source, target, build, mutated=None):
+        paths = [f"-I{mutated}"] if mutated else []
+        if self.overlay:
+            paths.append(f"-I{TESTS / 'mutation' / self.overlay}")
+        paths += [f"-I{TESTS}", f"-I{INCLUDE}"] + build.includes
+        shared = f'-DPREFOPT_SHARED_DIR="{build.shared}"'
+        command = [build.compiler, *FLAGS, shared, *self.defines, *paths, "-c", str(TESTS / source), "-o", str(target)]
+        return subprocess.run(command, capture_output=True).returncode == 0
+
+    def baseline(self, build):
+        """Compiles what no mutant changes, and the sources as they are."""
+        self.folder = build.folder / re.sub(r"\W+", "_", self.name)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.fixed = [self.folder / f"fixed{i}.o" for i, _ in enumerate(self.objects)]
+        self.originals = [self.folder / f"source{i}.o" for i, _ in enumerate(self.sources)]
+        for source, target in [*zip(self.objects, self.fixed), *zip(self.sources, self.originals)]:
+            if not self.compile(source, target, build):
+                raise SystemExit(f"mutate.py: {self.name}: {source} does not compile without a mutant")
+        if not self.run(self.originals, self.folder / "program", build):
+            raise SystemExit(f"mutate.py: {self.name} fails without a mutant")
+
+    def run(self, objects, program, build):
+        """Whether the tests pass."""
+        libraries = [str(build.libraries[name]) for name in self.needs]
+        command = [build.compiler, *map(str, [*objects, *self.fixed]), str(build.main), *libraries, "-o", str(program), "-pthread"]
+        linked = subprocess.run(command, capture_output=True)
+        if linked.returncode != 0:
+            raise SystemExit(f"mutate.py: {self.name} does not link:\n{linked.stderr.decode()[-2000:]}")
+        try:
+            return subprocess.run([program], capture_output=True, timeout=LONGEST).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
+
+
+def pair_check(loss):
+    defines = [f"-DLOSS={loss}", f'-DNAME="{loss}"']
+    return Check(f"pair {loss}", ["oracle/pair_results.cpp"], "pair", defines, ["mutation/pair.cpp", "oracle/pair_checks.cpp"],
+                 ["oracle", "kernels"])  # fmt: skip
+
+
+def list_check(loss):
+    defines = [f"-DLOSS={loss}", f'-DNAME="{loss}"']
+    return Check(f"list {loss}", ["oracle/list_results.cpp"], "list", defines, ["mutation/list.cpp", "oracle/list_checks.cpp"],
+                 ["oracle", "kernels"])  # fmt: skip
+
+
+def sources_check(*sources, objects=(), needs=("oracle", "kernels")):
+    return Check(" ".join(sources), list(sources), objects=objects, needs=needs)
+
+
+TOKENS = ["token_loss/oracle.cpp", "token_loss/identities.cpp", "token_loss/token_oracle.cpp"]
+
+# What sees a header, where it is not all losses that include it: globs, then checks, the fastest first.
+SEEN_BY = [
+    ("simd/math.hpp", lambda: [sources_check("simd/accuracy.cpp"), sources_check("simd/special_values.cpp")]),
+    ("simd/half.hpp", lambda: [sources_check("simd/half.cpp")]),
+    ("link/logistic.hpp", lambda: [pair_check(name) for name in ("dpo", "cdpo", "lcpo<dpo>")]),
+    ("link/bounded.hpp", lambda: [pair_check(name) for name in ("apo_zero", "smoothed<apo_zero>")]),
+    ("link/link.hpp", lambda: [pair_check(name) for name in ("dpo", "smoothed<hinge>", "lcpo<hinge>")]),
+    ("modifier/*.hpp", lambda: None),
+    ("surrogate/*.hpp", lambda: [sources_check("token_loss/native_made.cpp", objects=TOKENS)]),
+    ("token/kl_penalty.hpp", lambda: [sources_check("token_loss/native_made.cpp", objects=TOKENS)]),
+    ("token/sampler_correction.hpp", lambda: [sources_check("token_loss/native_made.cpp", objects=TOKENS)]),
+    ("token/aggregation.hpp", lambda: [sources_check("token_loss/native_made.cpp", objects=TOKENS)]),
+]  # fmt: skip
+MODIFIED = {"labelled": ["dpo", "simpo"], "lcpo": ["dpo", "hinge", "simpo"], "smoothed": ["dpo", "hinge"],
+            "unbiased": ["dpo", "hinge"], "with_nll": ["dpo", "simpo"]}  # fmt: skip
+MOST_LOSSES = 4
+
+
+def checks_of(header):
+    """The checks that should see a mutant of the header, the fastest first."""
+    short = header.removeprefix("prefopt/")
+    stem = pathlib.Path(header).stem
+    if short.startswith("modifier/"):
+        return [pair_check(f"{stem}<{base}>") for base in MODIFIED.get(stem, [])]
+    for glob, make in SEEN_BY:
+        if fnmatch.fnmatch(short, glob) and make() is not None:
+            return make()
+    pairs, lists, single = losses("pair"), losses("list"), losses("unpaired")
+    if short.startswith("loss/"):
+        if stem in pairs:
+            return [pair_check(stem)]
+        if stem in lists:
+            return [list_check(stem)]
+        if stem in single:
+            return [sources_check("unpaired_loss/formulas.cpp")]
+        return []
+    including = lambda family: sorted((n for n, c in family.items() if header in c), key=lambda n: len(family[n]))
+    checks = [pair_check(n) for n in including(pairs)[:MOST_LOSSES]]
+    checks += [list_check(n) for n in including(lists)[: MOST_LOSSES - len(checks)]]
+    return checks
+
+
+class Build:
+    def __init__(self, folder, compiler, shared):
+        self.compiler, self.shared = compiler, shared
+        self.folder = folder / "mutants"
+        self.libraries = {"oracle": folder / "tests/oracle/libtest_oracle.a", "kernels": folder / "tests/libtest_kernel_units.a"}
+        self.includes = ["-I/usr/include/eigen3"]
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self.main = self.folder / "main.o"
+        source = self.folder / "main.cpp"
+        source.write_text("#define CATCH_CONFIG_MAIN\n#include <catch.hpp>\n")
+        subprocess.run([compiler, "-std=c++20", "-O0", f"-I{TESTS}", "-c", source, "-o", self.main], check=True)
+
+
+def tried(mutant, header, text, checks, build):
+    """killed, survived, same (the code of the processor is) or refused (by the compiler)."""
+    with tempfile.TemporaryDirectory(dir=build.folder) as scratch:
+        scratch = pathlib.Path(scratch)
+        target = scratch / "include" / header
+        target.parent.mkdir(parents=True)
+        target.write_text(text[: mutant.begin] + (mutant.new or " ") + text[mutant.end :])
+        is_same = True
+        for check in checks:
+            objects = []
+            for i, source in enumerate(check.sources):
+                objects.append(scratch / f"{i}.o")
+                if not check.compile(source, objects[-1], build, scratch / "include"):
+                    return "refused", check.name
+            if all(o.read_bytes() == b.read_bytes() for o, b in zip(objects, check.originals)):
+                continue
+            is_same = False
+            if not check.run(objects, scratch / "program", build):
+                return "killed", check.name
+        return ("same" if is_same else "survived"), ""
+
+
+def read_reasons():
+    """Survivors that are known: header and key to reason."""
+    reasons, header = {}, None
+    for line in (TESTS / "mutation/survivors.txt").read_text().splitlines():
+        if line.startswith("== "):
+            header = line[3:]
+        elif line.startswith("  "):
+            reasons[header, key] = line.strip()
+        elif line and not line.startswith("#"):
+            key = line
+    return reasons
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="mutate.sh", description=__doc__)
+    parser.add_argument("headers", nargs="*", metavar="HEADER", help="as link/logistic.hpp, or a glob; by default all that have a check")
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build-mutate", help=argparse.SUPPRESS)
+    parser.add_argument("--compiler", default="g++", help="by default g++")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="mutants at a time; by default one a processor")
+    parser.add_argument("--sample", type=int, default=0, metavar="N", help="so many mutants, drawn at random; by default all")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of what is drawn")
+    parser.add_argument("--list", action="store_true", help="only prints the mutants")
+    chosen = parser.parse_args()
+
+    every = sorted(str(p.relative_to(INCLUDE)) for p in (INCLUDE / "prefopt").glob("*/*.hpp"))
+    asked = [h for h in every if not chosen.headers or any(fnmatch.fnmatch(h.removeprefix("prefopt/"), g) for g in chosen.headers)]
+    if not asked:
+        parser.error(f"no header is named {' '.join(chosen.headers)}")
+    texts = {h: (INCLUDE / h).read_text() for h in asked}
+    work = [(h, m) for h in asked if chosen.list or checks_of(h) for m in mutants_of(texts[h])]
+    if chosen.sample and chosen.sample < len(work):
+        work = sorted(random.Random(chosen.seed).sample(work, chosen.sample), key=lambda w: (w[0], w[1].begin))
+    if chosen.list:
+        for header, mutant in work:
+            print(f"{header}:{mutant.line}: {mutant.key()}")
+        return 0
+
+    build = Build(chosen.build.resolve(), chosen.compiler, ROOT.parent / "shared")
+    checks, known = {}, {}
+    for header in dict.fromkeys(h for h, _ in work):
+        checks[header] = [known.setdefault(c.name, c) for c in checks_of(header)]
+    with concurrent.futures.ThreadPoolExecutor(chosen.jobs) as pool:
+        list(pool.map(lambda c: c.baseline(build), known.values()))
+
+    reasons, results = read_reasons(), collections.defaultdict(collections.Counter)
+    survivors, started, done, guard = [], time.time(), 0, threading.Lock()
+
+    def one(item):
+        nonlocal done
+        header, mutant = item
+        outcome, _ = tried(mutant, header, texts[header], checks[header], build)
+        if outcome == "survived" and (header, mutant.key()) in reasons:
+            outcome = "equivalent"
+        with guard:
+            done += 1
+            results[header][outcome] += 1
+            if outcome == "survived":
+                survivors.append((header, mutant))
+                print(f"survived: {header}:{mutant.line}: {mutant.key()}", flush=True)
+            if sys.stderr.isatty():
+                left = (time.time() - started) / done * (len(work) - done)
+                print(f"\r{done}/{len(work)}, {left / 60:.0f} min left ", end="", file=sys.stderr, flush=True)
+
+    with concurrent.futures.ThreadPoolExecutor(chosen.jobs) as pool:
+        list(pool.map(one, work))
+
+    print(f"\n{'header':40} mutants refused same equivalent killed survived")
+    whole = collections.Counter()
+    for header in sorted(results):
+        counts = results[header]
+        whole += counts
+        print(f"{header:40} {sum(counts.values()):7} " + row_of(counts))
+    print(f"{'all':40} {sum(whole.values()):7} " + row_of(whole))
+    judged = whole["killed"] + whole["survived"]
+    share = whole["killed"] / judged if judged else 1
+    print(f"killed: {100 * share:.1f} % of {judged} that change the code and have no reason to survive")
+    return 0 if share >= 0.97 else 1
+
+
+def row_of(counts):
+    return f"{counts['refused']:7} {counts['same']:4} {counts['equivalent']:10} {counts['killed']:6} {counts['survived']:8}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
