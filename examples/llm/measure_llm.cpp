@@ -21,17 +21,16 @@ namespace {
 
 constexpr char introduction[] =
     "Measures a step of preference optimization on a pair of sequences: its time as a ratio to llama.cpp's own pass "
-    "with "
-    "the logits of all tokens, and its memory.";
+    "with the logits of all tokens, and its memory.";
 
 constexpr char manual[] = R"(
-Both sequences are random tokens, and every token but the first is predicted. Rounds take turns; a time is the least of
-them. On a machine that does other things, too, set OMP_WAIT_POLICY=passive: ggml's threads then do not spin while they
-wait for each other. llama.cpp runs as it does by itself: repacked weights, fused attention, keys and values of 16 bits.)";
+Both sequences are random tokens. Those behind the prompt, which both share, are predicted; llama.cpp has each sequence as a
+whole, as it is without a prompt, too. Rounds take turns; a time is the least of them. On a machine that does other
+things, too, set OMP_WAIT_POLICY=passive: ggml's threads then do not spin while they wait for each other. llama.cpp runs as it does by itself: repacked weights, fused attention, keys and values of 16 bits.)";
 
 struct settings {
   std::string model, matrices = "q,v";
-  std::size_t tokens = 512, rounds = 3;
+  std::size_t tokens = 512, prompt = 1, rounds = 3;
   int threads = 2;
 };
 
@@ -57,8 +56,10 @@ void measure(settings const& chosen) {
   std::mt19937 random{1};
   std::array<tokenized_pair, 2> pair;
   for (auto& sequence : pair) {
-    sequence.boundary = 1;
-    for (std::size_t i = 0; i < chosen.tokens; ++i) {
+    sequence.boundary = chosen.prompt;
+    if (&sequence != &pair[0])
+      sequence.ids.assign(pair[0].ids.begin(), pair[0].ids.begin() + static_cast<std::ptrdiff_t>(chosen.prompt));
+    while (sequence.ids.size() < chosen.tokens) {
       sequence.ids.push_back(static_cast<std::int32_t>(random() % model.vocabulary()));
     }
   }
@@ -113,9 +114,14 @@ int run(int argc, char** argv) {
         ->capture_default_str();
   };
   number("--tokens", chosen.tokens, "a sequence", 1 << 16);
+  number("--prompt", chosen.prompt, "of these, which both sequences share", 1 << 16);
   number("--rounds", chosen.rounds, "of each", 1000);
   number("--threads", chosen.threads, "of all but the last two", 256);
   if (!parse_command_line(app, argc, argv)) return 0;
+  if (chosen.prompt >= chosen.tokens) {
+    throw input_error{"--prompt: got " + std::to_string(chosen.prompt) + ", expected fewer than --tokens, " +
+                      std::to_string(chosen.tokens)};
+  }
   measure(chosen);
   return 0;
 }

@@ -100,7 +100,7 @@ class linear_work {
 
   /// Calls seen(row, result) for each row that counts; the last chunk's logits stay for the backward pass.
   template <class Seen>
-  void forward(bool statistics, Seen const& seen) {
+  PREFOPT_HIDDEN void forward(bool statistics, Seen const& seen) {
     meet(statistics);
     auto const read = statistics ? kernels_.rows.read_statistics : kernels_.rows.read;
     shard_sums const sums{options_.shard.ranks, statistics};
@@ -130,7 +130,7 @@ class linear_work {
   /// Gradients from softmax(row) and d(row), its row_slopes, of each row that counts. Goes backwards over the chunks:
   /// the last one's logits need not be computed again after forward.
   template <class Softmax, class Slopes>
-  void backward(gradient_write how, Softmax const& softmax, Slopes const& d) {
+  PREFOPT_HIDDEN void backward(gradient_write how, Softmax const& softmax, Slopes const& d) {
     bool const adds = how == gradient_write::accumulate;
     if (!adds) clear();
     if (rows_.empty()) {
@@ -265,7 +265,7 @@ class linear_work {
 
   /// Calls f(i, row) for the rows of the chunk.
   template <class F>
-  void for_each_row(F const& f) const {
+  PREFOPT_HIDDEN void for_each_row(F const& f) const {
     for_each_in_parts(rows_in_chunk_, rows_of_part(plan_.vocabulary), options_.executor,
                       [&](std::size_t i) noexcept { f(i, rows_[begin_ + i]); });
   }
