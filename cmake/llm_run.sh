@@ -5,7 +5,7 @@
 #   cmake/llm_run.sh DATA [DIR]    DATA is HH-RLHF's file of pairs; results in DIR (default: llm-runs); the table is printed
 #                                  and put into examples/llm/README.md
 # BUILD is the build folder (default: build), MODEL the GGUF file (default: what cmake/model.sh fetches), TOKENS a sequence's
-# most (256), LIMIT the pairs trained on (800), OTHERS those of the other losses (120), HEAD those that the head alone has,
+# most (256), LIMIT the pairs trained on (800), OTHERS those of the other losses (64), HEAD those that the head alone has,
 # with what is held out (800), THREADS (all cores), SEEDS ("1 2 3").
 set -euo pipefail
 case "${1:-}" in -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
@@ -53,7 +53,7 @@ run() {
                  own_after, tokens, minutes }' "$folder.out")")
 }
 
-limit=${LIMIT:-800} others=${OTHERS:-120} head=${HEAD:-800}
+limit=${LIMIT:-800} others=${OTHERS:-64} head=${HEAD:-800}
 for seed in ${SEEDS:-1 2 3}; do
   run "dpo, adapter, seed $seed" --seed "$seed" --train-limit "$limit" --reference "$results/reference"
 done

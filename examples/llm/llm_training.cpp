@@ -21,6 +21,7 @@
 #include "llm_checkpoint.hpp"
 #include "number_text.hpp"
 #include "objective.hpp"
+#include "packed_answers.hpp"
 #include "pairs_option.hpp"
 #include "progress.hpp"
 #include "reference_log_probs.hpp"
@@ -200,6 +201,26 @@ class llm_trainer {
     return sum;
   }
 
+  /// This rank's part of the records: in a row, and as near as can be of as many tokens as the others'.
+  record_view share_of(record_view records) {
+    std::vector<double> ends{0};
+    for (std::size_t const& record : records) {
+      record_list const own = candidates_of({&record, 1});
+      packed_answers const packed{sequences_of(own), tokens_of({&record, 1})};
+      ends.push_back(ends.back() + static_cast<double>(packed.tokens().ids.size()));
+    }
+    // The first record whose middle is in that rank's part.
+    auto const first = [&](std::size_t rank) {
+      double const begin = ends.back() * static_cast<double>(rank) / static_cast<double>(all_.count);
+      std::size_t i = 0;
+      while (i < records.size() && ends[i] + ends[i + 1] < 2 * begin) ++i;
+      return i;
+    };
+    std::size_t const begin = first(all_.rank),
+                      end = all_.rank + 1 == all_.count ? records.size() : first(all_.rank + 1);
+    return records.subspan(begin, end - begin);
+  }
+
   double remaining_work() const {
     auto const left = static_cast<double>(schedule_.steps - state_.steps);
     auto const steps = static_cast<double>(std::max<std::size_t>(steps_in_epoch(), 1));
@@ -248,7 +269,7 @@ class llm_trainer {
     ref_logp_ = reference_log_probs(
         command_.reference, tokens_.candidates(), data_checksum_, all_, [&](std::span<double> logp) {
           auto const every = every_record(data_);
-          for (std::size_t const i : all_.share(record_view{every})) {
+          for (std::size_t const i : share_of(every)) {
             record_list const own = candidates_of({&i, 1});
             policy_.reference_log_probs(sequences_of(own), logp.subspan(first_of(i), own.size()));
             meter.add(tokens_of({&i, 1}));
@@ -291,7 +312,7 @@ class llm_trainer {
     if (!objective_.reads_others() || batch.size() < 2) return {};
     std::vector<double> ratios(count);
     if (!is_reference) {
-      record_view const own = all_.share(batch);
+      record_view const own = share_of(batch);
       std::size_t at = place_of(batch, own).begin;
       for (std::size_t const& record : own) {
         auto const next = (static_cast<std::size_t>(&record - batch.data()) + 1) % batch.size();
@@ -316,7 +337,7 @@ class llm_trainer {
     record_list const candidates = candidates_of(records);
     std::vector<double> logp(candidates.size());
     if (kl != nullptr) kl->assign(candidates.size(), 0);
-    record_view const own = all_.share(records);
+    record_view const own = share_of(records);
     std::size_t at = place_of(records, own).begin;
     for (std::size_t const& record : own) {
       std::size_t const count = first_of(record + 1) - first_of(record);
@@ -394,7 +415,7 @@ class llm_trainer {
       score_held_out();
       row.held_out = mean_of(judged(split_.held_out(), held_out_logp_, false));
       row.has_held_out = 1;
-      meter.add(tokens_of(all_.share(record_view{split_.held_out()})));
+      meter.add(tokens_of(share_of(split_.held_out())));
     }
     state_.rows.push_back(row);
     tell_of(row, meter);
@@ -416,7 +437,7 @@ class llm_trainer {
   /// Leaves the gradient of this rank's records in gradient_.
   objective::evaluation forward_and_backward(record_view batch, work_meter& meter) {
     record_list const candidates = candidates_of(batch);
-    record_view const own = all_.share(batch);
+    record_view const own = share_of(batch);
     auto const kl = log_ratio_of_others(batch, false);
     given_scores const whole = given(candidates);
     std::vector<double> logp, d_logp;
