@@ -169,6 +169,37 @@ void write_reliability(llm_result const& result, preference_set const& data, std
   replace_file(path, csv);
 }
 
+/// From the file --hidden, or computed a record at a time.
+hidden_state_file hidden_states_of(llm_inputs& in) {
+  std::string const& file = in.command.hidden;
+  if (auto const folder = std::filesystem::path{file}.parent_path(); !folder.empty()) {
+    std::filesystem::create_directories(folder);
+  }
+  auto const sequences = in.data->sequences();
+  auto const offsets = in.data->candidates().offsets();
+  std::size_t tokens = 0;
+  for (auto const& sequence : sequences) tokens += sequence.ids.size();
+  work_meter meter{static_cast<double>(tokens)};
+  progress shown;
+  if (!std::filesystem::exists(file)) {
+    shown.line("computes the hidden states of " + std::to_string(tokens) + " tokens");
+  }
+  auto const compute = [&](std::size_t first, std::vector<float>& rows) {
+    auto const end = *std::ranges::upper_bound(offsets, static_cast<std::int64_t>(first));
+    std::vector<tokenized_pair const*> record;
+    for (std::size_t i = first; i < static_cast<std::size_t>(end); ++i) {
+      record.push_back(&sequences[i]);
+      meter.add(sequences[i].ids.size());
+    }
+    completion_rows answers;
+    add_answers(*in.model, record, with_adapter::no, answers);
+    rows = std::move(answers.hidden);
+    shown.show("hidden states, " + meter.text(), first, sequences.size());
+    return record.size();
+  };
+  return {file, sequences, in.model->width(), in.identity.data, compute};
+}
+
 /// Trains the adapter, or the head, and writes it.
 llm_result tune(llm_inputs& in, results_folder& folder, tuned_files& files, ranks const& all) {
   auto const& command = in.command;
@@ -186,33 +217,7 @@ llm_result tune(llm_inputs& in, results_folder& folder, tuned_files& files, rank
     }
     return result;
   }
-  std::filesystem::create_directories(std::filesystem::path{command.hidden}.parent_path().empty()
-                                          ? "."
-                                          : std::filesystem::path{command.hidden}.parent_path());
-  progress shown;
-  std::size_t tokens = 0;
-  for (auto const& sequence : in.data->sequences()) tokens += sequence.ids.size();
-  work_meter meter{static_cast<double>(tokens)};
-  if (!std::filesystem::exists(command.hidden))
-    shown.line("computes the hidden states of " + std::to_string(tokens) + " tokens");
-  hidden_state_file const hidden{command.hidden, in.data->sequences(), in.model->width(), in.identity.data,
-                                 [&](std::size_t first, std::vector<float>& rows) {
-                                   auto const sequences = in.data->sequences();
-                                   auto const offsets = in.data->candidates().offsets();
-                                   auto const end =
-                                       *std::ranges::upper_bound(offsets, static_cast<std::int64_t>(first));
-                                   std::vector<tokenized_pair const*> record;
-                                   for (std::size_t i = first; i < static_cast<std::size_t>(end); ++i) {
-                                     record.push_back(&sequences[i]);
-                                     meter.add(sequences[i].ids.size());
-                                   }
-                                   completion_rows answers;
-                                   add_answers(*in.model, record, with_adapter::no, answers);
-                                   rows = std::move(answers.hidden);
-                                   shown.show("hidden states, " + meter.text(), first, sequences.size());
-                                   return record.size();
-                                 }};
-  shown.clear();
+  hidden_state_file const hidden = hidden_states_of(in);
   head_policy policy{*in.model, hidden, in.data->sequences(), command.lora, command.threads};
   llm_result const result = train_llm(command, *in.data, policy, in.identity, folder, all);
   if (!result.is_done) return result;

@@ -34,6 +34,18 @@ def closure(header, seen=None):
     return seen
 
 
+TYPES = {}  # of losses, and the headers that they are in
+HEADERS = {}
+
+
+def family_of(headers):
+    """Of a loss that includes these: other families build on what pairs have."""
+    for family, contract in (("token", "token_surrogate"), ("list", "list_loss"), ("unpaired", "unpaired_loss"), ("pair", "pair_loss")):
+        if f"prefopt/contract/{contract}.hpp" in headers:
+            return family
+    return None
+
+
 def losses(family):
     """The losses of a family: name to closure."""
     found = {}
@@ -41,8 +53,10 @@ def losses(family):
         header = f"prefopt/loss/{path.name}"
         text = path.read_text()
         name = re.search(r"card\{\s*\"(\w+)\"", text)
-        if name and re.search(rf"#include <prefopt/contract/{family}_loss.hpp>", text):
+        if name and family_of(closure(header)) == family:
             found[name.group(1)] = closure(header)
+            HEADERS[header] = name.group(1)
+            TYPES[name.group(1)] = re.findall(r"^struct (\w+) {", text, re.MULTILINE)[-1]
     return found
 
 
@@ -88,13 +102,13 @@ class Check:
 
 
 def pair_check(loss):
-    defines = [f"-DLOSS={loss}", f'-DNAME="{loss}"']
+    defines = [f"-DLOSS={TYPES.get(loss, loss)}", f'-DNAME="{loss}"']
     return Check(f"pair {loss}", ["oracle/pair_results.cpp"], "pair", defines, ["mutation/pair.cpp", "oracle/pair_checks.cpp"],
                  ["oracle", "kernels"])  # fmt: skip
 
 
 def list_check(loss):
-    defines = [f"-DLOSS={loss}", f'-DNAME="{loss}"']
+    defines = [f"-DLOSS={TYPES[loss]}", f'-DNAME="{loss}"']
     return Check(f"list {loss}", ["oracle/list_results.cpp"], "list", defines, ["mutation/list.cpp", "oracle/list_checks.cpp"],
                  ["oracle", "kernels"])  # fmt: skip
 
@@ -111,8 +125,10 @@ SEEN_BY = [
     ("simd/half.hpp", lambda: [sources_check("simd/half.cpp")]),
     ("link/logistic.hpp", lambda: [pair_check(name) for name in ("dpo", "cdpo", "lcpo<dpo>")]),
     ("link/bounded.hpp", lambda: [pair_check(name) for name in ("apo_zero", "smoothed<apo_zero>")]),
+    ("link/mixed.hpp", lambda: [pair_check(name) for name in ("smoothed<hinge>", "labelled<hinge>")]),
+    ("link/successive_choice.hpp", lambda: [list_check(name) for name in ("plackett_luce", "list_mle", "pro")]),
+    ("link/softmax.hpp", lambda: [list_check(name) for name in ("adpo", "info_nce", "list_net")]),
     ("link/link.hpp", lambda: [pair_check(name) for name in ("dpo", "smoothed<hinge>", "lcpo<hinge>")]),
-    ("modifier/*.hpp", lambda: None),
     ("surrogate/*.hpp", lambda: [sources_check("token_loss/native_made.cpp", objects=TOKENS)]),
     ("token/kl_penalty.hpp", lambda: [sources_check("token_loss/native_made.cpp", objects=TOKENS)]),
     ("token/sampler_correction.hpp", lambda: [sources_check("token_loss/native_made.cpp", objects=TOKENS)]),
@@ -127,18 +143,19 @@ def checks_of(header):
     """The checks that should see a mutant of the header, the fastest first."""
     short = header.removeprefix("prefopt/")
     stem = pathlib.Path(header).stem
+    pairs, lists, single = losses("pair"), losses("list"), losses("unpaired")
     if short.startswith("modifier/"):
         return [pair_check(f"{stem}<{base}>") for base in MODIFIED.get(stem, [])]
     for glob, make in SEEN_BY:
-        if fnmatch.fnmatch(short, glob) and make() is not None:
+        if fnmatch.fnmatch(short, glob):
             return make()
-    pairs, lists, single = losses("pair"), losses("list"), losses("unpaired")
     if short.startswith("loss/"):
-        if stem in pairs:
-            return [pair_check(stem)]
-        if stem in lists:
-            return [list_check(stem)]
-        if stem in single:
+        name = HEADERS.get(header)
+        if name in pairs:
+            return [pair_check(name)]
+        if name in lists:
+            return [list_check(name)]
+        if name in single:
             return [sources_check("unpaired_loss/formulas.cpp")]
         return []
     including = lambda family: sorted((n for n, c in family.items() if header in c), key=lambda n: len(family[n]))

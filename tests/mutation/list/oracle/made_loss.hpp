@@ -10,10 +10,17 @@
 namespace oracle {
 namespace {
 
+template <class L>
+L typed(named_loss const& loss) {
+  L made{};
+  if constexpr (requires { L::parameters(); }) {
+    std::apply([&](auto const&... p) { ((made.*p.member = value_of(loss, p.name)), ...); }, L::parameters());
+  }
+  return made;
+}
+
 inline prefopt::any_list_loss made_list(named_loss const& loss) {
-  prefopt::LOSS made{};
-  std::apply([&](auto const&... p) { ((made.*p.member = value_of(loss, p.name)), ...); }, prefopt::LOSS::parameters());
-  return prefopt::any_list_loss{made};
+  return prefopt::any_list_loss{typed<prefopt::LOSS>(loss)};
 }
 
 }  // namespace

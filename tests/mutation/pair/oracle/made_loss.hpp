@@ -15,7 +15,9 @@ using namespace prefopt;
 template <class L>
 L typed(named_loss const& loss) {
   L made{};
-  std::apply([&](auto const&... p) { ((made.*p.member = value_of(loss, p.name)), ...); }, L::parameters());
+  if constexpr (requires { L::parameters(); }) {
+    std::apply([&](auto const&... p) { ((made.*p.member = value_of(loss, p.name)), ...); }, L::parameters());
+  }
   if constexpr (requires { made.base; }) made.base = typed<decltype(L::base)>(loss.over[0]);
   return made;
 }
