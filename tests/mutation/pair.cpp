@@ -1,5 +1,7 @@
 // One pair loss, or a modifier over one, against the oracle: NAME is dpo, or lcpo<dpo>.
 #include <catch.hpp>
+#include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -22,8 +24,19 @@ void check() {
   oracle::random_numbers random{1};
   auto pairs = oracle::random_pairs(203, random);
   for (auto const& p : oracle::extreme_pairs<T>()) pairs.push_back(p);
+  // Both alike, and so large that exponentials of them are infinite.
+  for (oracle::real const size : {-900, -90, 90, 900}) pairs.push_back({.chosen = size, .rejected = size});
   auto const standard = named(NAME);
-  for (auto const& loss : oracle::variants_of(standard, 4, random)) oracle::check_against_oracle<T>(loss, pairs);
+  auto losses = oracle::variants_of(standard, 4, random);
+  for (auto const& p : oracle::parameters_of(standard.name)) {
+    for (double const end : {0.0, 1.0}) {
+      bool const is_in = (p.low_is_in ? end >= p.low : end > p.low) && (p.high_is_in ? end <= p.high : end < p.high);
+      if (!is_in) continue;
+      losses.push_back(standard);
+      losses.back().given.emplace_back(p.name, end);
+    }
+  }
+  for (auto const& loss : losses) oracle::check_against_oracle<T>(loss, pairs);
   // Weights: a power of two is a factor of every number.
   auto const obeying = oracle::admitted(standard, pairs);
   auto const plain = oracle::results_of<T>(standard, obeying),
@@ -32,6 +45,14 @@ void check() {
     CHECK(doubled.loss[i] == 2 * plain.loss[i]);
     CHECK(doubled.d_chosen[i] == 2 * plain.d_chosen[i]);
     CHECK(doubled.d_rejected[i] == 2 * plain.d_rejected[i]);
+  }
+  // No number is made of what is none.
+  for (auto const column : {&oracle::pair::chosen, &oracle::pair::rejected}) {
+    auto none = oracle::admitted(standard, {pairs.front()});
+    none.front().*column = std::numeric_limits<T>::quiet_NaN();
+    auto const seen = oracle::results_of<T>(standard, none);
+    CHECK(std::isnan(seen.loss[0]));
+    CHECK(std::isnan(column == &oracle::pair::chosen ? seen.d_chosen[0] : seen.d_rejected[0]));
   }
 }
 
