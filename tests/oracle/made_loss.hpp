@@ -2,23 +2,14 @@
 
 #include <stdexcept>
 #include <string>
-#include <tuple>
 
 #include "oracle/front.hpp"
 #include "oracle/named_loss.hpp"
+#include "oracle/typed_loss.hpp"
 
 namespace oracle {
 // Each file's own: what they return is a type of the instruction set that the file is compiled for.
 namespace {
-
-/// The loss of that type with the parameters of the one by name.
-template <class L>
-L typed(named_loss const& loss) {
-  L made{};
-  std::apply([&](auto const&... p) { ((made.*p.member = value_of(loss, p.name)), ...); }, L::parameters());
-  if constexpr (requires { made.base; }) made.base = typed<decltype(L::base)>(loss.over[0]);
-  return made;
-}
 
 /// What a loss with two parameters of one name is made as: a type.
 template <template <class> class Modifier>
