@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # 10^9 pairs, 4 * 10^9 tokens, a group of 10^8 candidates and a vocabulary of 10^6 words through the library: values that are
-# known, and how much is allocated beside them. Minutes, on one core; 4 GiB of memory, 30 of addresses.
+# known, and how much is allocated beside them. Minutes, on one core; 14 GiB of memory, 60 of addresses.
 #   cmake/large.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -162,7 +162,7 @@ void vocabulary() {
   oracle::random_numbers random{5};
   for (float& x : logits) x = static_cast<float>(4 * random.normal());
   std::vector<std::int64_t> labels;
-  for (std::size_t i = 0; i < rows; ++i) labels.push_back(static_cast<std::int64_t>(i * 15'877));
+  for (std::size_t i = 0; i < rows; ++i) labels.push_back(static_cast<std::int64_t>(i * 15'872));
   std::vector<float> log_prob(rows);
   measured([&] {
     token_logprobs_and_gradients(row_major<float const>{logits.data(), rows, words}, labels,
