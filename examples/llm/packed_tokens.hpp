@@ -5,7 +5,7 @@
 #include <span>
 
 /// Sequences of token ids, one behind the other. None sees another, but what stands before the first offset is the
-/// beginning of each of them: a prompt with its answers. Empty offsets, or none before the end: no sequence.
+/// beginning of each of them: a prompt with its answers.
 struct packed_tokens {
   std::span<std::int32_t const> ids;
   std::span<std::size_t const> offsets;  ///< where each begins, and the end of the last: one more than sequences

@@ -232,6 +232,9 @@ def main():
     work = [(h, m) for h in asked if chosen.list or checks_of(h) for m in mutants_of(texts[h])]
     if chosen.sample and chosen.sample < len(work):
         work = sorted(random.Random(chosen.seed).sample(work, chosen.sample), key=lambda w: (w[0], w[1].begin))
+    unseen = [h for h in asked if not chosen.list and not checks_of(h)]
+    if chosen.headers and unseen:
+        parser.error(f"no check sees {', '.join(unseen)}")
     if chosen.list:
         for header, mutant in work:
             print(f"{header}:{mutant.line}: {mutant.key()}")
@@ -274,7 +277,10 @@ def main():
         print(f"{header:40} {sum(counts.values()):7} " + row_of(counts))
     print(f"{'all':40} {sum(whole.values()):7} " + row_of(whole))
     judged = whole["killed"] + whole["survived"]
-    share = whole["killed"] / judged if judged else 1
+    if judged == 0:
+        print("no mutant changes the code: nothing was tested")
+        return 1
+    share = whole["killed"] / judged
     print(f"killed: {100 * share:.1f} % of {judged} that change the code and have no reason to survive")
     return 0 if share >= 0.97 else 1
 
