@@ -20,8 +20,17 @@ cache=$(cache_folder "${1:-}")
 prefix=$cache/llama-cpp-python-$release
 exec 9>"$cache/ggml.lock"
 flock 9
-if [ ! -f "$prefix/complete" ]; then
-  install_missing_packages g++ cmake make curl ca-certificates >&2
+install_missing_packages g++ cmake make curl ca-certificates >&2
+# Before version 13, g++'s _tile_loadconfig reads 8 of the 64 bytes as far as the optimizer knows, so that the others may
+# not be stored: ggml's products then end in a signal on a processor with AMX. Its other kernels are used there.
+flags=()
+if c++ -march=native -E -x c++ - <<<'#include <immintrin.h>' 2>/dev/null | grep -q '"ldtilecfg'; then
+  flags=(-mno-amx-tile -mno-amx-int8 -mno-amx-bf16)
+fi
+# What it is built for: another processor or compiler wants another build.
+target="$(c++ -march=native -dM -E -x c++ /dev/null | sort | sha256sum) ${flags[*]}"
+if [ "$(cat "$prefix/complete" 2>/dev/null)" != "$target" ]; then
+  rm -rf "$prefix"
   archive=$cache/llama_cpp_python-$release.tar.gz
   pinned_download "$files/ec/e9/e7de2b0463ea3ffbf0ede6cb21b58c1258a8f6521aae45ca773a59fe7cf3/${archive##*/}" \
     832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e "$archive"
@@ -31,7 +40,8 @@ if [ ! -f "$prefix/complete" ]; then
   {
     # shellcheck disable=SC2016  # the loader's $ORIGIN
     cmake -S "$work/llama_cpp_python-$release/vendor/llama.cpp" -B "$work/build" -DCMAKE_BUILD_TYPE=Release \
-      -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib '-DCMAKE_INSTALL_RPATH=$ORIGIN' -DBUILD_SHARED_LIBS=ON \
+      -DCMAKE_C_FLAGS="${flags[*]}" -DCMAKE_CXX_FLAGS="${flags[*]}" -DCMAKE_INSTALL_PREFIX="$prefix" \
+      -DCMAKE_INSTALL_LIBDIR=lib '-DCMAKE_INSTALL_RPATH=$ORIGIN' -DBUILD_SHARED_LIBS=ON \
       -DLLAMA_BUILD_COMMON=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
       -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_APP=OFF
     cmake --build "$work/build" --parallel "${JOBS:-$(nproc)}"
@@ -41,6 +51,6 @@ if [ ! -f "$prefix/complete" ]; then
     echo "cmake/ggml.sh: could not build llama.cpp, see $cache/ggml.log" >&2
     exit 1
   }
-  touch "$prefix/complete"
+  echo "$target" >"$prefix/complete"
 fi
 echo "$prefix"
