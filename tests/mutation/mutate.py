@@ -113,28 +113,114 @@ def list_check(loss):
                  ["oracle", "kernels"])  # fmt: skip
 
 
-def sources_check(*sources, objects=(), needs=("oracle", "kernels")):
-    return Check(" ".join(sources), list(sources), objects=objects, needs=needs)
+def sources_check(*sources, objects=(), needs=("oracle", "kernels"), defines=()):
+    return Check(" ".join(sources), list(sources), objects=objects, needs=needs, defines=defines)
+
+
+def pairs_of(*names):
+    return [pair_check(name) for name in names]
+
+
+def lists_of(*names):
+    return [list_check(name) for name in names]
+
+
+def native(*sources, objects=()):
+    """Tests that compile their kernels, each for itself."""
+    return [sources_check(source, objects=objects) for source in sources]
+
+
+def above(*sources, objects=()):
+    """Tests whose kernels have no mutant in them: what is above a kernel is compiled sooner."""
+    return [sources_check(source, objects=objects, defines=["-DPREFOPT_AT_RUN_TIME"]) for source in sources]
+
+
+def in_folder(folder, *names):
+    return [f"{folder}/{name}.cpp" for name in names]
 
 
 TOKENS = ["token_loss/oracle.cpp", "token_loss/identities.cpp", "token_loss/token_oracle.cpp"]
+LOGITS = in_folder("logits", "special_values", "transforms", "rows", "half", "errors")
+LIST_TESTS = in_folder("list_engine", "outputs", "errors", "invalid", "position", "report", "bounds")
 
-# What sees a header, where it is not all losses that include it: globs, then checks, the fastest first.
+
+def tokens():
+    most = TOKENS + in_folder("token_loss", "extremes", "off_policy", "position", "bars")
+    return [sources_check("token_loss/native_made.cpp", "token_loss/errors.cpp", objects=most)]
+
+
+def beside(header):
+    """The test that has the header's name, where there is one."""
+    short = pathlib.Path(header.removeprefix("prefopt/"))
+    for folder in dict.fromkeys([short.parent.name, "token_loss"]):
+        if (TESTS / folder / f"{short.stem}.cpp").is_file():
+            return f"{folder}/{short.stem}.cpp"
+    return None
+
+
+# What sees a header, where it is neither all losses that include it nor the test of its name: globs, then checks, the
+# fastest first.
 SEEN_BY = [
-    ("simd/math.hpp", lambda: [sources_check("simd/accuracy.cpp"), sources_check("simd/special_values.cpp")]),
-    ("simd/half.hpp", lambda: [sources_check("simd/half.cpp")]),
-    ("link/logistic.hpp", lambda: [pair_check(name) for name in ("dpo", "cdpo", "lcpo<dpo>")]),
-    ("link/bounded.hpp", lambda: [pair_check(name) for name in ("apo_zero", "smoothed<apo_zero>")]),
-    ("link/mixed.hpp", lambda: [pair_check(name) for name in ("smoothed<hinge>", "labelled<hinge>")]),
-    ("link/successive_choice.hpp", lambda: [list_check(name) for name in ("plackett_luce", "list_mle", "pro")]),
-    ("link/softmax.hpp", lambda: [list_check(name) for name in ("adpo", "info_nce", "list_net")]),
-    ("link/link.hpp", lambda: [pair_check(name) for name in ("dpo", "smoothed<hinge>", "lcpo<hinge>")]),
+    ("simd/math.hpp", lambda: native("simd/accuracy.cpp", "simd/special_values.cpp")),
+    ("simd/half.hpp", lambda: native("simd/half.cpp")),
+    ("simd/transpose.hpp", lambda: lists_of("plackett_luce", "pro") + native("list_engine/outputs.cpp")),
+    ("simd/arithmetic.hpp", lambda: lists_of("plackett_luce") + pairs_of("dpo")),
+    ("contract/observation.hpp", lambda: native("engine/native_own_statistic.cpp") + above("loss/of_the_batch.cpp")),
+    ("contract/parameter_values.hpp", lambda: above("engine/any_loss.cpp", "list_engine/any_list.cpp")),
+    ("link/logistic.hpp", lambda: pairs_of("dpo", "cdpo", "lcpo<dpo>")),
+    ("link/bounded.hpp", lambda: pairs_of("apo_zero", "smoothed<apo_zero>")),
+    ("link/mixed.hpp", lambda: pairs_of("smoothed<hinge>", "labelled<hinge>")),
+    ("link/successive_choice.hpp", lambda: lists_of("plackett_luce", "list_mle", "pro")),
+    ("link/softmax.hpp", lambda: lists_of("adpo", "info_nce", "list_net")),
+    ("link/link.hpp", lambda: pairs_of("dpo", "smoothed<hinge>", "lcpo<hinge>")),
     ("surrogate/*.hpp", lambda: [sources_check("token_loss/native_made.cpp", objects=TOKENS)]),
     ("token/kl_penalty.hpp", lambda: [sources_check("token_loss/native_made.cpp", objects=TOKENS)]),
     ("token/sampler_correction.hpp", lambda: [sources_check("token_loss/native_made.cpp", objects=TOKENS)]),
     ("token/aggregation.hpp", lambda: [sources_check("token_loss/native_made.cpp", objects=TOKENS)]),
+    ("token/token_report.hpp", tokens),
+    ("token/check_mask.hpp", tokens),
+    ("token/policy_gradient.hpp", tokens),
+    ("token/moments.hpp", lambda: native("token_loss/advantages.cpp", "token_loss/gdpo_advantages.cpp")),
+    ("token/*.hpp", lambda: native("token_loss/advantages.cpp")),
+    ("contract/token_surrogate.hpp", tokens),
+    ("engine/*token*.hpp", tokens),
+    ("engine/surrogate_kernel.hpp", tokens),
+    ("engine/list_*.hpp", lambda: lists_of("plackett_luce", "pro") + native(*LIST_TESTS)),
+    ("engine/mixture.hpp", lambda: above("loss/mixtures.cpp")),
+    ("engine/modified_apart.hpp", lambda: pairs_of("smoothed<apo_zero>", "labelled<hinge>", "lcpo<hinge>", "unbiased<hinge>")),
+    ("engine/rank_matched.hpp", lambda: above("loss/of_the_batch.cpp")),
+    ("*/unpaired*.hpp", lambda: native("unpaired_loss/formulas.cpp", "unpaired_loss/engine.cpp", "unpaired_loss/reference_point.cpp")),
+    ("engine/any_loss.hpp", lambda: above("engine/any_loss.cpp", "list_engine/any_list.cpp")),
+    ("engine/make_loss.hpp", lambda: above("engine/any_loss.cpp", "list_engine/any_list.cpp")),
+    ("engine/compiled_kernels.hpp", lambda: []),
+    ("engine/kernel_choice.hpp", lambda: []),
+    ("engine/at_run_time.hpp", lambda: []),
+    ("engine/*.hpp", lambda: pairs_of("dpo", "simpo") + native(*in_folder("engine", "reduction", "errors", "columns", "invalid", "bounds", "position"))
+                             + native("ranks/pairs.cpp")),
+    ("batch/tokens.hpp", tokens),
+    ("batch/groups.hpp", lambda: native(*LIST_TESTS)),
+    ("batch/*.hpp", lambda: pairs_of("dpo", "simpo") + native(*in_folder("engine", "reduction", "errors", "columns")) + native("ranks/pairs.cpp")),
+    ("group/*.hpp", lambda: lists_of("plackett_luce", "pro", "adpo") + native("list_engine/outputs.cpp", "list_engine/errors.cpp")),
+    ("chain/*token*.hpp", lambda: native("chain/token_losses.cpp", "logprob/sequence.cpp")),
+    ("chain/*.hpp", lambda: native(*in_folder("chain", "chain", "chain_errors", "transforms", "linear_policy", "vocabulary_shard", "memory_budget"))),
+    ("logprob/*filter*.hpp", lambda: native("chain/gradient_filter.cpp")),
+    ("logprob/vocabulary_shard.hpp", lambda: native("chain/vocabulary_shard.cpp")),
+    ("logprob/linear*.hpp", lambda: native(*in_folder("chain", "linear_plain", "linear", "linear_policy", "memory_budget", "vocabulary_shard"))),
+    ("logprob/sequence.hpp", lambda: above("logprob/sequence.cpp", "logprob/token_loss.cpp")),
+    ("logprob/logit_kernel.hpp", lambda: native(*LOGITS, "logit_numbers/accuracy.cpp", "logit_numbers/gradients.cpp", "logit_numbers/transforms.cpp")),
+    ("logprob/row_*.hpp", lambda: native("logit_numbers/accuracy.cpp", "logit_numbers/transforms.cpp", *LOGITS)),
+    ("logprob/*.hpp", lambda: native(*LOGITS)),
+    ("train/*step.hpp", lambda: above(*in_folder("train", "pair_step", "list_step", "unpaired_step"))),
+    ("train/*.hpp", lambda: above(*in_folder("train", "pair_step", "list_step", "unpaired_step"))),
+    ("view/*.hpp", lambda: above("view/column.cpp") + native("view/mdspan.cpp", "engine/columns.cpp")),
+    ("vectors/*.hpp", lambda: above("vectors/skew.cpp", "vectors/distance.cpp")),
+    ("core/ranks.hpp", lambda: native("ranks/pairs.cpp", "ranks/groups.cpp", "ranks/refusals.cpp")),
+    ("core/all_reduce.hpp", lambda: native("ranks/pairs.cpp", "ranks/groups.cpp", "ranks/refusals.cpp")),
+    ("core/*.hpp", lambda: native("engine/position.cpp", "engine/errors.cpp", "chain/chain.cpp") + above("engine/any_loss.cpp")),
+    ("adapter/dlpack.hpp", lambda: native("adapter/dlpack.cpp")),
+    ("adapter/eigen.hpp", lambda: above("logprob/sequence.cpp", "train/pair_step.cpp")),
 ]  # fmt: skip
-MODIFIED = {"labelled": ["dpo", "simpo"], "lcpo": ["dpo", "hinge", "simpo"], "smoothed": ["dpo", "hinge"],
+MODIFIED = {"chosen_likelihood": ["with_nll<dpo>"], "labelled": ["dpo", "simpo"], "lcpo": ["dpo", "hinge", "simpo"], "smoothed": ["dpo", "hinge"],
             "unbiased": ["dpo", "hinge"], "with_nll": ["dpo", "simpo"]}  # fmt: skip
 MOST_LOSSES = 4
 
@@ -145,10 +231,12 @@ def checks_of(header):
     stem = pathlib.Path(header).stem
     pairs, lists, single = losses("pair"), losses("list"), losses("unpaired")
     if short.startswith("modifier/"):
-        return [pair_check(f"{stem}<{base}>") for base in MODIFIED.get(stem, [])]
+        return pairs_of(*(base if "<" in base else f"{stem}<{base}>" for base in MODIFIED.get(stem, [])))
+    named = beside(header)
     for glob, make in SEEN_BY:
         if fnmatch.fnmatch(short, glob):
-            return make()
+            first = above(named) if named and not glob.startswith(("engine", "simd")) else []
+            return first + [check for check in make() if not first or check.name != named]
     if short.startswith("loss/"):
         name = HEADERS.get(header)
         if name in pairs:
@@ -156,8 +244,8 @@ def checks_of(header):
         if name in lists:
             return [list_check(name)]
         if name in single:
-            return [sources_check("unpaired_loss/formulas.cpp")]
-        return []
+            return native("unpaired_loss/formulas.cpp")
+        return tokens() if family_of(closure(header)) == "token" else []
     including = lambda family: sorted((n for n, c in family.items() if header in c), key=lambda n: len(family[n]))
     checks = [pair_check(n) for n in including(pairs)[:MOST_LOSSES]]
     checks += [list_check(n) for n in including(lists)[: MOST_LOSSES - len(checks)]]

@@ -17,7 +17,7 @@ struct parts {
   constexpr explicit parts(std::size_t n, std::size_t least = 1, std::size_t unit = 1) noexcept : size{n} {
     std::size_t const units = (n + unit - 1) / unit;
     length = std::max({(units + most_parts - 1) / most_parts, least, std::size_t{1}}) * unit;
-    count = (n + length - 1) / length;
+    count = n <= length ? std::size_t{n != 0} : (n + length - 1) / length;
   }
 
   [[nodiscard]] constexpr std::size_t begin(std::size_t part) const noexcept { return part * length; }

@@ -23,31 +23,37 @@ inline void add_up_ranks(all_reduce const& sum, std::span<double> numbers, std::
   std::copy_n(values.begin() + 1, numbers.size(), numbers.begin());
 }
 
+#if defined(__cpp_exceptions)
+template <class Options, class Body>
+PREFOPT_NOINLINE auto with_other_ranks(Options const& given, Body const& body) {
+  bool told = false;
+  auto const sum = [&](std::span<double> values) {
+    told = true;
+    given.all_reduce(values);
+  };
+  Options own = given;
+  own.all_reduce = sum;
+  try {
+    return body(own);
+  } catch (...) {
+    // What the caller gets to know is the error that came first.
+    try {
+      std::array<double, rank_values> values{1};
+      if (!told) given.all_reduce(values);
+    } catch (...) {
+    }
+    throw;
+  }
+}
+#endif
+
 /// Runs body(options), whose calls of the all-reduce come before anything is written; tells the other ranks, which wait
 /// for the first of them, of an error that comes earlier. For any options with an all_reduce.
+// Inlined, since what a body captures would be copied through memory.
 template <class Options, class Body>
-auto with_ranks(Options const& given, Body const& body) {
+PREFOPT_INLINE auto with_ranks(Options const& given, Body const& body) {
 #if defined(__cpp_exceptions)
-  if (given.all_reduce) {
-    bool told = false;
-    auto const sum = [&](std::span<double> values) {
-      told = true;
-      given.all_reduce(values);
-    };
-    Options own = given;
-    own.all_reduce = sum;
-    try {
-      return body(own);
-    } catch (...) {
-      // What the caller gets to know is the error that came first.
-      try {
-        std::array<double, rank_values> values{1};
-        if (!told) given.all_reduce(values);
-      } catch (...) {
-      }
-      throw;
-    }
-  }
+  if (given.all_reduce) return with_other_ranks(given, body);
 #endif
   return body(given);
 }

@@ -39,15 +39,14 @@ void run_blocks(typename Family::template batch<T> const& batch, unsigned column
   for (unsigned left = columns_read; left != 0; left &= left - 1) {
     read[read_count++] = static_cast<unsigned char>(std::countr_zero(left));
   }
-  for (std::size_t c = 0; c < results; ++c) {
-    if (!(outputs.*output_rows[c].values).empty()) written[written_count++] = static_cast<unsigned char>(c);
+  for (unsigned left = outputs_given<Family, T>(outputs); left != 0; left &= left - 1) {
+    written[written_count++] = static_cast<unsigned char>(std::countr_zero(left));
   }
   parts const split{examples, 16, block_examples};
   // Not set to 0: a call on few examples must not pay for parts that it does not need.
   alignas(double) unsigned char partial[most_parts][block_work<T>::most_bytes];
   auto const part = [&](std::size_t index) noexcept {
-    void* const sums = partial[index];
-    std::memcpy(sums, total, work.bytes);
+    void* const sums = split.count == 1 ? total : std::memcpy(partial[index], total, work.bytes);
     T in_buffer[inputs][block_examples];
     T out_buffer[results][block_examples];
     std::size_t const end = split.end(index);
@@ -71,7 +70,7 @@ void run_blocks(typename Family::template batch<T> const& batch, unsigned column
     }
   };
   run(split.count, executor::task{part});
-  for (std::size_t i = 0; i < split.count; ++i) work.add(total, partial[i]);
+  for (std::size_t i = 0; split.count > 1 && i < split.count; ++i) work.add(total, partial[i]);
 }
 
 /// Runs body(block, first example, sums) over all blocks; the sums of all parts by `add`, from `zero` on.

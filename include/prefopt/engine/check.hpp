@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -9,6 +11,7 @@
 #include <prefopt/view/kernel_types.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 
 // What a batch must and may have, read off the table of its family.
 
@@ -35,18 +38,6 @@ namespace prefopt::inline PREFOPT_ABI::detail {
   fail_evaluate({name, "[", text(index), "] is ", text(value), ", expected ", expected, more});
 }
 
-/// Says which column of a kind is missing while another is there: a loss that nobody wrote.
-template <class Family, class T>
-[[noreturn]] PREFOPT_COLD void fail_for_half(typename Family::template batch<T> const& batch, columns halved) {
-  std::string_view given, missing;
-  for (auto const& row : Family::template inputs<T>) {
-    if (row.when != presence::as_read || !contains(halved, row.kind)) continue;
-    std::string_view& name = (batch.*row.values).empty() ? missing : given;
-    if (name.empty()) name = row.name;
-  }
-  fail_evaluate({given, " is given, but ", missing, " is not"});
-}
-
 inline void check_options(options const& options) {
   if (!options.denominator) return;
   if (options.reduction != reduction::mean) fail_evaluate("denominator is given, but only reduction::mean divides");
@@ -71,6 +62,81 @@ inline void check_assigned(std::string_view where, options const& options,
   fail(where, "options.gradient is accumulate, expected assign: " + std::string{who_adds_up});
 }
 
+/// The columns of a family that a loss decides on, by the bit of their kind: a bit each.
+template <class Family>
+inline constexpr auto columns_of_kind = [] {
+  std::array<unsigned, 16> sets{};
+  for (std::size_t c = 0; c < Family::input_count; ++c) {
+    auto const& row = Family::template inputs<float>[c];
+    if (row.when == presence::as_read)
+      sets[static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(row.kind)))] |= 1U << c;
+  }
+  return sets;
+}();
+
+/// The number of the lowest bit.
+constexpr std::size_t first_of(unsigned set) noexcept { return static_cast<std::size_t>(std::countr_zero(set)); }
+
+template <class Family>
+constexpr unsigned columns_of(columns kinds) noexcept {
+  unsigned set = 0;
+  for (auto left = static_cast<unsigned>(kinds); left != 0; left &= left - 1) {
+    set |= columns_of_kind<Family>[first_of(left)];
+  }
+  return set;
+}
+
+template <class Family>
+constexpr unsigned columns_that_are(presence when) noexcept {
+  unsigned set = 0;
+  for (std::size_t c = 0; c < Family::input_count; ++c) {
+    if (Family::template inputs<float>[c].when == when) set |= 1U << c;
+  }
+  return set;
+}
+
+/// Outputs that only some losses write.
+template <class Family>
+constexpr unsigned outputs_of_some() noexcept {
+  unsigned set = 0;
+  for (std::size_t c = 0; c < Family::output_count; ++c) {
+    if (Family::template results<float>[c].is_of_some) set |= 1U << c;
+  }
+  return set;
+}
+
+// Each column's place is known when this is compiled: a walk over the tables would be most of a call on few examples.
+template <class Family, class T, std::size_t... C>
+PREFOPT_INLINE unsigned columns_given(typename Family::template batch<T> const& batch,
+                                      std::index_sequence<C...>) noexcept {
+  return (0U | ... | (unsigned{(batch.*Family::template inputs<T>[C].values).is_given()} << C));
+}
+
+/// Outputs that something is written to, a bit each.
+template <class Family, class T, std::size_t... C>
+PREFOPT_INLINE unsigned outputs_given(typename Family::template outputs<T> const& outputs,
+                                      std::index_sequence<C...>) noexcept {
+  return (0U | ... | (unsigned{!(outputs.*Family::template results<T>[C].values).empty()} << C));
+}
+template <class Family, class T>
+unsigned outputs_given(typename Family::template outputs<T> const& outputs) noexcept {
+  return outputs_given<Family, T>(outputs, std::make_index_sequence<Family::output_count>{});
+}
+
+template <class Family, class T>
+[[noreturn]] PREFOPT_COLD void fail_for_size(typename Family::template batch<T> const& batch, std::size_t column,
+                                             std::size_t examples, std::size_t items) {
+  auto const& row = Family::template inputs<T>[column];
+  std::size_t const size = (batch.*row.values).size();
+  if constexpr (requires { Family::item; }) {
+    if (row.per == entries::of_either) {
+      fail_evaluate({row.name, " has ", elements(size), ", expected ", text(examples), ", one a ", Family::example,
+                     ", or ", text(items), ", one a ", Family::item});
+    }
+  }
+  fail_size("", row.name, size, Family::template inputs<T>[0].name, " has ", items);
+}
+
 /// The columns and outputs of a batch of `examples` with `items`, against what the loss reads. `lengths_mark_empty`:
 /// lengths are given to find empty completions although the loss does not read them. Returns the columns that have values,
 /// a bit each.
@@ -78,55 +144,59 @@ template <class Family, class T>
 unsigned check_columns(loss_facts const& facts, typename Family::template batch<T> const& batch,
                        typename Family::template outputs<T> const& outputs, std::size_t examples, std::size_t items,
                        bool lengths_mark_empty) {
-  auto const& inputs = Family::template inputs<T>;
-  std::string_view const loss = facts.name;
-  columns const reads = facts.needs | facts.takes | (lengths_mark_empty ? columns::length : columns::none);
-  unsigned given_of_one = 0, with_values = 0, bit = 1;
-  columns given = columns::none, missing = columns::none;
-  for (auto const& row : inputs) {
-    auto const& column = batch.*row.values;
-    std::size_t const size = column.size();
-    if (size != 0) with_values |= bit;
-    bit <<= 1;
-    bool const is_read = row.when != presence::as_read || contains(reads, row.kind);
-    bool const is_needed =
-        row.when == presence::always || (row.when == presence::as_read && contains(facts.needs, row.kind));
-    if (!column.is_given() && is_needed && items != 0) {
-      fail_column(loss, " needs the column ", row.name, ", which is not given");
-    }
-    if (size != 0 && !is_read) {
-      fail_column(loss, " does not read the column ", row.name, ", which is given");
-    }
-    if (column.is_given() && is_read && size != items && !(row.per == entries::of_either && size == examples)) {
-      if (row.per == entries::of_either) {
-        if constexpr (requires { Family::item; }) {
-          fail_evaluate({row.name, " has ", elements(size), ", expected ", text(examples), ", one a ", Family::example,
-                         ", or ", text(items), ", one a ", Family::item});
-        }
-      }
-      fail_size("", row.name, size, inputs[0].name, " has ", items);
-    }
-    if (row.when != presence::as_read) continue;
-    (size == 0 ? missing : given) = (size == 0 ? missing : given) | row.kind;
-    if (size != 0 && contains(facts.one_of, row.kind)) ++given_of_one;
+  constexpr unsigned always = columns_that_are<Family>(presence::always),
+                     optional = columns_that_are<Family>(presence::optional), of_some = outputs_of_some<Family>();
+  columns const kinds = facts.needs | facts.takes | (lengths_mark_empty ? columns::length : columns::none);
+  unsigned const needed = always | columns_of<Family>(facts.needs),
+                 read = always | optional | columns_of<Family>(kinds);
+  auto const name_of = [](unsigned set) { return Family::template inputs<T>[first_of(set)].name; };
+
+  unsigned const given = columns_given<Family, T>(batch, std::make_index_sequence<Family::input_count>{});
+  unsigned with_values = 0, of_another_size = 0;
+  for (unsigned left = given; left != 0; left &= left - 1) {
+    auto const& row = Family::template inputs<T>[first_of(left)];
+    std::size_t const size = (batch.*row.values).size();
+    bool const fits = size == items || (row.per == entries::of_either && size == examples);
+    with_values |= unsigned{size != 0} << first_of(left);
+    of_another_size |= unsigned{!fits} << first_of(left);
   }
-  if (facts.one_of != columns::none && given_of_one != 1 && items != 0) {
-    fail_column(loss, " needs one of the columns reward and target, got ", given_of_one == 0 ? "none" : "both", "");
+  if (unsigned const missing = needed & ~given; missing != 0 && items != 0) {
+    fail_column(facts.name, " needs the column ", name_of(missing), ", which is not given");
   }
-  for (std::size_t c = 0; c < Family::output_count; ++c) {
-    auto const& row = Family::template results<T>[c];
+  if (unsigned const unread = with_values & ~read; unread != 0) {
+    fail_column(facts.name, " does not read the column ", name_of(unread), ", which is given");
+  }
+  if (unsigned const wrong = read & of_another_size; wrong != 0) {
+    fail_for_size<Family, T>(batch, first_of(wrong), examples, items);
+  }
+  if (facts.one_of != columns::none && items != 0) {
+    int const count = std::popcount(with_values & columns_of<Family>(facts.one_of));
+    if (count != 1) {
+      fail_column(facts.name, " needs one of the columns reward and target, got ", count == 0 ? "none" : "both", "");
+    }
+  }
+
+  unsigned const written = outputs_given<Family, T>(outputs);
+  if (unsigned const unwritten = written & of_some & ~facts.writes; unwritten != 0) {
+    fail_column(facts.name, " does not write the output ", Family::template results<T>[first_of(unwritten)].name,
+                ", which is given");
+  }
+  for (unsigned left = written; left != 0; left &= left - 1) {
+    auto const& row = Family::template results<T>[first_of(left)];
     std::size_t const size = (outputs.*row.values).size();
-    if (size == 0) continue;
-    if (row.is_of_some && (facts.writes >> c & 1U) == 0) {
-      fail_column(loss, " does not write the output ", row.name, ", which is given");
-    }
     bool const of_groups = row.per == entries::of_examples;
-    if (size != (of_groups ? examples : items)) {
-      fail_size(Family::output_prefix, row.name, size, of_groups ? "the number of groups" : inputs[0].name,
-                of_groups ? " is " : " has ", of_groups ? examples : items);
-    }
+    if (size == (of_groups ? examples : items)) continue;
+    fail_size(Family::output_prefix, row.name, size,
+              of_groups ? "the number of groups" : Family::template inputs<T>[0].name, of_groups ? " is " : " has ",
+              of_groups ? examples : items);
   }
-  if (columns const halved = given & missing; halved != columns::none) fail_for_half<Family, T>(batch, halved);
+
+  // A column of a kind without the other ones: a loss that nobody wrote.
+  for (auto left = static_cast<unsigned>(kinds); left != 0; left &= left - 1) {
+    unsigned const of_kind = columns_of_kind<Family>[first_of(left)], half = with_values & of_kind;
+    if (half == 0 || half == of_kind) continue;
+    fail_evaluate({name_of(half), " is given, but ", name_of(of_kind & ~half), " is not"});
+  }
   return with_values;
 }
 

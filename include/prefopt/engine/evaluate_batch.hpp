@@ -60,22 +60,21 @@ template <class T, class Engine, class Outputs>
 report run_over_ranks(Engine& engine, void const* loss, loss_facts const& facts, Outputs const& outputs,
                       options const& options, double weight) {
   double examples = static_cast<double>(engine.examples());
-  auto const scale = [&] { return gradient_scale_of<T>(options, weight); };
-  sums total{};
   if (!options.all_reduce) {
-    total = engine.run(loss, outputs, scale());
-  } else {
-    total = engine.run(loss, Outputs{}, 1);
-    std::array<double, sum_count + 2> numbers;
-    std::copy(total.begin(), total.end(), numbers.begin());
-    numbers[sum_count] = examples;
-    numbers[sum_count + 1] = weight;
-    add_up_ranks(options.all_reduce, numbers);
-    std::copy_n(numbers.begin(), sum_count, total.begin());
-    examples = numbers[sum_count];
-    weight = numbers[sum_count + 1];
-    static_cast<void>(engine.run(loss, outputs, scale()));
+    sums total = engine.run(loss, outputs, gradient_scale_of<T>(options, weight));
+    Engine::complete(total, weight);
+    return report_of(total, facts, options, examples, weight);
   }
+  sums total = engine.run(loss, Outputs{}, 1);
+  std::array<double, sum_count + 2> numbers;
+  std::copy(total.begin(), total.end(), numbers.begin());
+  numbers[sum_count] = examples;
+  numbers[sum_count + 1] = weight;
+  add_up_ranks(options.all_reduce, numbers);
+  std::copy_n(numbers.begin(), sum_count, total.begin());
+  examples = numbers[sum_count];
+  weight = numbers[sum_count + 1];
+  static_cast<void>(engine.run(loss, outputs, gradient_scale_of<T>(options, weight)));
   Engine::complete(total, weight);
   return report_of(total, facts, options, examples, weight);
 }
