@@ -95,16 +95,6 @@ constexpr unsigned columns_that_are(presence when) noexcept {
   return set;
 }
 
-/// Outputs that only some losses write.
-template <class Family>
-constexpr unsigned outputs_of_some() noexcept {
-  unsigned set = 0;
-  for (std::size_t c = 0; c < Family::output_count; ++c) {
-    if (Family::template results<float>[c].is_of_some) set |= 1U << c;
-  }
-  return set;
-}
-
 // Each column's place is known when this is compiled: a walk over the tables would be most of a call on few examples.
 template <class Family, class T, std::size_t... C>
 PREFOPT_INLINE unsigned columns_given(typename Family::template batch<T> const& batch,
@@ -145,7 +135,7 @@ unsigned check_columns(loss_facts const& facts, typename Family::template batch<
                        typename Family::template outputs<T> const& outputs, std::size_t examples, std::size_t items,
                        bool lengths_mark_empty) {
   constexpr unsigned always = columns_that_are<Family>(presence::always),
-                     optional = columns_that_are<Family>(presence::optional), of_some = outputs_of_some<Family>();
+                     optional = columns_that_are<Family>(presence::optional);
   columns const kinds = facts.needs | facts.takes | (lengths_mark_empty ? columns::length : columns::none);
   unsigned const needed = always | columns_of<Family>(facts.needs),
                  read = always | optional | columns_of<Family>(kinds);
@@ -160,14 +150,17 @@ unsigned check_columns(loss_facts const& facts, typename Family::template batch<
     with_values |= unsigned{size != 0} << first_of(left);
     of_another_size |= unsigned{!fits} << first_of(left);
   }
-  if (unsigned const missing = needed & ~given; missing != 0 && items != 0) {
-    fail_column(facts.name, " needs the column ", name_of(missing), ", which is not given");
-  }
-  if (unsigned const unread = with_values & ~read; unread != 0) {
-    fail_column(facts.name, " does not read the column ", name_of(unread), ", which is given");
-  }
-  if (unsigned const wrong = read & of_another_size; wrong != 0) {
-    fail_for_size<Family, T>(batch, first_of(wrong), examples, items);
+  unsigned const missing = items == 0 ? 0U : needed & ~given, unread = with_values & ~read,
+                 wrong = read & of_another_size;
+  if (unsigned const refused = missing | unread | wrong; refused != 0) {
+    unsigned const first = refused & (~refused + 1);
+    if ((missing & first) != 0) {
+      fail_column(facts.name, " needs the column ", name_of(first), ", which is not given");
+    }
+    if ((unread & first) != 0) {
+      fail_column(facts.name, " does not read the column ", name_of(first), ", which is given");
+    }
+    fail_for_size<Family, T>(batch, first_of(first), examples, items);
   }
   if (facts.one_of != columns::none && items != 0) {
     int const count = std::popcount(with_values & columns_of<Family>(facts.one_of));
@@ -176,13 +169,11 @@ unsigned check_columns(loss_facts const& facts, typename Family::template batch<
     }
   }
 
-  unsigned const written = outputs_given<Family, T>(outputs);
-  if (unsigned const unwritten = written & of_some & ~facts.writes; unwritten != 0) {
-    fail_column(facts.name, " does not write the output ", Family::template results<T>[first_of(unwritten)].name,
-                ", which is given");
-  }
-  for (unsigned left = written; left != 0; left &= left - 1) {
+  for (unsigned left = outputs_given<Family, T>(outputs); left != 0; left &= left - 1) {
     auto const& row = Family::template results<T>[first_of(left)];
+    if (row.is_of_some && (facts.writes >> first_of(left) & 1U) == 0) {
+      fail_column(facts.name, " does not write the output ", row.name, ", which is given");
+    }
     std::size_t const size = (outputs.*row.values).size();
     bool const of_groups = row.per == entries::of_examples;
     if (size == (of_groups ? examples : items)) continue;
