@@ -47,6 +47,7 @@ rows=940422246894996749
 said="$(printf 'as it is: %d, with a barrier: %d' "$(compile | grep -c -- "$rows" || true)" "$(compile -DBARRIER | grep -c -- "$rows" || true)")
 $(compile | grep -P '\tmov.*\(%rsp\)$')"
 echo "$said"
+# shellcheck disable=SC2016
 if [ "$said" != 'as it is: 0, with a barrier: 1
 	movaps	%xmm0, -64(%rsp)
 	movb	$1, -64(%rsp)' ]; then
