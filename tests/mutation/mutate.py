@@ -141,7 +141,17 @@ def in_folder(folder, *names):
 
 TOKENS = ["token_loss/oracle.cpp", "token_loss/identities.cpp", "token_loss/token_oracle.cpp"]
 LOGITS = in_folder("logits", "special_values", "transforms", "rows", "half", "errors")
-LIST_TESTS = in_folder("list_engine", "outputs", "errors", "invalid", "position", "report", "bounds")
+
+
+def engine_tests(*names):
+    return above(*in_folder("engine", *names), objects=["engine/every_loss.cpp"])
+
+
+def list_engine_tests(*names):
+    return above(*in_folder("list_engine", *names), objects=["list_engine/every_list_loss.cpp"])
+
+
+LIST_TESTS = ["outputs", "errors", "invalid", "position", "report", "bounds"]
 
 
 def tokens():
@@ -163,10 +173,10 @@ def beside(header):
 SEEN_BY = [
     ("simd/math.hpp", lambda: native("simd/accuracy.cpp", "simd/special_values.cpp")),
     ("simd/half.hpp", lambda: native("simd/half.cpp")),
-    ("simd/transpose.hpp", lambda: lists_of("plackett_luce", "pro") + native("list_engine/outputs.cpp")),
+    ("simd/transpose.hpp", lambda: lists_of("plackett_luce", "pro")),
     ("simd/arithmetic.hpp", lambda: lists_of("plackett_luce") + pairs_of("dpo")),
     ("contract/observation.hpp", lambda: native("engine/native_own_statistic.cpp") + above("loss/of_the_batch.cpp")),
-    ("contract/parameter_values.hpp", lambda: above("engine/any_loss.cpp", "list_engine/any_list.cpp")),
+    ("contract/parameter_values.hpp", lambda: engine_tests("any_loss") + list_engine_tests("any_list")),
     ("link/logistic.hpp", lambda: pairs_of("dpo", "cdpo", "lcpo<dpo>")),
     ("link/bounded.hpp", lambda: pairs_of("apo_zero", "smoothed<apo_zero>")),
     ("link/mixed.hpp", lambda: pairs_of("smoothed<hinge>", "labelled<hinge>")),
@@ -185,22 +195,22 @@ SEEN_BY = [
     ("contract/token_surrogate.hpp", tokens),
     ("engine/*token*.hpp", tokens),
     ("engine/surrogate_kernel.hpp", tokens),
-    ("engine/list_*.hpp", lambda: lists_of("plackett_luce", "pro") + native(*LIST_TESTS)),
+    ("engine/list_*.hpp", lambda: lists_of("plackett_luce", "pro") + native("list_engine/native_own_loss.cpp") + list_engine_tests(*LIST_TESTS)),
     ("engine/mixture.hpp", lambda: above("loss/mixtures.cpp")),
     ("engine/modified_apart.hpp", lambda: pairs_of("smoothed<apo_zero>", "labelled<hinge>", "lcpo<hinge>", "unbiased<hinge>")),
     ("engine/rank_matched.hpp", lambda: above("loss/of_the_batch.cpp")),
     ("*/unpaired*.hpp", lambda: native("unpaired_loss/formulas.cpp", "unpaired_loss/engine.cpp", "unpaired_loss/reference_point.cpp")),
-    ("engine/any_loss.hpp", lambda: above("engine/any_loss.cpp", "list_engine/any_list.cpp")),
-    ("engine/make_loss.hpp", lambda: above("engine/any_loss.cpp", "list_engine/any_list.cpp")),
+    ("engine/any_loss.hpp", lambda: engine_tests("any_loss") + list_engine_tests("any_list")),
+    ("engine/make_loss.hpp", lambda: engine_tests("any_loss") + list_engine_tests("any_list")),
     ("engine/compiled_kernels.hpp", lambda: []),
     ("engine/kernel_choice.hpp", lambda: []),
     ("engine/at_run_time.hpp", lambda: []),
-    ("engine/*.hpp", lambda: pairs_of("dpo", "simpo") + native(*in_folder("engine", "reduction", "errors", "columns", "invalid", "bounds", "position"))
-                             + native("ranks/pairs.cpp")),
+    ("engine/*.hpp", lambda: pairs_of("dpo", "simpo") + native(*in_folder("engine", "native_optional_columns", "native_own_statistic"))
+                             + engine_tests("reduction", "errors", "invalid", "columns", "bounds", "position") + above("ranks/pairs.cpp")),
     ("batch/tokens.hpp", tokens),
-    ("batch/groups.hpp", lambda: native(*LIST_TESTS)),
-    ("batch/*.hpp", lambda: pairs_of("dpo", "simpo") + native(*in_folder("engine", "reduction", "errors", "columns")) + native("ranks/pairs.cpp")),
-    ("group/*.hpp", lambda: lists_of("plackett_luce", "pro", "adpo") + native("list_engine/outputs.cpp", "list_engine/errors.cpp")),
+    ("batch/groups.hpp", lambda: list_engine_tests(*LIST_TESTS)),
+    ("batch/*.hpp", lambda: pairs_of("dpo", "simpo") + engine_tests("reduction", "errors", "columns") + above("ranks/pairs.cpp")),
+    ("group/*.hpp", lambda: lists_of("plackett_luce", "pro", "adpo") + list_engine_tests("outputs", "errors")),
     ("chain/*token*.hpp", lambda: native("chain/token_losses.cpp", "logprob/sequence.cpp")),
     ("chain/*.hpp", lambda: native(*in_folder("chain", "chain", "chain_errors", "transforms", "linear_policy", "vocabulary_shard", "memory_budget"))),
     ("logprob/*filter*.hpp", lambda: native("chain/gradient_filter.cpp")),
@@ -212,11 +222,11 @@ SEEN_BY = [
     ("logprob/*.hpp", lambda: native(*LOGITS)),
     ("train/*step.hpp", lambda: above(*in_folder("train", "pair_step", "list_step", "unpaired_step"))),
     ("train/*.hpp", lambda: above(*in_folder("train", "pair_step", "list_step", "unpaired_step"))),
-    ("view/*.hpp", lambda: above("view/column.cpp") + native("view/mdspan.cpp", "engine/columns.cpp")),
+    ("view/*.hpp", lambda: above("view/column.cpp", "view/mdspan.cpp") + engine_tests("columns")),
     ("vectors/*.hpp", lambda: above("vectors/skew.cpp", "vectors/distance.cpp")),
-    ("core/ranks.hpp", lambda: native("ranks/pairs.cpp", "ranks/groups.cpp", "ranks/refusals.cpp")),
-    ("core/all_reduce.hpp", lambda: native("ranks/pairs.cpp", "ranks/groups.cpp", "ranks/refusals.cpp")),
-    ("core/*.hpp", lambda: native("engine/position.cpp", "engine/errors.cpp", "chain/chain.cpp") + above("engine/any_loss.cpp")),
+    ("core/ranks.hpp", lambda: above("ranks/pairs.cpp", "ranks/groups.cpp", "ranks/refusals.cpp")),
+    ("core/all_reduce.hpp", lambda: above("ranks/pairs.cpp", "ranks/groups.cpp", "ranks/refusals.cpp")),
+    ("core/*.hpp", lambda: engine_tests("position", "errors", "any_loss") + native("chain/chain.cpp")),
     ("adapter/dlpack.hpp", lambda: native("adapter/dlpack.cpp")),
     ("adapter/eigen.hpp", lambda: above("logprob/sequence.cpp", "train/pair_step.cpp")),
 ]  # fmt: skip

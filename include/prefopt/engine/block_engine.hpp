@@ -46,6 +46,7 @@ void run_blocks(typename Family::template batch<T> const& batch, unsigned column
   // Not set to 0: a call on few examples must not pay for parts that it does not need.
   alignas(double) unsigned char partial[most_parts][block_work<T>::most_bytes];
   auto const part = [&](std::size_t index) noexcept {
+    // What there is one of is the total.
     void* const sums = split.count == 1 ? total : std::memcpy(partial[index], total, work.bytes);
     T in_buffer[inputs][block_examples];
     T out_buffer[results][block_examples];
