@@ -73,10 +73,11 @@ killed_runs() {
 }
 
 if [ ${#start[@]} -ne 0 ]; then
-  killed_runs $((kills - kills / 4)) "$program"
-  killed_runs $((kills / 4)) "${start[@]}" "$ranks"
+  # Of what was killed, bash has its own to say.
+  killed_runs $((kills - kills / 4)) "$program" 2>/dev/null
+  killed_runs $((kills / 4)) "${start[@]}" "$ranks" 2>/dev/null
 else
-  killed_runs "$kills" "$program"
+  killed_runs "$kills" "$program" 2>/dev/null
 fi
 
 # The checkpoint alone, then with the one before it: refused in a sentence, or gone on from the one before.
