@@ -60,6 +60,8 @@ killed_runs() {
         [ -e broken/checkpoint ] || [ -e broken/checkpoint.previous ] && resume=(--resume)
         continue
       fi
+      # It was over before that moment.
+      ((left > 0)) && took=$((out < took ? out + 1 : took))
       if ! wait "$pid"; then
         fail "run $run: $(tail -n 1 err)"
         break

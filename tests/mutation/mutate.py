@@ -206,10 +206,10 @@ SEEN_BY = [
     ("engine/kernel_choice.hpp", lambda: []),
     ("engine/at_run_time.hpp", lambda: []),
     ("engine/*.hpp", lambda: pairs_of("dpo", "simpo") + native(*in_folder("engine", "native_optional_columns", "native_own_statistic"))
-                             + engine_tests("reduction", "errors", "invalid", "columns", "bounds", "position") + above("ranks/pairs.cpp")),
+                             + engine_tests("reduction", "errors", "invalid", "columns", "bounds", "position", "every_refusal") + above("ranks/pairs.cpp")),
     ("batch/tokens.hpp", tokens),
     ("batch/groups.hpp", lambda: list_engine_tests(*LIST_TESTS)),
-    ("batch/*.hpp", lambda: pairs_of("dpo", "simpo") + engine_tests("reduction", "errors", "columns") + above("ranks/pairs.cpp")),
+    ("batch/*.hpp", lambda: pairs_of("dpo", "simpo") + engine_tests("reduction", "errors", "columns", "every_refusal") + above("ranks/pairs.cpp")),
     ("group/*.hpp", lambda: lists_of("plackett_luce", "pro", "adpo") + list_engine_tests("outputs", "errors")),
     ("chain/*token*.hpp", lambda: native("chain/token_losses.cpp", "logprob/sequence.cpp")),
     ("chain/*.hpp", lambda: native(*in_folder("chain", "chain", "chain_errors", "transforms", "linear_policy", "vocabulary_shard", "memory_budget"))),
