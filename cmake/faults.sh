@@ -71,7 +71,7 @@ killed_runs() {
       break
     done
   done
-  echo "$(basename "$(printf '%s\n' "$@" | grep prefopt_train)"): $kills kills in $run runs of $took ms"
+  echo "$(basename "$(printf '%s\n' "$@" | grep prefopt_train)"): $kills kills in $run runs, within $took ms of their beginning"
 }
 
 if [ ${#start[@]} -ne 0 ]; then

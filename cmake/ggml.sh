@@ -20,16 +20,17 @@ cache=$(cache_folder "${1:-}")
 prefix=$cache/llama-cpp-python-$release
 exec 9>"$cache/ggml.lock"
 flock 9
-install_missing_packages g++ cmake make curl ca-certificates >&2
+command -v c++ >/dev/null || install_missing_packages g++ >&2
 # Before version 13, g++'s _tile_loadconfig reads 8 of the 64 bytes as far as the optimizer knows, so that the others may
 # not be stored: ggml's products then end in a signal on a processor with AMX. Its other kernels are used there.
 flags=()
-if c++ -march=native -E -x c++ - <<<'#include <immintrin.h>' 2>/dev/null | grep -q '"ldtilecfg'; then
+if c++ -march=native -E -x c++ - <<<'#include <immintrin.h>' 2>/dev/null | grep '"ldtilecfg' >/dev/null; then
   flags=(-mno-amx-tile -mno-amx-int8 -mno-amx-bf16)
 fi
 # What it is built for: another processor or compiler wants another build.
 target="$(c++ -march=native -dM -E -x c++ /dev/null | sort | sha256sum) ${flags[*]}"
 if [ "$(cat "$prefix/complete" 2>/dev/null)" != "$target" ]; then
+  install_missing_packages g++ cmake make curl ca-certificates >&2
   rm -rf "$prefix"
   archive=$cache/llama_cpp_python-$release.tar.gz
   pinned_download "$files/ec/e9/e7de2b0463ea3ffbf0ede6cb21b58c1258a8f6521aae45ca773a59fe7cf3/${archive##*/}" \

@@ -71,7 +71,8 @@ void run_blocks(typename Family::template batch<T> const& batch, unsigned column
     }
   };
   run(split.count, executor::task{part});
-  for (std::size_t i = 0; split.count > 1 && i < split.count; ++i) work.add(total, partial[i]);
+  if (split.count == 1) return;
+  for (std::size_t i = 0; i < split.count; ++i) work.add(total, partial[i]);
 }
 
 /// Runs body(block, first example, sums) over all blocks; the sums of all parts by `add`, from `zero` on.

@@ -120,8 +120,8 @@ inline constexpr std::size_t blocks_at_once = 16;
 /// times the scale of gradients, both times the weight, and the rewards times their scale; all else is without effect.
 /// Of several blocks at once, the sums of each in lanes are put aside: adding the lanes up would hold up the next.
 template <class Family, class L, class T, class Arch>
-PREFOPT_KERNEL void run_block_kernel(void const* loss_address, settings<T> const& settings, block<T>& block,
-                                     sums& sums) noexcept {
+PREFOPT_FLATTEN void run_block_kernel(void const* loss_address, settings<T> const& settings, block<T>& block,
+                                      sums& sums) noexcept {
   using V = xsimd::batch<T, Arch>;
   using lanes = lanes_of_family<Family, L, V>;
   using tally = tally_of_family<Family, V>;
