@@ -134,5 +134,13 @@ struct output_row {
   int if_left_out = -1;    ///< the input that stands here of an example that does not count; none: 0
 };
 
+/// The columns of a family whose rows are so, a bit each.
+template <class Family, class Is>
+constexpr unsigned columns_where(Is const& is) noexcept {
+  unsigned set = 0;
+  for (std::size_t c = 0; c < Family::input_count; ++c) set |= unsigned{is(Family::template inputs<float>[c])} << c;
+  return set;
+}
+
 }  // namespace detail
 }  // namespace prefopt::inline PREFOPT_ABI

@@ -121,17 +121,14 @@ class block_engine {
   [[nodiscard]] double inspect() {
     // Only the columns that decide anything are read twice.
     bool const needs_finite = options_.non_finite != on_invalid::propagate;
-    unsigned judged = 0;
+    unsigned const judged = given_ & (needs_finite ? ~0U : columns_with_range<f> | ruled_columns<f>(loss_.facts));
+    if (judged == 0) return static_cast<double>(examples());
     std::size_t at_once = few_blocks;
-    for (unsigned left = given_; left != 0; left &= left - 1) {
+    for (unsigned left = judged; left != 0; left &= left - 1) {
       auto const c = static_cast<std::size_t>(std::countr_zero(left));
-      bool const has_range = f::template inputs<T>[c].range != value_range::any;
-      if (!needs_finite && !has_range && !is_ruled<f, T>(loss_.facts, c)) continue;
-      judged |= 1U << c;
       // Weights are summed up in blocks.
       if (c == f::weight || (batch_.*f::template inputs<T>[c].values).in_place() == nullptr) at_once = block_examples;
     }
-    if (judged == 0) return static_cast<double>(examples());
     auto looked_for = inspection_settings_for<f, T>(loss_.facts, options_, judged);
     looked_for.has_empty = (judged & looked_for.lengths) != 0;
     auto const inspect_block = loss_.kernels.inspect;

@@ -88,11 +88,7 @@ constexpr unsigned columns_of(columns kinds) noexcept {
 
 template <class Family>
 constexpr unsigned columns_that_are(presence when) noexcept {
-  unsigned set = 0;
-  for (std::size_t c = 0; c < Family::input_count; ++c) {
-    if (Family::template inputs<float>[c].when == when) set |= 1U << c;
-  }
-  return set;
+  return columns_where<Family>([when](auto const& row) { return row.when == when; });
 }
 
 // Each column's place is known when this is compiled: a walk over the tables would be most of a call on few examples.

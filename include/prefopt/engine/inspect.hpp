@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <iterator>
 #include <limits>
 #include <prefopt/batch/options.hpp>
 #include <prefopt/contract/loss_facts.hpp>
 #include <prefopt/engine/block.hpp>
+#include <prefopt/simd/math.hpp>
 
 // What has to be known of a batch's values before anything is written.
 
@@ -43,25 +45,38 @@ PREFOPT_INLINE auto breaks(allowed_values rule, xsimd::batch<T, Arch> const& x) 
   }
 }
 
-/// Whether no value of a column breaks what is said of it, of NaNs apart.
-template <class T, class Arch>
-PREFOPT_INLINE bool is_within(inspection_settings<T> const& settings, std::size_t column, T const* values,
-                              std::size_t count) noexcept {
-  using V = xsimd::batch<T, Arch>;
+/// Whether there is nothing to be told of a column: no value that breaks what is said of it, no length of 0, no weight
+/// that is NaN; other NaNs apart. Adds up weights.
+template <class V, class T>
+PREFOPT_INLINE bool is_unremarkable(inspection_settings<T> const& settings, std::size_t column, T const* values,
+                                    std::size_t count, V& weights) noexcept {
+  constexpr T infinity = std::numeric_limits<T>::infinity();
   auto const has = [&](unsigned bits) { return (bits >> column & 1U) != 0; };
-  bool const is_ruled = has(settings.ruled);
-  V const lowest(has(settings.non_negative) ? T(0) : -std::numeric_limits<T>::infinity()),
-      highest(settings.highest[column]);
-  auto outside = lowest > lowest;
-  block<T> one{};
-  one.count = count;
-  one.in[0] = values;
-  for_each_lanes<V, 1, 0>(one, [&](auto const& in, auto const&, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
-    V const x = load_ahead<V>(in[0] + offset);
-    outside = outside | (x < lowest) | (x > highest);
-    if (is_ruled) outside = outside | breaks(static_cast<allowed_values>(settings.rule), x);
+  auto const for_each = [&](auto const& f) PREFOPT_INLINE_LAMBDA {
+    block<T> one{};
+    one.count = count;
+    one.in[0] = values;
+    for_each_lanes<V, 1, 0>(one, [&](auto const& in, auto const&, std::size_t offset, auto const& live)
+                                     PREFOPT_INLINE_LAMBDA { f(load_ahead<V>(in[0] + offset), live); });
+  };
+  // A NaN leaves both as they are.
+  V least(infinity), most(-infinity);
+  for_each([&](V const& x, auto const&) PREFOPT_INLINE_LAMBDA {
+    least = math::at_most(least, x);
+    most = math::at_least(most, x);
   });
-  return !xsimd::any(outside);
+  V const zero(T(0)), lowest = has(settings.non_negative) ? zero : V(-infinity);
+  auto told = (least < lowest) | (most > V(settings.highest[column]));
+  if (settings.has_empty && has(settings.lengths)) told = told | (least == zero);
+  if (has(settings.ruled)) {
+    auto const rule = static_cast<allowed_values>(settings.rule);
+    for_each([&](V const& x, auto const&) PREFOPT_INLINE_LAMBDA { told = told | breaks(rule, x); });
+  }
+  if (column == settings.weight) {
+    for_each([&](V const& x, auto const& live) PREFOPT_INLINE_LAMBDA { weights += xsimd::select(live, x, zero); });
+    told = told | !(weights == weights);
+  }
+  return !xsimd::any(told);
 }
 
 /// One for all losses and families.
@@ -78,22 +93,22 @@ PREFOPT_NOINLINE void inspect(inspection_settings<T> const& settings, block<T>& 
   // Only what decides anything is loaded.
   std::array<std::size_t, most_inputs> looked_at;
   std::size_t count = 0;
-  bool only_ranges = !settings.needs_finite;
-  for (std::size_t c = 0; c < settings.inputs; ++c) {
-    unsigned const decisive =
-        settings.non_negative | settings.bounded | settings.ruled | (settings.has_empty ? settings.lengths : 0U);
-    bool const decides = settings.needs_finite || c == settings.weight || has(decisive, c);
-    if (block.in[c] == nullptr || !decides) continue;
+  unsigned const of_range = settings.non_negative | settings.bounded | settings.ruled,
+                 of_length = settings.has_empty ? settings.lengths : 0U;
+  for (unsigned left = settings.needs_finite ? (1U << settings.inputs) - 1 : of_range | of_length; left != 0;
+       left &= left - 1) {
+    auto const c = static_cast<std::size_t>(std::countr_zero(left));
+    if (block.in[c] == nullptr) continue;
     looked_at[count++] = c;
-    only_ranges &= c != settings.weight && !(settings.has_empty && has(settings.lengths, c));
   }
-  // A column at a time; which values are out of their ranges, is asked only if some are.
-  if (only_ranges && std::all_of(looked_at.begin(), looked_at.begin() + count, [&](std::size_t c) {
-        return is_within<T, Arch>(settings, c, block.in[c], block.count);
+  // A column at a time; which values are to be told of, is asked only if some are.
+  if (!settings.needs_finite && std::all_of(looked_at.begin(), looked_at.begin() + count, [&](std::size_t c) {
+        return is_unremarkable(settings, c, block.in[c], block.count, weights);
       })) {
-    seen.weight += static_cast<double>(block.count);
+    seen.weight += weighted ? static_cast<double>(sum_of_lanes(weights)) : static_cast<double>(block.count);
     return;
   }
+  weights = zero;
   for_each_lanes<V, most_inputs, 0>(
       block, [&](auto const& in, auto const&, std::size_t offset, auto const& live) PREFOPT_INLINE_LAMBDA {
         auto outside = none, nothing = none;
@@ -154,13 +169,24 @@ constexpr T highest_of(columns kind, value_range range, loss_facts const& facts)
                                            : std::numeric_limits<T>::infinity();
 }
 
-/// Whether the loss has a rule for what is in the column.
-template <class Family, class T>
-constexpr bool is_ruled(loss_facts const& facts, std::size_t column) noexcept {
-  auto const& row = Family::template inputs<T>[column];
-  bool const is_meant = facts.rule.kind == columns::none ? row.when == presence::always : row.kind == facts.rule.kind;
-  return is_meant && facts.rule.values != allowed_values::all;
+/// The columns that the loss has a rule for.
+template <class Family>
+constexpr unsigned ruled_columns(loss_facts const& facts) noexcept {
+  if (facts.rule.values == allowed_values::all) return 0;
+  return columns_where<Family>([&](auto const& row) {
+    return facts.rule.kind == columns::none ? row.when == presence::always : row.kind == facts.rule.kind;
+  });
 }
+
+/// Columns whose values have a range in every batch of the family, and those of lengths.
+template <class Family>
+inline constexpr unsigned columns_with_range = columns_where<Family>([](auto const& row) {
+  return row.range != value_range::any;
+});
+template <class Family>
+inline constexpr unsigned length_columns = columns_where<Family>([](auto const& row) {
+  return row.kind == columns::length;
+});
 
 /// What is looked for in a family's batches, in the columns whose bits are set.
 template <class Family, class T>
@@ -168,24 +194,20 @@ inspection_settings<T> inspection_settings_for(loss_facts const& facts, options 
                                                unsigned judged = ~0U) noexcept {
   inspection_settings<T> settings{};
   settings.inputs = Family::input_count;
-  settings.weight = most_inputs;
+  settings.non_negative = judged & columns_with_range<Family>;
+  settings.lengths = judged & length_columns<Family>;
+  settings.ruled = judged & ruled_columns<Family>(facts);
   settings.rule = static_cast<unsigned char>(facts.rule.values);
+  settings.weight = (judged >> Family::weight & 1U) == 0 ? most_inputs : std::size_t{Family::weight};
   settings.needs_finite = options.non_finite != on_invalid::propagate;
   settings.skip_non_finite = options.non_finite == on_invalid::skip;
   settings.skip_empty = options.empty == on_invalid::skip;
-  for (std::size_t c = 0; c < Family::input_count; ++c) {
+  settings.highest.fill(std::numeric_limits<T>::infinity());
+  for (unsigned left = judged & ((1U << Family::input_count) - 1); left != 0; left &= left - 1) {
+    auto const c = static_cast<std::size_t>(std::countr_zero(left));
     auto const& row = Family::template inputs<T>[c];
-    unsigned const bit = 1U << c;
-    if ((judged & bit) == 0) {
-      settings.highest[c] = std::numeric_limits<T>::infinity();
-      continue;
-    }
-    if (row.range != value_range::any) settings.non_negative |= bit;
     settings.highest[c] = highest_of<T>(row.kind, row.range, facts);
-    if (settings.highest[c] < std::numeric_limits<T>::infinity()) settings.bounded |= bit;
-    if (row.kind == columns::length) settings.lengths |= bit;
-    if (row.range == value_range::weight) settings.weight = c;
-    if (is_ruled<Family, T>(facts, c)) settings.ruled |= bit;
+    settings.bounded |= unsigned{settings.highest[c] < std::numeric_limits<T>::infinity()} << c;
   }
   return settings;
 }

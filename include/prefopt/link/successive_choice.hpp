@@ -20,13 +20,19 @@ PREFOPT_INLINE typename Group::lane_type successive_choice(Group const& group, d
   using V = typename Group::lane_type;
   constexpr double infinity = std::numeric_limits<double>::infinity();
   constexpr std::size_t gap = 0, decay = 1;
+  // Beyond the last stage, but for the last candidate, which is set below.
+  bool const has_idle = !floor && stages + 1 < group.size();
   // How far each candidate is above the highest of those behind it.
   group.from_last(floor.value_or(-infinity), [&]<class S>(S const& highest, auto const& c) PREFOPT_INLINE_LAMBDA {
     S const z = math::constant<S>(scale) * c.score(), none = math::constant<S>(-infinity);
-    // Between candidates of -inf there is no choice; nor need there be where no stage counts.
-    auto const is_idle =
-        (highest == none) & (z == none) & !(c.number() < math::constant<S>(static_cast<double>(stages)));
-    c.template keep<gap>(S(math::select(is_idle, math::constant<S>(infinity), S(z - highest))));
+    S above = z - highest;
+    if (has_idle) {
+      // Between candidates of -inf there is no choice; nor need there be where no stage counts.
+      auto const is_idle =
+          (highest == none) & (z == none) & !(c.number() < math::constant<S>(static_cast<double>(stages)));
+      above = math::select(is_idle, math::constant<S>(infinity), above);
+    }
+    c.template keep<gap>(above);
     return S(math::select(z > highest, z, highest));
   });
   if (!floor) {

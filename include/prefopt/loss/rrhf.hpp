@@ -31,14 +31,12 @@ struct rrhf {
       std::array<V, 2> const sums =
           group.part(i + 1, group.size() - i - 1).sum([&](auto const& c) PREFOPT_INLINE_LAMBDA {
             V const excess = c.score() - own;
-            V const ordered = math::select(c.reward() < reward, one, zero);
+            auto const is_wrong = (c.reward() < reward) & (excess > zero);
             // NaN is not let off by the comparisons.
-            V const wrong =
-                math::select(excess > zero, ordered, V(math::select(excess <= zero, zero, V(excess * ordered))));
-            c.set_gradient(V(c.gradient() + wrong));
-            V const kept = math::select(excess <= zero, zero, excess);
-            return std::array<V, 2>{
-                V(math::select(ordered == zero, V(math::select(excess == excess, zero, excess)), kept)), wrong};
+            V const otherwise = math::select(excess == excess, zero, excess);
+            V const slope = math::select(is_wrong, one, otherwise);
+            c.set_gradient(V(c.gradient() + slope));
+            return std::array<V, 2>{V(math::select(is_wrong, excess, otherwise)), slope};
           });
       value = value + sums[0];
       better.set_gradient(V(better.gradient() - sums[1]));

@@ -211,7 +211,7 @@ class column {
     }
   }
 
-  PREFOPT_KERNELS::column_memory<T> memory_{nullptr, 0, 1, nullptr, false};
+  PREFOPT_KERNELS::column_memory<T> memory_{};
 };
 
 /// A view that results are written to: contiguous or strided T, made like a column. Size 0 means: not wanted.
@@ -273,7 +273,7 @@ class output {
     return memory_.first + static_cast<std::ptrdiff_t>(index) * memory_.stride;
   }
 
-  PREFOPT_KERNELS::output_memory<T> memory_{nullptr, 0, 1};
+  PREFOPT_KERNELS::output_memory<T> memory_{};
 };
 
 namespace detail {
