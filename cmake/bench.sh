@@ -6,8 +6,8 @@ usage() {
   cat <<'END_OF_TEXT'
 cmake/bench.sh [OPTION]...
 Builds the benchmarks in build-bench, optimized for this processor, with a release build of Google Benchmark; builds their
-peers; and prints a table of prefopt against each of them, or of two builds of prefopt. Progress goes to standard error. The
-first time takes half an hour and 6 GB in the cache folder (less with fewer peers). Keep the machine quiet while it measures.
+peers; and prints a table of prefopt against each of them, or of two builds of prefopt. Progress goes to standard error. What
+is downloaded, 5 GB with all peers, stays in a cache folder. Keep the machine quiet while it measures.
 
   --peers LIST         torch, of which kinds, one table each (default: pypi,compile,installed):
                          pypi        libtorch as PyPI has it (cmake/torch.sh, 1 GB)
@@ -23,7 +23,7 @@ first time takes half an hour and 6 GB in the cache folder (less with fewer peer
   --help               this text
 
 Examples
-  cmake/bench.sh --picture bench/comparison.svg       all cases, all peers: an hour
+  cmake/bench.sh --picture bench/comparison.svg       all cases, all peers
   cmake/bench.sh --peers compile --only pair/dpo      one loss against torch.compile
   git worktree add ../before HEAD~1                   has a change made anything slower?
   ../before/cmake/bench.sh --peers none --build-only
