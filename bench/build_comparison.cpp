@@ -22,9 +22,10 @@ struct times {
   std::vector<double> one, other, ratio;
 };
 
-/// Of an iteration, in nanoseconds: what the thread took, which other programs do not add to; of several threads the time
-/// that passed.
-double nanoseconds(nlohmann::json const& counters, std::string const& name) {
+/// Of a call, in nanoseconds, as both programs tell it: the median over its turns, or else the mean over the iterations,
+/// of what the thread took, which other programs do not add to; of several threads the time that passed.
+double nanoseconds(nlohmann::json const& counters, std::string const& name, bool has_median) {
+  if (has_median) return counters["call_seconds"].get<double>() * 1e9;
   bool const has_threads = name.find("threads:") != std::string::npos;
   double const time = counters.value(has_threads ? "real_time" : "cpu_time", NAN);
   if (!(time > 0)) throw input_error{name + ": no time in a program's results"};
@@ -75,18 +76,21 @@ std::string build_comparison(benchmark_program const& one, benchmark_program con
     for (std::size_t i = 0; i < cases.size(); ++i) {
       shown.show(cases[i], done++, cases.size() * how.repetitions);
       auto const run = [&](benchmark_program const& program, nlohmann::json& of_program) {
-        auto const result = program.run(cases[i], how.seconds);
-        of_program = result.context;
-        return nanoseconds(result.counters, cases[i]);
+        auto result = program.run(cases[i], how.seconds);
+        of_program = std::move(result.context);
+        return std::move(result.counters);
       };
-      double a = 0, b = 0;
+      nlohmann::json counters, other_counters;
       if (repetition % 2 == 0) {
-        a = run(one, context);
-        b = run(other, other_context);
+        counters = run(one, context);
+        other_counters = run(other, other_context);
       } else {
-        b = run(other, other_context);
-        a = run(one, context);
+        other_counters = run(other, other_context);
+        counters = run(one, context);
       }
+      bool const have_medians = counters.contains("call_seconds") && other_counters.contains("call_seconds");
+      double const a = nanoseconds(counters, cases[i], have_medians),
+                   b = nanoseconds(other_counters, cases[i], have_medians);
       measured[i].one.push_back(a);
       measured[i].other.push_back(b);
       measured[i].ratio.push_back(a / b);

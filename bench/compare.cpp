@@ -22,6 +22,7 @@ namespace {
 
 struct settings {
   std::string build, against, picture, only, repetitions = "5", seconds = "0.2";
+  std::vector<std::string> torch;
   unsigned repetition_count = 0;
   double seconds_of_run = 0;
 };
@@ -36,7 +37,12 @@ bool parse(settings& chosen, int argc, char const* const* argv) {
   app.add_option("BUILD_DIR", chosen.build, "Where the project has been built: BUILD_DIR/bench has the programs");
   app.add_option("--against", chosen.against, "Another build: its benchmarks instead of torch's; ratios are times")
       ->type_name("DIR");
-  app.add_option("--picture", chosen.picture, "Draw the table in this file, .svg or .png (by gnuplot)")
+  app.add_option("--torch", chosen.torch,
+                 "Compare with this program; given again, with another one, too: a table each (default:\n"
+                 "BUILD_DIR/bench/prefopt_bench_torch)")
+      ->type_name("PROGRAM")
+      ->allow_extra_args(false);
+  app.add_option("--picture", chosen.picture, "Draw the first table in this file, .svg or .png (by gnuplot)")
       ->type_name("FILE");
   app.add_option("--only", chosen.only, "Only the cases whose name contains this text")->type_name("TEXT");
   app.add_option("--repetitions", chosen.repetitions, "How often each case is measured")
@@ -50,8 +56,11 @@ bool parse(settings& chosen, int argc, char const* const* argv) {
       "  build/bench/compare build --picture docs/compare.svg\n"
       "  build/bench/compare build --only pair/dpo --repetitions 9\n"
       "  build/bench/compare build --against ../before/build --only list/\n"
+      "  build/bench/compare build --torch build/bench/prefopt_bench_torch --torch ../other/bench/prefopt_bench_torch\n"
       "  ATEN_CPU_CAPABILITY=avx512 build/bench/compare build    (torch with its AVX-512 code, which it may not "
       "choose)\n"
+      "\n"
+      "cmake/bench.sh builds all of this, torch as Debian and as PyPI have it and torch.compile, and runs it.\n"
       "\n"
       "The cases that both programs have are compared; torch's forward_backward stands against\n"
       "forward_backward_inplace. All of them need some 4 GiB of memory. Keep the machine quiet meanwhile.");
@@ -60,6 +69,9 @@ bool parse(settings& chosen, int argc, char const* const* argv) {
   if (chosen.build.empty()) throw input_error{"BUILD_DIR: not given, see --help"};
   if (!chosen.against.empty() && !chosen.picture.empty()) {
     throw input_error{"--picture: is of prefopt and torch, and does not go with --against"};
+  }
+  if (!chosen.against.empty() && !chosen.torch.empty()) {
+    throw input_error{"--torch: does not go with --against, which compares two builds of prefopt"};
   }
   auto const count = parse_number<unsigned>(chosen.repetitions);
   if (!count.problem.empty() || count.value < 1 || count.value > 1000) {
@@ -75,21 +87,20 @@ bool parse(settings& chosen, int argc, char const* const* argv) {
   return true;
 }
 
-/// The cases of both, as the one and the other name them.
-std::vector<std::pair<std::string, std::string>> common_cases(benchmark_program const& prefopt,
-                                                              benchmark_program const& torch, std::string const& text) {
+/// A case of both, as the one and the other name it.
+using common_case = std::pair<std::string, std::string>;
+
+/// Those whose name contains the text; perhaps none.
+std::vector<common_case> common_cases(benchmark_program const& prefopt, benchmark_program const& torch,
+                                      std::string const& text) {
   auto const theirs = torch.cases();
-  std::vector<std::pair<std::string, std::string>> common;
+  std::vector<common_case> common;
   for (std::string const& name : prefopt.cases()) {
     std::string like = name;
     std::string const in_place = "_inplace";
     if (auto const at = like.find(in_place); at != std::string::npos) like.erase(at, in_place.size());
     if (name.find(text) == std::string::npos || std::find(theirs.begin(), theirs.end(), like) == theirs.end()) continue;
     common.emplace_back(name, like);
-  }
-  if (common.empty()) {
-    throw input_error{text.empty() ? "the two programs have no case in common"
-                                   : "--only: no case's name contains " + in_quotes(text)};
   }
   return common;
 }
@@ -105,8 +116,8 @@ std::string rate_of(nlohmann::json const& counters, std::string const& name) {
   throw input_error{name + ": counts neither logits_per_second nor pairs_per_second"};
 }
 
-comparison_report measure(settings const& chosen, benchmark_program const& prefopt, benchmark_program const& torch) {
-  auto const cases = common_cases(prefopt, torch, chosen.only);
+comparison_report measure(settings const& chosen, benchmark_program const& prefopt, benchmark_program const& torch,
+                          std::vector<common_case> const& cases) {
   progress shown;
   comparison_report report;
   nlohmann::json ours_context, theirs_context;
@@ -219,11 +230,30 @@ int compare(int argc, char** argv) {
         build_comparison(prefopt, other, {chosen.only, chosen.repetition_count, chosen.seconds_of_run}));
     return 0;
   }
-  benchmark_program const torch{chosen.build + "/bench/prefopt_bench_torch",
-                                "it is built where CMake finds Torch (Debian: libtorch-dev)"};
-  auto const report = measure(chosen, prefopt, torch);
-  if (!chosen.picture.empty()) draw_comparison(report, chosen.picture);
-  write_standard_output(table(report));
+  struct peer {
+    benchmark_program torch;
+    std::vector<common_case> cases;
+  };
+  std::vector<peer> peers;
+  if (chosen.torch.empty()) {
+    peers.push_back(
+        {{chosen.build + "/bench/prefopt_bench_torch", "it is built where CMake finds Torch (Debian: libtorch-dev)"},
+         {}});
+  }
+  for (auto const& program : chosen.torch) peers.push_back({{program, "--torch is to name one"}, {}});
+  for (auto& [torch, cases] : peers) cases = common_cases(prefopt, torch, chosen.only);
+  std::erase_if(peers, [](peer const& one) { return one.cases.empty(); });
+  if (peers.empty()) {
+    throw input_error{chosen.only.empty() ? "the two programs have no case in common"
+                                          : "--only: no case's name contains " + in_quotes(chosen.only)};
+  }
+  std::string tables;
+  for (auto const& [torch, cases] : peers) {
+    auto const report = measure(chosen, prefopt, torch, cases);
+    if (!chosen.picture.empty() && tables.empty()) draw_comparison(report, chosen.picture);
+    tables += (tables.empty() ? "" : "\n") + table(report);
+  }
+  write_standard_output(tables);
   return 0;
 }
 

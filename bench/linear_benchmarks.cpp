@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "huge_pages.hpp"
+#include "library_threads.hpp"
 #include "peak_memory.hpp"
 #include "take_turns.hpp"
 
@@ -25,12 +26,6 @@
 #if defined(PREFOPT_BENCH_ONEDNN)
 #include <prefopt/adapter/onednn_product.hpp>
 #endif
-
-// Libraries that multiply with threads of their own get one. Each is there if what it belongs to is linked.
-extern "C" {
-[[gnu::weak]] void openblas_set_num_threads(int count);
-[[gnu::weak]] void omp_set_num_threads(int count);
-}
 
 namespace {
 
@@ -128,8 +123,7 @@ class linear_data {
 
 template <class U, class Product>
 void linear(benchmark::State& state, shape const& of, bool backward) {
-  if (openblas_set_num_threads != nullptr) openblas_set_num_threads(1);
-  if (omp_set_num_threads != nullptr) omp_set_num_threads(1);
+  give_libraries_one_thread();
   using data_type = linear_data<U, Product>;
   data_type data{of};
   auto const call = [&] { data.step(backward); };
@@ -137,22 +131,21 @@ void linear(benchmark::State& state, shape const& of, bool backward) {
   state.counters["all_logits_MiB"] = peak_extra_mebibytes([&] { typename data_type::bare_products{data}(backward); });
   typename data_type::bare_products products{data};
   take_turns_prepared(
-      state, of.tokens() * of.vocabulary, "logits_per_second", 1, [] {}, call,
+      state, thread_seconds, of.tokens() * of.vocabulary, "logits_per_second", 1, [] {}, call,
       std::pair{"of_products", [&] { products(backward); }});
 }
 
 /// The step with a filter against one without.
 template <class U, class Product>
 void filtered(benchmark::State& state, shape const& of) {
-  if (openblas_set_num_threads != nullptr) openblas_set_num_threads(1);
-  if (omp_set_num_threads != nullptr) omp_set_num_threads(1);
+  give_libraries_one_thread();
   linear_data<U, Product> data{of, 4};
   prefopt::filter_report report;
   data.step(true, {.tolerance = 0x1p-11, .report = &report});
   state.counters["kept"] = report.kept;
   state.counters["dropped"] = report.dropped;
   take_turns_prepared(
-      state, of.tokens() * of.vocabulary, "logits_per_second", 1, [] {},
+      state, thread_seconds, of.tokens() * of.vocabulary, "logits_per_second", 1, [] {},
       [&] { data.step(true, {.tolerance = 0x1p-11}); }, std::pair{"of_plain_step", [&] { data.step(true); }});
 }
 

@@ -35,6 +35,8 @@
 //     log_prob_ulp      the largest error of a log-prob, in units of float's last place; log_prob_ulp_<rows> for rows
 //                       of one kind (log_prob_error.hpp)
 //     of_one_thread     time on one thread / time on two
+//     of_onednn         forward of f32 and bf16 on one thread, where oneDNN is: time of its log-softmax, which writes the
+//                       log-probs of all words beside the logits, / time of the call, which writes the labels'
 // linear/<forward|step>/<f32|bf16>/<eigen|cblas|onednn>/tokens:<n>/H:<h>/V:<v>/MiB:<budget>: DPO from hidden states and
 // the output matrix: the value, or with the gradients of both, on one thread; 4 sequences.
 //     logits_per_second, where no logit is ever stored beyond the budget
@@ -42,8 +44,12 @@
 //     extra_MiB         resident memory at its peak during the call, less that before
 //     all_logits_MiB    the same of the products by themselves, with what they need
 // In all but linear
-//     of_limit          time of the limit / time of the call, the median over the run, in which the two take turns; the
-//                       limit only reads the same inputs and writes the same outputs
+//     of_limit          time of the limit / time of the call; the limit only reads the same inputs and writes the same
+//                       outputs
+// In all
+//     call_seconds      time of the call
+// Times are the thread's CPU time, which other programs do not add to; with /threads:2 the time that passes. The call and
+// what it is compared with take turns, and rates, times and ratios are medians over the turns.
 
 namespace {
 
@@ -102,8 +108,8 @@ struct pair_data : filled_columns<prefopt::pair_family, T> {
   }
 };
 
-/// Reads every input and writes every output once: no call can be faster. A template on the number of inputs, so that
-/// the compiler sees the whole loop.
+/// Reads every input and writes every output once, and fetches both ahead as the kernels do: no call can be faster. A
+/// template on the number of inputs, so that the compiler sees the whole loop.
 template <std::size_t Inputs, class T, std::size_t Outputs>
 [[gnu::noinline]] void read_and_write(std::vector<T const*> const& in, std::array<T*, Outputs> const& out,
                                       std::size_t n) {
@@ -111,9 +117,9 @@ template <std::size_t Inputs, class T, std::size_t Outputs>
   std::array<T const*, Inputs> from;
   std::copy_n(in.begin(), Inputs, from.begin());
   for (std::size_t i = 0; i < n; i += V::size) {
-    V sum = V::load_unaligned(from[0] + i);
-    for (std::size_t k = 1; k < Inputs; ++k) sum += V::load_unaligned(from[k] + i);
-    for (T* target : out) sum.store_unaligned(target + i);
+    V sum = prefopt::detail::load_ahead<V>(from[0] + i);
+    for (std::size_t k = 1; k < Inputs; ++k) sum += prefopt::detail::load_ahead<V>(from[k] + i);
+    for (T* target : out) prefopt::detail::store_ahead(sum, target + i);
   }
 }
 
@@ -204,7 +210,7 @@ void tokens(benchmark::State& state, prefopt::any_token_loss const& loss) {
   take_turns(
       state, n, "tokens_per_second",
       [&] {
-        auto const seen = prefopt::evaluate(loss, data.batch, {.loss = value, .d_log_prob = d_log_prob});
+        auto seen = prefopt::evaluate(loss, data.batch, {.loss = value, .d_log_prob = d_log_prob});
         benchmark::DoNotOptimize(seen.loss);
       },
       std::pair{"of_limit", [&] { limit(data.in, out, n); }},

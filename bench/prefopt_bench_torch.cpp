@@ -5,9 +5,16 @@
 
 #include <algorithm>
 #include <climits>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <prefopt/evaluate.hpp>
+#include <prefopt/loss/dpo.hpp>
+#include <prefopt/loss/ipo.hpp>
+#include <prefopt/loss/simpo.hpp>
 #include <prefopt/simd/half.hpp>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "compiler_name.hpp"
@@ -20,8 +27,11 @@
 // the gradient by the logits (which torch cannot write over the logits).
 //     logits_per_second
 //     log_prob_ulp, log_prob_ulp_<rows>  as in prefopt_bench
-// pair/dpo/f32/<n>: a step of DPO on n pairs: log-ratios, logsigmoid, mean, gradients by both policy log-probs.
+// pair/<dpo|ipo|simpo>/f32/<n>: a step on n pairs: the loss as torch's users write it, its mean, the gradients by both
+// policy log-probs.
 //     pairs_per_second
+// In all
+//     call_seconds
 
 namespace {
 
@@ -75,18 +85,65 @@ void token_logprobs(benchmark::State& state, std::size_t vocabulary, bool in_cac
   take_turns(state, data.rows * vocabulary, "logits_per_second", call);
 }
 
-void dpo(benchmark::State& state) {
+torch::Tensor margin_of(torch::Tensor const& chosen, torch::Tensor const& rejected, torch::Tensor const& ref_chosen,
+                        torch::Tensor const& ref_rejected) {
+  return (chosen - ref_chosen) - (rejected - ref_rejected);
+}
+
+// With the parameters that prefopt's have by themselves.
+
+torch::Tensor dpo(torch::Tensor const& chosen, torch::Tensor const& rejected, torch::Tensor const& ref_chosen,
+                  torch::Tensor const& ref_rejected) {
+  constexpr double beta = 0.1;
+  return -torch::log_sigmoid(beta * margin_of(chosen, rejected, ref_chosen, ref_rejected));
+}
+
+torch::Tensor ipo(torch::Tensor const& chosen, torch::Tensor const& rejected, torch::Tensor const& ref_chosen,
+                  torch::Tensor const& ref_rejected) {
+  constexpr double tau = 0.1;
+  return torch::square(margin_of(chosen, rejected, ref_chosen, ref_rejected) - 1 / (2 * tau));
+}
+
+torch::Tensor simpo(torch::Tensor const& chosen, torch::Tensor const& rejected, torch::Tensor const& chosen_length,
+                    torch::Tensor const& rejected_length) {
+  constexpr double beta = 2, gamma = 1;
+  return -torch::log_sigmoid(beta * (chosen / chosen_length - rejected / rejected_length) - gamma);
+}
+
+/// The loss takes the two columns of the policy's log-probs, and two more: those of the reference, or lengths. It has to
+/// be the one that prefopt computes.
+template <class Ours>
+void pair(benchmark::State& state, decltype(dpo)& loss) {
+  constexpr bool by_length = std::is_same_v<Ours, prefopt::simpo>;
   auto const n = state.range(0);
   torch::manual_seed(7);
   auto const log_probs = [&] { return torch::rand({n}) * 8 - 70; };
+  auto const others = [&] { return by_length ? torch::rand({n}) * 180 + 20 : log_probs(); };
   auto const chosen = log_probs().requires_grad_(), rejected = log_probs().requires_grad_();
-  auto const ref_chosen = log_probs(), ref_rejected = log_probs();
-  constexpr double beta = 0.1;
+  auto const of_chosen = others(), of_rejected = others();
+  auto const mean = [&] { return loss(chosen, rejected, of_chosen, of_rejected).mean(); };
+
+  auto const column = [](torch::Tensor const& tensor) {
+    return prefopt::column<float>{tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
+  };
+  prefopt::pair_batch<float> batch{.chosen = column(chosen), .rejected = column(rejected)};
+  (by_length ? batch.chosen_length : batch.ref_chosen) = column(of_chosen);
+  (by_length ? batch.rejected_length : batch.ref_rejected) = column(of_rejected);
+  double const expected = prefopt::evaluate(Ours{}, batch, {}).loss;
+  if (!(std::abs(mean().template item<double>() - expected) < 1e-4 * std::abs(expected))) {
+    return state.SkipWithError("the loss is not prefopt's");
+  }
+
   take_turns(state, static_cast<std::size_t>(n), "pairs_per_second", [&] {
-    auto const margin = (chosen - ref_chosen) - (rejected - ref_rejected);
-    auto const loss = -torch::log_sigmoid(beta * margin).mean();
-    benchmark::DoNotOptimize(torch::autograd::grad({loss}, {chosen, rejected}).front().data_ptr());
+    benchmark::DoNotOptimize(torch::autograd::grad({mean()}, {chosen, rejected}).front().data_ptr());
   });
+}
+
+template <class Ours>
+void add_pair(char const* name, decltype(dpo)& loss) {
+  auto* const family = benchmark::RegisterBenchmark((std::string{"pair/"} + name + "/f32").c_str(),
+                                                    [&loss](benchmark::State& state) { pair<Ours>(state, loss); });
+  for (std::int64_t const n : {1 << 6, 1 << 12, 1 << 16, 1 << 20}) family->Arg(n);
 }
 
 template <class U>
@@ -122,7 +179,9 @@ int main(int argc, char** argv) {
   at::set_num_threads(1);
   add_token_logprobs<float>("f32");
   add_token_logprobs<prefopt::bfloat16>("bf16");
-  benchmark::RegisterBenchmark("pair/dpo/f32", &dpo)->Arg(64)->Arg(4096)->Arg(1 << 16)->Arg(1 << 20);
+  add_pair<prefopt::dpo>("dpo", dpo);
+  add_pair<prefopt::ipo>("ipo", ipo);
+  add_pair<prefopt::simpo>("simpo", simpo);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::AddCustomContext("torch", TORCH_VERSION);

@@ -4,48 +4,56 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <utility>
 #include <vector>
 
+#include "clocks.hpp"
 #include "middle_of.hpp"
 
 /// Times the call, and the others in turn with it, so that a machine that drifts drifts for all; `prepare()` runs
-/// before each of them, untimed. Counters: `rate`, how many of the `size` items the call does a second, and for each of
-/// the others, {name, work}, its time / the call's, the median over the run.
+/// before each of them, untimed. `seconds_now()` is thread_seconds, or wall_seconds for a call on several threads. There
+/// are at least 5 turns, also where one takes as long as the run was to last; 3 of those of more than a second.
+/// Counters, medians over the turns: `rate`, how many of the `size` items the call does a second, `call_seconds`, and
+/// for each of the others, {name, work}, its time / the call's.
 template <class Prepare, class Call, class... Other>
-void take_turns_prepared(benchmark::State& state, std::size_t size, char const* rate, std::size_t repeats,
-                         Prepare const& prepare, Call const& call, std::pair<char const*, Other> const&... others) {
+void take_turns_prepared(benchmark::State& state, double (*seconds_now)(), std::size_t size, char const* rate,
+                         std::size_t repeats, Prepare const& prepare, Call const& call,
+                         std::pair<char const*, Other> const&... others) {
   auto const seconds_of = [&](auto const& work) {
-    auto const start = std::chrono::steady_clock::now();
+    double const start = seconds_now();
     for (std::size_t i = 0; i < repeats; ++i) {
       work();
       benchmark::ClobberMemory();
     }
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return (seconds_now() - start) / static_cast<double>(repeats);
   };
-  double call_seconds = 0;
+  std::vector<double> call_seconds;
   std::array<std::vector<double>, sizeof...(Other)> ratios;
-  while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(repeats))) {
-    state.PauseTiming();
+  auto const take_turn = [&](bool in_loop) {
+    if (in_loop) state.PauseTiming();
     std::array<double, sizeof...(Other)> const other_seconds{(prepare(), seconds_of(others.second))...};
     prepare();
-    state.ResumeTiming();
-    double const seconds = seconds_of(call);
-    call_seconds += seconds;
-    for (std::size_t i = 0; i < ratios.size(); ++i) ratios[i].push_back(other_seconds[i] / seconds);
-  }
-  state.counters[rate] = static_cast<double>(size) * static_cast<double>(state.iterations()) / call_seconds;
+    if (in_loop) state.ResumeTiming();
+    call_seconds.push_back(seconds_of(call));
+    for (std::size_t i = 0; i < ratios.size(); ++i) ratios[i].push_back(other_seconds[i] / call_seconds.back());
+  };
+  while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(repeats))) take_turn(true);
+  auto const turns_at_least = [&] { return call_seconds.front() * static_cast<double>(repeats) > 1 ? 3U : 5U; };
+  while (call_seconds.size() < turns_at_least()) take_turn(false);
+
+  double const seconds = middle_of(call_seconds);
+  state.counters["call_seconds"] = seconds;
+  state.counters[rate] = static_cast<double>(size) / seconds;
   std::size_t i = 0;
   ((state.counters[others.first] = middle_of(ratios[i++])), ...);
 }
 
-/// The same for calls that can be repeated as they are: small ones often enough for the clock.
+/// The same for calls on one thread that can be repeated as they are: small ones often enough for the clock.
 template <class Call, class... Other>
 void take_turns(benchmark::State& state, std::size_t size, char const* rate, Call const& call,
                 std::pair<char const*, Other> const&... others) {
   std::size_t const repeats = std::max<std::size_t>(1, 65536 / size);
   take_turns_prepared(
-      state, size, rate, repeats, [] {}, call, others...);
+      state, thread_seconds, size, rate, repeats, [] {}, call, others...);
 }

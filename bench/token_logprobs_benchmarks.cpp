@@ -2,6 +2,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -16,6 +17,11 @@
 #include "random_logits.hpp"
 #include "take_turns.hpp"
 #include "thread_pair.hpp"
+
+#if defined(PREFOPT_BENCH_ONEDNN)
+#include "library_threads.hpp"
+#include "onednn_log_softmax.hpp"
+#endif
 
 namespace {
 
@@ -112,11 +118,29 @@ void run(benchmark::State& state, pass what, setting const& in) {
   constexpr char const* rate = "logits_per_second";
   auto const timed = [&] { call(threads); };
   if (in.two_threads) {
-    take_turns_prepared(state, size, rate, 1, prepare, timed, std::pair{"of_limit", limit},
+    take_turns_prepared(state, wall_seconds, size, rate, 1, prepare, timed, std::pair{"of_limit", limit},
                         std::pair{"of_one_thread", [&] { call(one_thread); }});
-  } else {
-    take_turns_prepared(state, size, rate, 1, prepare, timed, std::pair{"of_limit", limit});
+    return;
   }
+#if defined(PREFOPT_BENCH_ONEDNN)
+  if constexpr (!std::is_same_v<U, prefopt::float16>) {
+    if (what == pass::forward) {
+      give_libraries_one_thread();
+      onednn_log_softmax<U> peer{data.logits.data(), data.rows, data.vocabulary};
+      peer();
+      timed();
+      for (std::size_t row = 0; row < data.rows; ++row) {
+        float const other = peer.log_prob(row, static_cast<std::size_t>(data.labels[row]));
+        if (!(std::abs(other - columns.log_prob[row]) < 0.1F))
+          return state.SkipWithError("oneDNN's log-probs are not ours");
+      }
+      take_turns_prepared(state, thread_seconds, size, rate, 1, prepare, timed, std::pair{"of_limit", limit},
+                          std::pair{"of_onednn", [&] { peer(); }});
+      return;
+    }
+  }
+#endif
+  take_turns_prepared(state, thread_seconds, size, rate, 1, prepare, timed, std::pair{"of_limit", limit});
 }
 
 template <class U>
