@@ -36,6 +36,27 @@ prefopt::parameter_values standard_parameters(std::vector<std::string> const& na
   return all;
 }
 
+/// A sum of losses has each parameter once: one that its losses have by different defaults has to be given.
+void check_shared_defaults(std::vector<std::string> const& names, prefopt::parameter_values const& given) {
+  for (auto const& [name, first] : standard_parameters(names)) {
+    auto const is_it = [&wanted = name](auto const& value) { return value.first == wanted; };
+    if (std::ranges::find_if(given, is_it) != given.end()) continue;
+    bool differ = false;
+    std::string defaults;
+    for (std::string const& loss : names) {
+      auto const& parameters = find_loss(loss)->parameters;
+      auto const own = std::ranges::find(parameters, name, &prefopt::parameter_card::name);
+      if (own == parameters.end()) continue;
+      differ |= own->standard != first;
+      defaults.append(defaults.empty() ? "" : ", ").append(number_text(own->standard)).append(" in ").append(loss);
+    }
+    if (differ) {
+      throw input_error{"--" + std::string{name} + ": by default " + defaults +
+                        "; expected one value, which a sum of losses takes for all that have it"};
+    }
+  }
+}
+
 /// "dpo:0.8+bco_pair:0.2+sft": the names and weights, 1 where none is given. Empty for one name without a weight.
 std::vector<std::pair<std::string, double>> parts_of(std::string const& text) {
   std::vector<std::pair<std::string, double>> parts;
@@ -59,7 +80,10 @@ std::vector<std::pair<std::string, double>> parts_of(std::string const& text) {
 }  // namespace
 
 loss_options::loss_options(CLI::App& app, std::string const& about_loss) : app_{app}, parameters_{app} {
-  name_option_ = app.add_option("--loss", name_, about_loss + "; a sum of losses as dpo:0.8+bco_pair:0.2+sft:1")
+  name_option_ = app.add_option("--loss", name_,
+                                about_loss +
+                                    "; a sum of losses as dpo:0.8+bco_pair:0.2+sft:1, "
+                                    "which have parameters of one name at one value")
                      ->type_name("NAME");
   app.add_option("--base", base_, "the loss that a modifier modifies")->type_name("NAME");
   for (auto const& loss : loss_catalog()) {
@@ -103,6 +127,7 @@ loss_choice loss_options::chosen(std::string_view standard, std::optional<loss_k
       throw input_error{"--" + name + ": no loss of the mixture has it" + hint};
     }
   }
+  if (!choice.parts.empty()) check_shared_defaults(names, choice.parameters);
   description(choice);  // makes the loss, which throws for what was given; now each parameter has its place among all
   for (auto const& [name, value] : choice.parameters) {
     std::ranges::find(all, name, &prefopt::parameter_values::value_type::first)->second = value;

@@ -66,6 +66,13 @@ refuses_beginning '--loss: a part of the mixture has no name' "$pairs" --loss dp
 refuses_beginning '--gamma: no loss of the mixture has it' "$pairs" --loss dpo:1 --gamma 2
 refuses_beginning 'kto is no loss of pairs, expected in a mixture some of ' "$pairs" --loss dpo:1+kto:1
 refuses 'mixture: aot sorts the batch, which other losses do not: it goes alone' "$pairs" --loss dpo:1+aot:1
+# Parameters of one name have one value, which no order of the parts decides.
+refuses '--beta: by default 0.1 in dpo, 0.001 in sppo; expected one value, which a sum of losses takes for all that have it' "$pairs" \
+  --loss dpo:1+sppo:1
+refuses '--sft: by default 1 in tpo, 0 in cpo; expected one value, which a sum of losses takes for all that have it' \
+  'chosen,rejected,gold\n-2,-2,-3\n' --loss tpo:1+cpo:1 --beta 0.5
+accepts 'loss,d_chosen,d_rejected,chosen_reward,rejected_reward
+18,-0.5,8.5,0.5,0.5' 'chosen,rejected,ref_chosen,ref_rejected\n-1,-2,-3,-4\n' --loss hinge:2+sppo:1 --beta 0.25
 
 # --- the whole batch --------------------------------------------------------------------------------------------------
 # Margins 3 and 1 against reference margins 0 and 4, sorted: u = 1, -1. Losses by rank, gradients to the pairs.
