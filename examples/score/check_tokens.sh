@@ -97,6 +97,15 @@ accepts "$output
 -3,0.5" 'sequence,logp,rollout_logp,advantage\na,-3,-2,-1\na,-4,-1,-1\nb,-3,-3,-1\nb,-3,-3,-1\n' --tokens --loss reinforce \
   --off_policy_limit 1 --drop_off_policy
 grep -q '^masked share  *0.5$' "$folder/err" || fail 'drop_off_policy' '' "$(cat "$folder/err")"
+# What is dropped or skipped is in no product either, and has no correction.
+accepts 'loss,d_logp,correction
+0,0,0
+4,-1,1' 'sequence,logp,old_logp,rollout_logp,advantage\na,-4,-1,-2,-1\na,-4,-3,-3,1\n' --tokens --loss reinforce \
+  --correction sequence_truncate --off_policy_limit 1 --drop_off_policy
+accepts 'loss,d_logp,correction
+0,0,0
+1,-1,1' 'sequence,logp,old_logp,rollout_logp,advantage\na,nan,-1,-2,1\na,-1,-3,-3,1\n' --tokens --loss reinforce \
+  --correction sequence_truncate --non-finite skip
 # The gate of log-probs that are far apart is 1 or 0: teacher less policy is 1000, -1000.
 accepts "$output
 2000,-2

@@ -100,7 +100,7 @@ void score_each_token(token_command const& command) {
   if (!d_entropy.values.empty()) outputs.d_entropy = d_entropy.values;
   auto const report = evaluate_tokens(command.loss, batch, outputs, options);
   if (command.loss.correction.mode != prefopt::correction_mode::none) {
-    correction.values = corrections(command.loss.correction, batch, options);
+    correction.values = corrections(command.loss, batch, options);
   }
 
   held_output output;

@@ -46,21 +46,32 @@ prefopt::token_report evaluate_tokens(prefopt::any_token_loss const& loss, prefo
 }
 
 template <class T>
-std::vector<T> corrections(prefopt::sampler_correction const& correction, prefopt::token_batch<T> const& batch,
+std::vector<T> corrections(prefopt::any_token_loss const& loss, prefopt::token_batch<T> const& batch,
                            prefopt::options const& options) {
-  // -A l where l = -1 and A = 1 is 1 times the correction.
-  static constexpr T log_prob = -1, advantage = 1;
+  static constexpr T log_prob = -1, advantage = 1, entropy = 1;
   std::size_t const size = batch.log_prob.size();
+  prefopt::options const plain{.non_finite = options.non_finite};
+  // A token counts where its entropy has a gradient; what is dropped or skipped is in no product and no mean.
+  auto counted = loss;
+  counted.entropy_coefficient = 1;
+  counted.aggregation.mode = prefopt::aggregation_mode::token_sum;
+  auto seen = batch;
+  if (seen.entropy.empty()) seen.entropy = {&entropy, size, 0};
+  std::vector<T> mask(size), weights(size);
+  evaluate_tokens<T>(counted, seen, {.d_entropy = mask}, plain);
+  for (T& value : mask) value = value == 0 ? T(0) : T(1);
+
+  // -A l where l = -1 and A = 1 is 1 times the correction.
   auto ones = batch;
   ones.log_prob = {&log_prob, size, 0};
   ones.advantage = {&advantage, size, 0};
+  ones.mask = mask;
   ones.ref_log_prob = ones.entropy = {};
-  auto loss = make_token_loss("reinforce", {});
-  loss.correction = correction;
-  loss.correction.off_policy_limit = std::numeric_limits<double>::infinity();
-  loss.correction.drops_off_policy = false;
-  std::vector<T> weights(size);
-  evaluate_tokens<T>(loss, ones, {.loss = weights}, options);
+  auto weighted = make_token_loss("reinforce", {});
+  weighted.correction = loss.correction;
+  weighted.correction.off_policy_limit = std::numeric_limits<double>::infinity();
+  weighted.correction.drops_off_policy = false;
+  evaluate_tokens<T>(weighted, ones, {.loss = weights}, plain);
   return weights;
 }
 
@@ -68,9 +79,9 @@ template prefopt::token_report evaluate_tokens(prefopt::any_token_loss const&, p
                                                prefopt::token_outputs<float> const&, prefopt::options const&);
 template prefopt::token_report evaluate_tokens(prefopt::any_token_loss const&, prefopt::token_batch<double> const&,
                                                prefopt::token_outputs<double> const&, prefopt::options const&);
-template std::vector<float> corrections(prefopt::sampler_correction const&, prefopt::token_batch<float> const&,
+template std::vector<float> corrections(prefopt::any_token_loss const&, prefopt::token_batch<float> const&,
                                         prefopt::options const&);
-template std::vector<double> corrections(prefopt::sampler_correction const&, prefopt::token_batch<double> const&,
+template std::vector<double> corrections(prefopt::any_token_loss const&, prefopt::token_batch<double> const&,
                                          prefopt::options const&);
 
 std::string token_loss_table() {

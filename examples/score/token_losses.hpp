@@ -27,7 +27,7 @@ prefopt::token_report evaluate_tokens(prefopt::any_token_loss const& loss, prefo
 
 /// The weights of the loss's correction, which multiply the surrogate; those of tokens that do not count are 0.
 template <class T>
-std::vector<T> corrections(prefopt::sampler_correction const& correction, prefopt::token_batch<T> const& batch,
+std::vector<T> corrections(prefopt::any_token_loss const& loss, prefopt::token_batch<T> const& batch,
                            prefopt::options const& options);
 
 /// The presets and surrogates as text for --help and --losses: of each its formula, parameters and source.
