@@ -69,6 +69,7 @@ std::optional<advantage_command> parse_advantage_command(int argc, char** argv) 
   numbers.add("batch_epsilon", "of gdpo", "VALUE", "Options");
   app.add_option("--weights", command.weights, "of gdpo: one for each column of rewards, with commas; without it all 1")
       ->delimiter(',')
+      ->allow_extra_args(false)  // the file may follow
       ->type_name("VALUES");
   app.add_flag(
       "--whiten", command.whitens,

@@ -312,8 +312,8 @@ accepts 'advantage
 # Two rewards of the same samples: -1/2 and 1/2 by a std of the root of 1/2, and their sum again.
 accepts 'advantage
 -0.70710677
-0.70710677' 'group,reward_format,reward_answer\na,0,10\na,1,30\n' --advantages gdpo --epsilon 0 --batch_epsilon 0 --weights 3,1 \
-  --dtype f32
+0.70710677' 'group,reward_format,reward_answer\na,0,10\na,1,30\n' --advantages gdpo --epsilon 0 --batch_epsilon 0 --dtype f32 \
+  --weights 3,1 -
 # Over the tokens of all rows: -3/4, 1/4, 1/4, 1/4 by a std of 1/2.
 accepts 'advantage
 -1.5
