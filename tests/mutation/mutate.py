@@ -1,6 +1,7 @@
 """Changes one token of a header at a time, and looks whether the fastest tests that should see it do. See mutate.sh."""
 
 import argparse
+import atexit
 import collections
 import concurrent.futures
 import fnmatch
@@ -91,7 +92,7 @@ class Check:
         paths += [f"-I{TESTS}", f"-I{INCLUDE}"] + build.includes
         shared = f'-DPREFOPT_SHARED_DIR="{build.shared}"'
         # What has no mutant in it may have been compiled before.
-        compiler = [build.compiler] if mutated else [*build.cache, build.compiler]
+        compiler = [build.compiler] if mutated or not build.cache else [*build.cache, build.compiler, "-fpch-preprocess"]
         options = [shared, *self.defines, *(self.options if source in self.sources else []), *paths]
         command = [*compiler, *FLAGS, *build.precompiled, *options, "-c", str(TESTS / source), "-o", str(target)]
         return subprocess.run(command, capture_output=True).returncode == 0
@@ -322,16 +323,17 @@ def checks_of(header):
 class Build:
     def __init__(self, folder, compiler, shared):
         self.compiler, self.shared = compiler, shared
-        self.folder = folder / "mutants"
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mutants-", dir=folder))
+        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         self.libraries = {"oracle": folder / "tests/oracle/libtest_oracle.a", "kernels": folder / "tests/libtest_kernel_units.a"}
         self.includes = ["-I/usr/include/eigen3"]
         self.cache = ["ccache"] if shutil.which("ccache") else []
         os.environ["CCACHE_SLOPPINESS"] = "pch_defines,time_macros,include_file_mtime,include_file_ctime"
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        front = self.folder / "front.hpp"
-        front.write_text("".join(f"#include <{name}>\n" for name in PRECOMPILED))
-        subprocess.run([compiler, *FLAGS, f"-I{TESTS}", "-x", "c++-header", front, "-o", f"{front}.gch"], check=True)
+        front, lines = folder / "front.hpp", "".join(f"#include <{name}>\n" for name in PRECOMPILED)
+        lines += f"// {compiler} {' '.join(FLAGS)}\n"
+        if not front.exists() or front.read_text() != lines:
+            front.write_text(lines)
+            subprocess.run([compiler, *FLAGS, f"-I{TESTS}", "-x", "c++-header", front, "-o", f"{front}.gch"], check=True)
         self.precompiled = ["-include", str(front)]
         self.main = self.folder / "main.o"
         source = self.folder / "main.cpp"
