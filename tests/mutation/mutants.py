@@ -69,7 +69,10 @@ def mutants_of(source):
         line_starts.append(match.end())
     lines = source.split("\n")
     line = 0
+    last, before = "", ""
     for match in TOKEN.finditer(source):
+        if not match.group().isspace():
+            last, before = before, match.group()
         while line + 1 < len(line_starts) and line_starts[line + 1] <= match.start():
             line += 1
         kind, token = match.lastgroup, match.group()
@@ -91,6 +94,9 @@ def mutants_of(source):
             # Brackets of templates, references and pointers stand close to a name, by the format of all files.
             is_apart = source[match.start() - 1] == source[match.end()] == " "
             new = OPERATORS.get(token) if is_apart or token not in ("<", ">", "&", "|", "*") else None
+            # No texts are subtracted.
+            if token in ("+", "+=") and (last.endswith(('"', "'")) or source[match.end() :].lstrip()[:1] in ('"', "'")):
+                new = None
         else:
             new = "" if token in UNARY else NAMES.get(token)
         if new is None:

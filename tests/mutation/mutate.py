@@ -12,6 +12,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 INCLUDE = ROOT / "include"
 TESTS = ROOT / "tests"
 FLAGS = ["-std=c++20", "-O1", "-march=native", "-DNDEBUG", "-w"]
-LONGEST = 60  # seconds of a test
+LEAST, LONGEST = 5, 60  # seconds of the processor for a test, which has ten times what it takes without a mutant; and of all
 MOST_MEMORY = 8 << 30  # bytes of one: a loop without an end may fill a vector
 # What no mutant is in, compiled once.
 PRECOMPILED = ["catch.hpp", "xsimd/xsimd.hpp", "algorithm", "array", "cmath", "functional", "limits", "map", "memory", "numeric", "optional",
@@ -83,7 +84,7 @@ class Check:
         self.name, self.sources, self.objects = name, sources, list(objects)
         self.options, self.defines = list(options), list(defines)  # of the sources, and of all
         self.overlay, self.needs, self.variables = overlay, list(needs), dict(variables)
-        self.guard, self.folder = threading.Lock(), None
+        self.guard, self.folder, self.seconds = threading.Lock(), None, LONGEST
 
     def compile(self, source, target, build, mutated=None):
         paths = [f"-I{mutated}"] if mutated else []
@@ -109,8 +110,10 @@ class Check:
             for source, target in [*zip(self.objects, self.fixed), *zip(self.sources, self.originals)]:
                 if not self.compile(source, target, build):
                     raise Unfit(f"{self.name}: {source} does not compile without a mutant")
+            used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
             if not self.run(self.originals, folder / "program", build):
                 raise Unfit(f"{self.name} fails without a mutant")
+            self.seconds = max(LEAST, round(10 * (resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - used)))
             self.folder = folder
 
     def run(self, objects, program, build):
@@ -121,9 +124,9 @@ class Check:
         if linked.returncode != 0:
             raise Unfit(f"{self.name} does not link:\n{linked.stderr.decode()[-2000:]}")
         try:
-            limited = ["prlimit", f"--as={MOST_MEMORY}", str(program)]
+            limited = ["prlimit", f"--as={MOST_MEMORY}", f"--cpu={self.seconds}", str(program)]
             variables = os.environ | self.variables
-            return subprocess.run(limited, capture_output=True, timeout=LONGEST, env=variables, cwd=program.parent).returncode == 0
+            return subprocess.run(limited, capture_output=True, timeout=10 * LONGEST, env=variables, cwd=program.parent).returncode == 0
         except subprocess.TimeoutExpired:
             return False
 
@@ -159,8 +162,8 @@ def token_checks(*names, sources=()):
                   objects=[o for o in oracle if o not in sources], needs=["oracle", "kernels"]) for name in names]  # fmt: skip
 
 
-def sources_check(*sources, objects=(), needs=("oracle", "kernels"), defines=()):
-    return Check(" ".join(sources), list(sources), objects=objects, needs=needs, defines=defines)
+def sources_check(*sources, objects=(), needs=("oracle", "kernels"), defines=(), overlay=None):
+    return Check(" ".join(sources), list(sources), overlay, objects=objects, needs=needs, defines=defines)
 
 
 def pairs_of(*names):
@@ -173,7 +176,7 @@ def lists_of(*names):
 
 def native(*sources, objects=()):
     """Tests that compile their kernels, each for itself."""
-    return [sources_check(source, objects=objects) for source in sources]
+    return [sources_check(source, objects=objects, overlay="native") for source in sources]
 
 
 def above(*sources, objects=()):
@@ -195,6 +198,23 @@ def engine_tests(*names):
 
 def list_engine_tests(*names):
     return above(*in_folder("list_engine", *names), objects=["list_engine/every_list_loss.cpp"])
+
+
+def kernels_of_few(*names):
+    """The engine's tests over a few losses, which alone have the mutant in them."""
+    return [Check("few losses", ["mutation/few_losses.cpp"], objects=in_folder("engine", *names), needs=["oracle", "kernels"])]
+
+
+def list_kernels_of_few(*names):
+    return [Check("few list losses", ["mutation/few_list_losses.cpp"], objects=in_folder("list_engine", *names), needs=["oracle", "kernels"])]
+
+
+def pair_kernels():
+    return pairs_of("dpo", "simpo") + kernels_of_few("reduction", "invalid", "position") + native("engine/native_own_statistic.cpp")
+
+
+def list_kernels():
+    return lists_of("pro", "plackett_luce") + list_kernels_of_few("outputs", "position", "bounds") + native("list_engine/native_own_loss.cpp")
 
 
 LIST_TESTS = ["outputs", "errors", "invalid", "position", "report", "bounds"]
@@ -252,22 +272,28 @@ SEEN_BY = [
     ("contract/token_surrogate.hpp", tokens),
     ("engine/*token*.hpp", tokens),
     ("engine/surrogate_kernel.hpp", tokens),
-    ("engine/list_*.hpp", lambda: lists_of("plackett_luce", "pro") + native("list_engine/native_own_loss.cpp") + list_engine_tests(*LIST_TESTS)),
+    ("engine/list_engine.hpp", lambda: lists_of("pro") + list_engine_tests(*LIST_TESTS) + list_kernels()[1:]),
+    ("engine/list_parts.hpp", lambda: lists_of("pro") + list_engine_tests(*LIST_TESTS) + list_kernels()[1:]),
+    ("engine/list_*.hpp", list_kernels),
     ("engine/mixture.hpp", lambda: above("loss/mixtures.cpp")),
     ("engine/modified_apart.hpp", lambda: pairs_of("smoothed<apo_zero>", "labelled<hinge>", "lcpo<hinge>", "unbiased<hinge>")),
-    ("engine/rank_matched.hpp", lambda: above("loss/of_the_batch.cpp")),
+    ("engine/rank_matched.hpp", lambda: pairs_of("aot", "aot_unpaired") + above("loss/of_the_batch.cpp")),
     ("*/unpaired*.hpp", lambda: native("unpaired_loss/formulas.cpp", "unpaired_loss/engine.cpp", "unpaired_loss/reference_point.cpp")),
     ("engine/any_loss.hpp", lambda: engine_tests("any_loss") + list_engine_tests("any_list")),
     ("engine/make_loss.hpp", lambda: engine_tests("any_loss") + list_engine_tests("any_list")),
     ("engine/compiled_kernels.hpp", lambda: []),
     ("engine/kernel_choice.hpp", lambda: []),
     ("engine/at_run_time.hpp", lambda: []),
-    ("engine/*.hpp", lambda: pairs_of("dpo", "simpo") + native(*in_folder("engine", "native_optional_columns", "native_own_statistic"))
-                             + engine_tests("reduction", "errors", "invalid", "columns", "bounds", "position", "every_refusal") + above("ranks/pairs.cpp")),
+    ("engine/block.hpp", pair_kernels),
+    ("engine/block_kernel.hpp", pair_kernels),
+    ("engine/finish_block.hpp", pair_kernels),
+    ("engine/pair_lanes.hpp", pair_kernels),
+    ("engine/*.hpp", lambda: pairs_of("dpo") + engine_tests("errors", "reduction", "every_refusal", "invalid", "columns", "bounds", "position")
+                             + pair_kernels()[1:] + native("engine/native_optional_columns.cpp") + above("ranks/pairs.cpp")),
     ("batch/tokens.hpp", tokens),
     ("batch/groups.hpp", lambda: list_engine_tests(*LIST_TESTS)),
     ("batch/*.hpp", lambda: pairs_of("dpo", "simpo") + engine_tests("reduction", "errors", "columns", "every_refusal") + above("ranks/pairs.cpp")),
-    ("group/*.hpp", lambda: lists_of("plackett_luce", "pro", "adpo") + list_engine_tests("outputs", "errors")),
+    ("group/*.hpp", lambda: lists_of("pro", "adpo") + list_kernels()[1:]),
     ("chain/*token*.hpp", lambda: native("chain/token_losses.cpp", "logprob/sequence.cpp")),
     ("chain/*.hpp", lambda: native(*in_folder("chain", "chain", "chain_errors", "transforms", "linear_policy", "vocabulary_shard", "memory_budget"))),
     ("logprob/*filter*.hpp", lambda: native("chain/gradient_filter.cpp")),

@@ -11,6 +11,7 @@
 #include "oracle/pair_oracle.hpp"
 #include "oracle/pair_results.hpp"
 #include "oracle/pairs.hpp"
+#include "ranges.hpp"
 
 namespace {
 
@@ -38,6 +39,8 @@ void check() {
     }
   }
   for (auto const& loss : losses) oracle::check_against_oracle<T>(loss, pairs);
+  auto const admitted = oracle::admitted(standard, {pairs.front()});
+  check_ranges(standard, [&](oracle::named_loss const& loss) { oracle::results_of<T>(loss, admitted); });
   // Weights: a power of two is a factor of every number.
   auto const obeying = oracle::admitted(standard, pairs);
   auto const plain = oracle::results_of<T>(standard, obeying),
