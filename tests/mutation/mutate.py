@@ -355,16 +355,20 @@ class Build:
         self.includes = ["-I/usr/include/eigen3"]
         self.cache = ["ccache"] if shutil.which("ccache") else []
         os.environ["CCACHE_SLOPPINESS"] = "pch_defines,time_macros,include_file_mtime,include_file_ctime"
-        front, lines = folder / "front.hpp", "".join(f"#include <{name}>\n" for name in PRECOMPILED)
-        lines += f"// {compiler} {' '.join(FLAGS)}\n"
-        if not front.exists() or front.read_text() != lines:
-            front.write_text(lines)
-            subprocess.run([compiler, *FLAGS, f"-I{TESTS}", "-x", "c++-header", front, "-o", f"{front}.gch"], check=True)
-        self.precompiled = ["-include", str(front)]
-        self.main = self.folder / "main.o"
-        source = self.folder / "main.cpp"
-        source.write_text("#define CATCH_CONFIG_MAIN\n#include <catch.hpp>\n")
-        subprocess.run([*self.cache, compiler, "-std=c++20", "-O0", f"-I{TESTS}", "-c", source, "-o", self.main], check=True)
+        # Of no mutant, and the same in every run: with the command in the last line, by which one of another run is known.
+        front = self.kept(folder / "front.hpp", [f"#include <{name}>" for name in PRECOMPILED], ".gch", [*FLAGS, "-x", "c++-header"])
+        self.precompiled = ["-include", str(front).removesuffix(".gch")]
+        self.main = self.kept(folder / "main.cpp", ["#define CATCH_CONFIG_MAIN", "#include <catch.hpp>"], ".o", ["-std=c++20", "-O0", "-c"])
+
+    def kept(self, source, lines, suffix, options):
+        text, target = "\n".join([*lines, f"// {self.compiler} {' '.join(options)}", ""]), pathlib.Path(f"{source}{suffix}")
+        if not target.exists() or not source.exists() or source.read_text() != text:
+            target.unlink(missing_ok=True)
+            source.write_text(text)
+            made = self.folder / target.name
+            subprocess.run([self.compiler, *options, f"-I{TESTS}", source, "-o", made], check=True)
+            made.replace(target)
+        return target
 
 
 def tried(mutant, header, text, checks, build):
