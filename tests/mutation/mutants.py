@@ -30,6 +30,10 @@ UNARY = {"abs", "sqrt"}
 
 # Declarations: what is behind these up to the end of the statement is no number.
 DECLARATIVE = {"template", "using", "static_assert", "concept", "requires", "namespace", "operator"}
+# A hint to the processor, which changes no result.
+HINTS = {"__builtin_prefetch"}
+# What is before a requires-expression, in the body of which nothing is computed; before a clause is something else.
+BEFORE_EXPRESSION = {"=", "&&", "||", "(", "!", ","}
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def mutants_of(source):
         line_starts.append(match.end())
     lines = source.split("\n")
     line = 0
-    last, before = "", ""
+    last, before, requires_is_open, braces = "", "", False, 0
     for match in TOKEN.finditer(source):
         if not match.group().isspace():
             last, before = before, match.group()
@@ -78,10 +82,16 @@ def mutants_of(source):
         kind, token = match.lastgroup, match.group()
         if kind == "skip" or token.isspace():
             continue
+        requires_is_open = requires_is_open or (token == "requires" and last in BEFORE_EXPRESSION)
+        if braces > 0 or (requires_is_open and token == "{"):
+            braces += (token == "{") - (token == "}")
+            requires_is_open = statement_is_declarative = False
+            continue
         if token in (";", "{", "}"):
+            requires_is_open = False
             statement_is_declarative = False
             continue
-        if kind == "name" and token in DECLARATIVE:
+        if kind == "name" and token in DECLARATIVE | HINTS:
             statement_is_declarative = True
         if statement_is_declarative:
             # A template's function begins where its parameters end.

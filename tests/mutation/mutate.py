@@ -252,6 +252,7 @@ SEEN_BY = [
     ("simd/math.hpp", lambda: native("simd/accuracy.cpp", "simd/special_values.cpp")),
     ("simd/half.hpp", lambda: native("simd/half.cpp")),
     ("simd/transpose.hpp", lambda: lists_of("plackett_luce", "pro")),
+    ("simd/lanes.hpp", lambda: pairs_of("dpo", "hinge") + lists_of("pro") + native("simd/accuracy.cpp", "simd/special_values.cpp")),
     ("simd/arithmetic.hpp", lambda: lists_of("plackett_luce") + pairs_of("dpo")),
     ("contract/observation.hpp", lambda: native("engine/native_own_statistic.cpp") + above("loss/of_the_batch.cpp")),
     ("contract/parameter_values.hpp", lambda: engine_tests("any_loss") + list_engine_tests("any_list")),
