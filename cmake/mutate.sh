@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=cmake/packages.sh
 source cmake/packages.sh
 case " $* " in
-  *" --help "* | *" -h "* | *" --list "*) ;;
+  *" --help "* | *" -h "* | *" --list "* | *" --sum "*) ;;
   *)
     install_missing_packages "${program_packages[@]}" catch2 python3
     # The oracles, and kernels that they are linked with and the mutants are not.

@@ -30,6 +30,10 @@ UNARY = {"abs", "sqrt"}
 
 # Declarations: what is behind these up to the end of the statement is no number.
 DECLARATIVE = {"template", "using", "static_assert", "concept", "requires", "namespace", "operator"}
+# A hint to the processor, which changes no result.
+HINTS = {"__builtin_prefetch"}
+# What is before a requires-expression, in the body of which nothing is computed; before a clause is something else.
+BEFORE_EXPRESSION = {"=", "&&", "||", "(", "!", ","}
 
 
 @dataclass(frozen=True)
@@ -69,16 +73,25 @@ def mutants_of(source):
         line_starts.append(match.end())
     lines = source.split("\n")
     line = 0
+    last, before, requires_is_open, braces = "", "", False, 0
     for match in TOKEN.finditer(source):
+        if not match.group().isspace():
+            last, before = before, match.group()
         while line + 1 < len(line_starts) and line_starts[line + 1] <= match.start():
             line += 1
         kind, token = match.lastgroup, match.group()
         if kind == "skip" or token.isspace():
             continue
+        requires_is_open = requires_is_open or (token == "requires" and last in BEFORE_EXPRESSION)
+        if braces > 0 or (requires_is_open and token == "{"):
+            braces += (token == "{") - (token == "}")
+            requires_is_open = statement_is_declarative = False
+            continue
         if token in (";", "{", "}"):
+            requires_is_open = False
             statement_is_declarative = False
             continue
-        if kind == "name" and token in DECLARATIVE:
+        if kind == "name" and token in DECLARATIVE | HINTS:
             statement_is_declarative = True
         if statement_is_declarative:
             # A template's function begins where its parameters end.
@@ -91,6 +104,9 @@ def mutants_of(source):
             # Brackets of templates, references and pointers stand close to a name, by the format of all files.
             is_apart = source[match.start() - 1] == source[match.end()] == " "
             new = OPERATORS.get(token) if is_apart or token not in ("<", ">", "&", "|", "*") else None
+            # No texts are subtracted.
+            if token in ("+", "+=") and (last.endswith(('"', "'")) or source[match.end() :].lstrip()[:1] in ('"', "'")):
+                new = None
         else:
             new = "" if token in UNARY else NAMES.get(token)
         if new is None:

@@ -1,6 +1,7 @@
-// One pair loss, or a modifier over one, against the oracle: NAME is dpo, or lcpo<dpo>.
+// One pair loss, or a modifier over one, against the oracle: LOSS_NAME in the environment is dpo, or lcpo<dpo>.
 #include <catch.hpp>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "oracle/pair_oracle.hpp"
 #include "oracle/pair_results.hpp"
 #include "oracle/pairs.hpp"
+#include "ranges.hpp"
 
 namespace {
 
@@ -26,7 +28,7 @@ void check() {
   for (auto const& p : oracle::extreme_pairs<T>()) pairs.push_back(p);
   // Both alike, and so large that exponentials of them are infinite.
   for (oracle::real const size : {-900, -90, 90, 900}) pairs.push_back({.chosen = size, .rejected = size});
-  auto const standard = named(NAME);
+  auto const standard = named(std::getenv("LOSS_NAME"));
   auto losses = oracle::variants_of(standard, 4, random);
   for (auto const& p : oracle::parameters_of(standard.name)) {
     for (double const end : {0.0, 1.0}) {
@@ -37,6 +39,8 @@ void check() {
     }
   }
   for (auto const& loss : losses) oracle::check_against_oracle<T>(loss, pairs);
+  auto const admitted = oracle::admitted(standard, {pairs.front()});
+  check_ranges(standard, [&](oracle::named_loss const& loss) { oracle::results_of<T>(loss, admitted); });
   // Weights: a power of two is a factor of every number.
   auto const obeying = oracle::admitted(standard, pairs);
   auto const plain = oracle::results_of<T>(standard, obeying),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -180,26 +181,28 @@ inline prefopt::any_token_loss random_loss(oracle::random_numbers& random) {
     char const* name;
     parameter_values values;
   };
-  static std::vector<variant> const others{{"ppo_clip", {{"low", 0.2}, {"high", 0.28}, {"dual", 1.1}}},
-                                           {"ppo_clip", {{"dual", 3}, {"low", 0}, {"high", 0}}},
-                                           {"cispo", {{"low", 0.8}, {"high", 1.2}}},
-                                           {"cispo_around_one", {{"low", 1}, {"high", 0.1}}},
-                                           {"gspo", {{"low", 0.1}, {"high", 0.15}}},
-                                           {"gspo_token", {{"low", 0.1}, {"high", 0.15}, {"limit", 0.05}}},
-                                           {"gspo_token", {{"low", 0.9}, {"high", 9}, {"limit", 0.1}}},
-                                           {"gmpo", {{"low", 0.05}, {"high", 0.1}}},
-                                           {"sapo", {{"tau_pos", 2}, {"tau_neg", 0.5}}},
-                                           {"vespo", {{"k_pos", 1}, {"lambda_pos", 0.5}, {"lambda_neg", 0}}},
-                                           {"dro_token", {{"beta", 2}}},
-                                           {"dppo_tv", {{"low", 0.01}, {"high", 0.02}, {"cap", 1.5}}},
-                                           {"dppo_kl", {{"low", 0.001}, {"high", 0.002}, {"cap", 1.1}}},
-                                           {"masked_ratio", {{"low", 0.01}, {"high", 0.02}, {"kl_tau", 0.5}}},
-                                           {"masked_ratio", {{"low", 0.01}, {"high", 0.015}, {"both_sides", 1}}},
-                                           {"fipo", {{"half_life", 2}, {"dual", 1.3}, {"safety", 1.25}}},
-                                           {"fipo", {{"weight_low", 0.5}, {"weight_high", 3}, {"half_life", 0.7}}},
-                                           {"clip_cov", {{"lowest_covariance", 0.1}, {"share", 0.2}}},
-                                           {"kl_cov", {{"coefficient", 0.1}, {"share", 0.2}}}};
   auto const names = surrogate_names();
+  static std::vector<variant> others{{"ppo_clip", {{"low", 0.2}, {"high", 0.28}, {"dual", 1.1}}},
+                                     {"ppo_clip", {{"dual", 3}, {"low", 0}, {"high", 0}}},
+                                     {"cispo", {{"low", 0.8}, {"high", 1.2}}},
+                                     {"cispo_around_one", {{"low", 1}, {"high", 0.1}}},
+                                     {"gspo", {{"low", 0.1}, {"high", 0.15}}},
+                                     {"gspo_token", {{"low", 0.1}, {"high", 0.15}, {"limit", 0.05}}},
+                                     {"gspo_token", {{"low", 0.9}, {"high", 9}, {"limit", 0.1}}},
+                                     {"gmpo", {{"low", 0.05}, {"high", 0.1}}},
+                                     {"sapo", {{"tau_pos", 2}, {"tau_neg", 0.5}}},
+                                     {"vespo", {{"k_pos", 1}, {"lambda_pos", 0.5}, {"lambda_neg", 0}}},
+                                     {"dro_token", {{"beta", 2}}},
+                                     {"dppo_tv", {{"low", 0.01}, {"high", 0.02}, {"cap", 1.5}}},
+                                     {"dppo_kl", {{"low", 0.001}, {"high", 0.002}, {"cap", 1.1}}},
+                                     {"masked_ratio", {{"low", 0.01}, {"high", 0.02}, {"kl_tau", 0.5}}},
+                                     {"masked_ratio", {{"low", 0.01}, {"high", 0.015}, {"both_sides", 1}}},
+                                     {"fipo", {{"half_life", 2}, {"dual", 1.3}, {"safety", 1.25}}},
+                                     {"fipo", {{"weight_low", 0.5}, {"weight_high", 3}, {"half_life", 0.7}}},
+                                     {"clip_cov", {{"lowest_covariance", 0.1}, {"share", 0.2}}},
+                                     {"kl_cov", {{"coefficient", 0.1}, {"share", 0.2}}}};
+  // Where a program makes but some of the surrogates, theirs only.
+  std::erase_if(others, [&](auto const& of) { return std::find(names.begin(), names.end(), of.name) == names.end(); });
   auto const which = random.bits() % (names.size() + others.size());
   auto loss = which < names.size()
                   ? made_token_loss(names[which])
