@@ -57,6 +57,7 @@ TEST_CASE("the implicit rewards of every loss are its scores times its beta") {
     CHECK(is_near(bad[0], scale * (is_anchored ? -3 : -4)));
     CHECK(seen.chosen_reward == good[0]);
     CHECK(seen.rejected_reward == bad[0]);
+    CHECK(seen.accuracy == (good[0] > bad[0] ? 1 : 0));
     ++losses;
   };
   for (auto const& card : pair_loss_cards()) {

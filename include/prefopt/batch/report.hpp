@@ -9,8 +9,8 @@ namespace prefopt::inline PREFOPT_ABI {
 /// none are 0. In a group, chosen is the best candidate, and rejected stands for the mean of the others.
 struct report {
   double loss = 0;  ///< the reduced loss; the weighted mean under reduction::none
-  /// Share of pairs with score(chosen) > score(rejected), in groups of all pairs that rewards, target or the given
-  /// order put in an order; a tie counts one half.
+  /// Share of pairs with score(chosen) > score(rejected), or < where scores are errors, in groups of all pairs that
+  /// rewards, target or the given order put in an order; a tie counts one half.
   double accuracy = 0;
   double margin = 0;            ///< mean of chosen_reward - rejected_reward
   double chosen_reward = 0;     ///< mean implicit reward of the chosen completions

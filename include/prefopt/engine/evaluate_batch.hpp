@@ -40,9 +40,10 @@ double gradient_scale_of(options const& options, double weight) {
 inline report report_of(sums const& sums, loss_facts const& facts, options const& options, double examples,
                         double weight) noexcept {
   // A reward may fall with the score: + 0.0, or a mean over none would be -0.
-  double const counted = sums[counted_sum] == 0 ? 1 : sums[counted_sum], scale = facts.reward_scale;
+  double const counted = sums[counted_sum] == 0 ? 1 : sums[counted_sum], scale = facts.reward_scale,
+               right = scale < 0 ? sums[ordered_sum] - sums[right_sum] : sums[right_sum];
   return {.loss = options.reduction == reduction::sum ? sums[loss_sum] : sums[loss_sum] / divisor_of(options, weight),
-          .accuracy = sums[ordered_sum] == 0 ? 0 : sums[right_sum] / sums[ordered_sum],
+          .accuracy = sums[ordered_sum] == 0 ? 0 : right / sums[ordered_sum],
           .margin = scale * (sums[margin_sum] / counted) + 0.0,
           .chosen_reward = scale * (sums[chosen_sum] / counted) + 0.0,
           .rejected_reward = scale * (sums[rejected_sum] / counted) + 0.0,
