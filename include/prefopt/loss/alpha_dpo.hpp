@@ -34,7 +34,7 @@ struct alpha_dpo {
     return {math::constant<V>(beta), alpha == 0 ? target : V(target + further)};
   }
 
-  static constexpr loss_card card{"alpha_dpo", "softplus(gamma + alpha beta (h - mean) / deviation - beta mean u)",
+  static constexpr loss_card card{"alpha_dpo", "softplus(gamma + alpha beta (mean h - mean) / deviation - beta mean u)",
                                   "arXiv:2410.10148"};
   template <class L = alpha_dpo>
   static constexpr auto parameters() noexcept {

@@ -38,7 +38,8 @@ struct tdpo {
   }
   [[nodiscard]] constexpr double reward_scale() const noexcept { return beta; }
 
-  static constexpr loss_card card{"tdpo", "softplus(-beta (h - alpha (rejected_kl - chosen_kl)))", "arXiv:2404.11999"};
+  static constexpr loss_card card{
+      "tdpo", "softplus(-beta (h - k (rejected_kl - chosen_kl))), k = alpha, 1 in version 1", "arXiv:2404.11999"};
   template <class L = tdpo>
   static constexpr auto parameters() noexcept {
     return std::tuple{parameter{"beta", &L::beta, range::positive()},
