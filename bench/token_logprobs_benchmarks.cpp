@@ -154,7 +154,7 @@ void add(char const* type) {
   for (auto const& [name, what] : {std::pair{"forward", pass::forward},
                                    {"backward", pass::backward},
                                    {"forward_backward_inplace", pass::forward_backward_inplace}}) {
-    for (std::size_t const vocabulary : {32000, 128256}) add_one(name, what, {vocabulary, false, false});
+    for (std::size_t const vocabulary : {32000U, 128256U}) add_one(name, what, {vocabulary, false, false});
     add_one(name, what, {vocabulary_in_cache, true, false});
     if (what == pass::backward) continue;
     add_one(name, what, {32000, false, true});
