@@ -24,10 +24,10 @@ struct block_work {
 
 /// Runs the work over all blocks of a batch whose examples are independent, and adds up in an order that depends on the
 /// size alone. Of the batch the columns are read whose bits are set, `at_once` examples at a time, which may be more than
-/// a block where all of them are in place; `total` begins as what a part begins with.
+/// a block where all of them are in place; `total` begins as what a part begins with. Without outputs nothing is written.
 template <class Family, class T>
 void run_blocks(typename Family::template batch<T> const& batch, unsigned columns_read,
-                typename Family::template outputs<T> const& outputs, std::size_t examples, std::size_t at_once,
+                typename Family::template outputs<T> const* outputs, std::size_t examples, std::size_t at_once,
                 bool fetch_gradients, executor const& run, block_work<T> const& work, void* total) {
   constexpr std::size_t inputs = Family::input_count, results = Family::output_count;
   auto const& input_rows = Family::template inputs<T>;
@@ -39,7 +39,7 @@ void run_blocks(typename Family::template batch<T> const& batch, unsigned column
   for (unsigned left = columns_read; left != 0; left &= left - 1) {
     read[read_count++] = static_cast<unsigned char>(std::countr_zero(left));
   }
-  for (unsigned left = outputs_given<Family, T>(outputs); left != 0; left &= left - 1) {
+  for (unsigned left = outputs == nullptr ? 0U : outputs_given<Family, T>(*outputs); left != 0; left &= left - 1) {
     written[written_count++] = static_cast<unsigned char>(std::countr_zero(left));
   }
   parts const split{examples, 16, block_examples};
@@ -61,12 +61,12 @@ void run_blocks(typename Family::template batch<T> const& batch, unsigned column
       for (std::size_t i = 0; i < written_count; ++i) {
         std::size_t const c = written[i];
         bool const fetch = fetch_gradients && output_rows[c].gradient_of >= 0;
-        block.out[c] = (outputs.*output_rows[c].values).block(begin, block.count, out_buffer[c], fetch);
+        block.out[c] = (outputs->*output_rows[c].values).block(begin, block.count, out_buffer[c], fetch);
       }
       work.run(work.body, block, begin, sums);
       for (std::size_t i = 0; i < written_count; ++i) {
         std::size_t const c = written[i];
-        (outputs.*output_rows[c].values).commit(begin, block.count, out_buffer[c]);
+        (outputs->*output_rows[c].values).commit(begin, block.count, out_buffer[c]);
       }
     }
   };
@@ -78,7 +78,7 @@ void run_blocks(typename Family::template batch<T> const& batch, unsigned column
 /// Runs body(block, first example, sums) over all blocks; the sums of all parts by `add`, from `zero` on.
 template <class Family, class T, class Sums, class Body>
 Sums for_each_block(typename Family::template batch<T> const& batch, unsigned columns_read,
-                    typename Family::template outputs<T> const& outputs, std::size_t examples, std::size_t at_once,
+                    typename Family::template outputs<T> const* outputs, std::size_t examples, std::size_t at_once,
                     bool fetch_gradients, executor const& run, Sums const& zero,
                     void (*add)(void*, void const*) noexcept, Body const& body) {
   static_assert(std::is_trivially_copyable_v<Sums> && sizeof(Sums) <= block_work<T>::most_bytes);
@@ -133,7 +133,7 @@ class block_engine {
     looked_for.has_empty = (judged & looked_for.lengths) != 0;
     auto const inspect_block = loss_.kernels.inspect;
     auto const seen = for_each_block<f, T>(
-        batch_, judged, {}, examples(), at_once, false, options_.executor, nothing_seen,
+        batch_, judged, nullptr, examples(), at_once, false, options_.executor, nothing_seen,
         [](void* total, void const* part) noexcept {
           add_to(*static_cast<inspection*>(total), *static_cast<inspection const*>(part));
         },
@@ -162,7 +162,7 @@ class block_engine {
   using observations = std::array<double, most_observed + 1>;
   [[nodiscard]] observations observe() const {
     auto const settings = settings_for(1);
-    return for_each_block<f, T>(batch_, given_, {}, examples(), block_examples, false, options_.executor,
+    return for_each_block<f, T>(batch_, given_, nullptr, examples(), block_examples, false, options_.executor,
                                 observations{}, &add_numbers<observations>,
                                 [&](block<T>& block, std::size_t, observations& part) noexcept {
                                   loss_.kernels.observe(loss_.loss, settings, block, part.data());
@@ -175,7 +175,7 @@ class block_engine {
     auto const finish = is_plain(settings) ? nullptr : loss_.kernels.finish;
     std::size_t const at_once =
         examples() > block_examples && finish == nullptr ? examples_at_once(outputs) : block_examples;
-    return for_each_block<f, T>(batch_, given_, outputs, examples(), at_once, settings.accumulate, options_.executor,
+    return for_each_block<f, T>(batch_, given_, &outputs, examples(), at_once, settings.accumulate, options_.executor,
                                 sums{}, &add_numbers<sums>, [&](block<T>& block, std::size_t, sums& part) noexcept {
                                   if (finish == nullptr) return kernel(loss, settings, block, part);
                                   finish(kernel, loss, settings, block, part);
