@@ -247,13 +247,13 @@ int compare(int argc, char** argv) {
     throw input_error{chosen.only.empty() ? "the two programs have no case in common"
                                           : "--only: no case's name contains " + in_quotes(chosen.only)};
   }
-  std::string tables;
-  for (auto const& [torch, cases] : peers) {
-    auto const report = measure(chosen, prefopt, torch, cases);
-    if (!chosen.picture.empty() && tables.empty()) draw_comparison(report, chosen.picture);
-    tables += (tables.empty() ? "" : "\n") + table(report);
+  // Each as soon as it is there: a later peer may fail.
+  for (auto const& one : peers) {
+    auto const report = measure(chosen, prefopt, one.torch, one.cases);
+    bool const first = &one == &peers.front();
+    if (!chosen.picture.empty() && first) draw_comparison(report, chosen.picture);
+    write_standard_output((first ? "" : "\n") + table(report));
   }
-  write_standard_output(tables);
   return 0;
 }
 
