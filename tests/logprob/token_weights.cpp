@@ -269,6 +269,13 @@ TEST_CASE("weights of packed completions, and of a policy's rows by halves") {
   CHECK(refusal([&] {
           length_desensitized_weights(chosen, rejected, 0, a, output<double>{b.data(), 8});
         }) == "prefopt::length_desensitized_weights: the gradient has 8 elements, log_prob has 9");
+  // Each has the shape of its own tokens.
+  packed_tokens<double> const shorter{.log_prob = {log_prob.data(), 7}, .offsets = second};
+  CHECK(refusal([&] { length_desensitized_weights(chosen, shorter, 0, a, b); }) ==
+        "prefopt::length_desensitized_weights: the gradient has 9 elements, log_prob has 7");
+  std::vector<double> other(9), own(7);
+  length_desensitized_weights(chosen, shorter, 0.25, other, own);
+  CHECK(own == std::vector<double>{0, 1, 1, 1, 0.25, 0.25, 0});
   std::vector<std::int64_t> const one{0, 2}, odd{0, 3, 5, 10};
   CHECK(refusal([&] {
           length_desensitized_weights(chosen, packed_tokens<double>{.log_prob = log_prob, .offsets = one}, 0, a, b);
