@@ -34,6 +34,7 @@ refuses_beginning '--loss: dpo is a loss of pairs, expected with --unpaired one 
 refuses_beginning '--loss: kto is a loss of single completions, which need --unpaired; expected with --list one of ' "${form}-1,-1,1\n" --loss kto --list
 refuses '--reliability: not with --unpaired, no unpaired loss reads it' "${form}-1,-1,1\n" --unpaired --loss kto --reliability 0.9
 refuses '<stdin>:1: label: missing column; kto reads logp, ref_logp, label, weight (optional), kl_logp (optional), ref_kl_logp (optional)' 'logp,ref_logp\n-1,-1\n' --unpaired --loss kto
+refuses '<stdin>:1: ref_kl_logp: missing column; kl_logp is there, and kto reads logp, ref_logp, label, weight (optional), kl_logp (optional), ref_kl_logp (optional)' 'logp,ref_logp,label,kl_logp\n-1,-1,1,-2\n' --unpaired --loss kto
 refuses "<stdin>:2: label: got '1.5', expected a number from 0 to 1" "${form}-1,-1,1.5\n" --unpaired --loss kto
 refuses "<stdin>:2: label: got '0.5', expected 0 or 1 with nbpo" 'logp,label\n-1,0.5\n' --unpaired --loss nbpo
 refuses 'nbpo: rho0 + rho1 has to be below 1, or the labels say the opposite, or nothing' 'logp,label\n-1,1\n' --unpaired --loss nbpo --rho0 0.5 --rho1 0.5

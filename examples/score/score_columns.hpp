@@ -66,8 +66,8 @@ std::string names_read(std::vector<score_column> const& columns, Loss const& los
   return names;
 }
 
-/// Throws for the first column of the file that is not known or not read, then for the first that is needed and
-/// missing, but not for a kind that may come from elsewhere.
+/// Throws for the first column of the file that is not known or not read, then for the first that is missing: needed, or
+/// beside one of its kind that is there; but not for a kind that may come from elsewhere.
 template <class Loss>
 void check_header(column_table const& file, std::vector<score_column> const& columns, Loss const& loss,
                   prefopt::columns from_elsewhere = prefopt::columns::none) {
@@ -88,9 +88,17 @@ void check_header(column_table const& file, std::vector<score_column> const& col
     }
   }
   for (auto const& column : columns) {
-    bool const elsewhere = column.kind != prefopt::columns::none && contains(from_elsewhere, column.kind);
-    if (is_needed(column, loss) && !elsewhere && !file.find(column.name)) {
+    if (column.kind != prefopt::columns::none && contains(from_elsewhere, column.kind)) continue;
+    if (!is_read(column, loss) || file.find(column.name)) continue;
+    if (is_needed(column, loss)) {
       throw error(column.name, "missing column; " + loss.name() + " reads " + names_read(columns, loss));
+    }
+    auto const other = std::ranges::find_if(columns, [&](score_column const& c) {
+      return column.kind != prefopt::columns::none && c.kind == column.kind && file.find(c.name);
+    });
+    if (other != columns.end()) {
+      throw error(column.name, "missing column; " + std::string{other->name} + " is there, and " + loss.name() +
+                                   " reads " + names_read(columns, loss));
     }
   }
 }
