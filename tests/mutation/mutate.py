@@ -25,7 +25,8 @@ from mutants import mutants_of
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INCLUDE = ROOT / "include"
 TESTS = ROOT / "tests"
-FLAGS = ["-std=c++20", "-O1", "-march=native", "-DNDEBUG", "-w"]
+# What lies beyond an array is seen, as the sanitizers of the suite see it.
+FLAGS = ["-std=c++20", "-O1", "-march=native", "-DNDEBUG", "-w", "-D_GLIBCXX_ASSERTIONS", "-fsanitize=bounds", "-fsanitize-undefined-trap-on-error"]  # fmt: skip
 LEAST, LONGEST = 5, 60  # seconds of the processor for a test, which has ten times what it takes without a mutant; and of all
 MOST_MEMORY = 8 << 30  # bytes of one: a loop without an end may fill a vector
 # What no mutant is in, compiled once.
