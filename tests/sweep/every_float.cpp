@@ -127,14 +127,33 @@ std::uint64_t random_bits(std::uint64_t index) {
   return z ^ (z >> 31U);
 }
 
-/// Random bit patterns, random points of the range, and of its middle, where the functions bend.
+std::int64_t place_of(double x) {
+  auto const size = static_cast<std::int64_t>(std::bit_cast<std::uint64_t>(std::fabs(x)));
+  return std::signbit(x) ? -size : size;
+}
+double double_at_place(std::int64_t place) {
+  auto const size = std::bit_cast<double>(place < 0 ? -place : place);
+  return place < 0 ? -size : size;
+}
+
+/// What is larger near the largest error: its neighbours at distances that shrink from 2^36 places to one.
+largest_error largest_error_near(row<double> const& r, largest_error found, unsigned threads) {
+  constexpr std::int64_t half = 1 << 12;
+  for (int shift = 36; shift >= 0; shift -= 4) {
+    std::int64_t const middle = place_of(found.at);
+    auto const near = largest_error_of(r, 2 * half + 1, threads, [&](std::uint64_t i) {
+      std::int64_t const place = middle + (static_cast<std::int64_t>(i) - half) * (std::int64_t{1} << shift);
+      return double_at_place(std::clamp(place, place_of(r.low), place_of(r.high)));
+    });
+    if (near.error > found.error) found = near;
+  }
+  return found;
+}
+
+/// Random bit patterns, random points of the range, and of its middle, where the functions bend; then what is near the worst.
 bool sweep(row<double> const& r, settings const& chosen) {
-  auto const place = [](double x) {
-    auto const size = static_cast<std::int64_t>(std::bit_cast<std::uint64_t>(std::fabs(x)));
-    return std::signbit(x) ? -size : size;
-  };
-  auto const first = static_cast<std::uint64_t>(place(r.low)),
-             places = static_cast<std::uint64_t>(place(r.high)) - first;
+  auto const first = static_cast<std::uint64_t>(place_of(r.low)),
+             places = static_cast<std::uint64_t>(place_of(r.high)) - first;
   auto const between = [](double low, double high, double part) {
     return std::clamp(low + (high - low) * part, low, high);
   };
@@ -142,14 +161,22 @@ bool sweep(row<double> const& r, settings const& chosen) {
     std::uint64_t const bits = random_bits(i);
     double const part = static_cast<double>(bits >> 11U) * 0x1p-53;
     if (i % 4 == 0) {
-      auto const at = static_cast<std::int64_t>(first + (places == 0 ? 0 : bits % places));
-      auto const size = std::bit_cast<double>(at < 0 ? -at : at);
-      return at < 0 ? -size : size;
+      return double_at_place(static_cast<std::int64_t>(first + (places == 0 ? 0 : bits % places)));
     }
     if (i % 4 == 1) return between(std::max(r.low, -1e300), std::min(r.high, 1e300), part);
     return between(std::max(r.low, -8.0), std::min(r.high, 8.0), part);
   };
-  return tell(r, "double", chosen.doubles, largest_error_of(r, chosen.doubles, chosen.threads, argument));
+  // Several hills are climbed.
+  std::uint64_t const starts = 16 + (chosen.doubles >> 18U);
+  std::uint64_t const count = (chosen.doubles + starts - 1) / starts;
+  largest_error whole;
+  for (std::uint64_t start = 0; start < starts; ++start) {
+    auto const found =
+        largest_error_of(r, count, chosen.threads, [&](std::uint64_t i) { return argument(start * count + i); });
+    auto const near = largest_error_near(r, found, chosen.threads);
+    whole.see(near.error, near.at);
+  }
+  return tell(r, "double", starts * count, whole);
 }
 
 template <class T>
@@ -173,7 +200,9 @@ int main(int argc, char** argv) {
       ->type_name("N")
       ->check(CLI::PositiveNumber.description(""))
       ->capture_default_str();
-  app.add_option("--doubles", chosen.doubles, "so many doubles a row, too")->type_name("N")->capture_default_str();
+  app.add_option("--doubles", chosen.doubles, "so many doubles a row, too, and what is near the worst")
+      ->type_name("N")
+      ->capture_default_str();
   app.add_option("--threads", chosen.threads, "to compute with")
       ->type_name("N")
       ->check(CLI::Range(1, 1024).description(""))
