@@ -398,15 +398,15 @@ many_dual constant_of(real x, std::size_t variables) {
 ///    token, twice; the multiplier; their product), and its difference to the highest in one more: off by
 ///    d_i = (4 eps + the multiplier's own error) |z_i|. So the choice moves by sum_i |dL/dz_i| d_i, and
 ///    p_i by p_i sum_j p_j (d_i + d_j), to first order; twice that covers the higher ones;
-///  * arithmetic: r = 2.25 (K + 3) eps of every positive term. The sums of K terms are products and sums along a chain
-///    of K stages at worst, each with an exp (1.25 ULP), a product and a sum; their gradients are summed over at most
+///  * arithmetic: r = 2.3 (K + 3) eps of every positive term. The sums of K terms are products and sums along a chain
+///    of K stages at worst, each with an exp (1.3 ULP), a product and a sum; their gradients are summed over at most
 ///    K stages likewise;
 ///  * results that are not normal numbers are flushed to 0 in every exp, and may have a factor.
 class list_judge {
  public:
   list_judge(list_view const& view, real smallest_normal)
       : view_{view},
-        rounding_{2.25L * (static_cast<real>(view.size()) + 3) * view.eps},
+        rounding_{2.3L * (static_cast<real>(view.size()) + 3) * view.eps},
         flushed_{16 * static_cast<real>(view.size()) * smallest_normal} {
     e_.d_logp.resize(view.size());
     e_.d_logp_bound.resize(view.size());

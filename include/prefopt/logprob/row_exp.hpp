@@ -23,7 +23,7 @@ inline constexpr bool has_lane_table =
 
 /// exp(t), t = factor off, for rows of logits: 0 for t < lowest, which is math_constants::exp_lowest or higher; NaN stays.
 ///     range     t <= 80
-///     lanes     float 1.5 ULP and a tenth of a rounding of t, with a table 1 ULP and 1.3 of them; double 1.25 ULP. The
+///     lanes     float 1.5 ULP and a tenth of a rounding of t, with a table 1 ULP and 1.3 of them; double 1.3 ULP. The
 ///               product factor off is rounded besides where there is no table
 template <batch V, bool IsScaled, bool = has_lane_table<V>>
 class row_exp {
