@@ -93,8 +93,9 @@ void check_header(column_table const& file, std::vector<score_column> const& col
     if (is_needed(column, loss)) {
       throw error(column.name, "missing column; " + loss.name() + " reads " + names_read(columns, loss));
     }
+    if (column.when != prefopt::presence::as_read) continue;
     auto const other = std::ranges::find_if(columns, [&](score_column const& c) {
-      return column.kind != prefopt::columns::none && c.kind == column.kind && file.find(c.name);
+      return c.when == column.when && c.kind == column.kind && file.find(c.name);
     });
     if (other != columns.end()) {
       throw error(column.name, "missing column; " + std::string{other->name} + " is there, and " + loss.name() +

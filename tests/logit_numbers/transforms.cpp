@@ -10,10 +10,10 @@ using namespace prefopt;
 namespace {
 
 /// A row under a transform, exactly, and how far off what is computed of it in T may be. With u one rounding:
-///  * x' is off by e_j = u (8.4 soft_cap / temperature + 3 (|x' - highest| + 4)): two roundings of tanh's argument, which it
-///    does not enlarge, 3.2 ULP of tanh, and three roundings of a distance times the factor; without a cap the latter;
+///  * x' is off by e_j = u (8.6 soft_cap / temperature + 3 (|x' - highest| + 4)): two roundings of tanh's argument, which it
+///    does not enlarge, 3.3 ULP of tanh, and three roundings of a distance times the factor; without a cap the latter;
 ///  * a power by 2.5 roundings, a sum of them by the additions that log_sum_exp_bound counts;
-///  * the slope 1 - v^2 by twice the 8.4 roundings of v, absolutely, and by one more.
+///  * the slope 1 - v^2 by twice the 8.6 roundings of v, absolutely, and by one more.
 template <class U>
 struct transformed_row {
   using T = computed<U>;
@@ -36,8 +36,8 @@ struct transformed_row {
                         outer = 1 / std::cosh(inner);
       slope.push_back(factor * outer * outer);
       slope_of_0 = factor;
-      slope_off.push_back(capped ? u * factor * 17.8L : 0);
-      off.push_back(u * ((capped ? 8.4L * by.soft_cap / by.temperature : 0) + 3 * (std::fabs(top - x[j]) + 4)));
+      slope_off.push_back(capped ? u * factor * 18.2L : 0);
+      off.push_back(u * ((capped ? 8.6L * by.soft_cap / by.temperature : 0) + 3 * (std::fabs(top - x[j]) + 4)));
       if (is.p[j] > 0) all_off += is.p[j] * off[j];
     }
     long double const of_sum = sum_off();

@@ -9,7 +9,7 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     phi(z)  = log(1 + e^-z)
 ///     phi'(z) = -1 / (1 + e^z)
 ///     special   phi(+inf) = 0, phi(-inf) = +inf; NaN gives NaN
-///     lanes     largest error, float and double: value 2.2 ULP, slope 3 ULP; 0 where it would be subnormal
+///     lanes     largest error, float and double: value 2.3 ULP, slope 3 ULP; 0 where it would be subnormal
 struct logistic {
   template <lane V>
   PREFOPT_INLINE value_slope<V> operator()(V const& z) const noexcept {

@@ -8,7 +8,7 @@
 namespace prefopt::inline PREFOPT_ABI::detail {
 
 /// tanh(inner x) as x p(x^2) where |inner x| is at most 1/2. The powers of inner are in the coefficients.
-///     lanes     float, 3.2 ULP of tanh with the roundings of inner; of double none is small
+///     lanes     float, 3.3 ULP of tanh with the roundings of inner; of double none is small
 template <batch V>
 class small_tanh {
  public:
@@ -42,7 +42,7 @@ class small_tanh {
 };
 
 /// Of arguments that are not small. The product inner x is rounded besides.
-///     lanes     3.2 ULP of tanh
+///     lanes     3.3 ULP of tanh
 template <batch V, bool = has_lane_table<V>>
 class large_tanh {
  public:
@@ -142,7 +142,7 @@ class large_tanh<V, true> {
 #endif
 
 /// tanh(inner x), but x where that is infinite; NaN stays. It depends on x alone how it is computed.
-///     lanes     3.2 ULP of tanh
+///     lanes     3.3 ULP of tanh
 template <batch V>
 class row_tanh {
  public:
