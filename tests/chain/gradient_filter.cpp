@@ -82,7 +82,89 @@ void check_trained(char const* name) {
   CHECK(weight_off < 0.003);
 }
 
+/// What a filter leaves out and how far off that is, by its definition: number by number, from the gradient by the logits.
+filter_report plain_report(trained_head<double> const& of, double tolerance) {
+  constexpr std::size_t most = 128;
+  // Rows without a label are not there.
+  std::vector<std::vector<std::size_t>> tiles(1);
+  for (std::size_t i = 0; i < of.rows; ++i) {
+    if (of.labels[i] < 0) continue;
+    if (tiles.back().size() == most) tiles.emplace_back();
+    tiles.back().push_back(i);
+  }
+  auto const size_of = [&](std::size_t i) {
+    return (std::abs(of.d_log_prob[i]) + std::abs(of.d_entropy[i])) / of.transform.temperature;
+  };
+  auto const is_rising = [&](std::size_t i) {
+    return of.d_log_prob[i] < 0 || (of.d_log_prob[i] == 0 && of.d_entropy[i] < 0);
+  };
+  auto const gradient = [&](std::size_t i, std::size_t j) { return of.d_logits[i * of.vocabulary + j]; };
+  auto const squares_of = [&](std::vector<double> const& x, std::size_t row) {
+    double sum = 0;
+    for (std::size_t k = 0; k < of.width; ++k) sum += x[row * of.width + k] * x[row * of.width + k];
+    return sum;
+  };
+  double kept = 0, dropped = 0, all = 0, hidden_square = 0, weight_error = 0;
+  for (auto const& rows : tiles) {
+    std::vector<std::size_t> left_out;
+    for (std::size_t j = 0; j < of.vocabulary; ++j) {
+      bool const stays = std::any_of(rows.begin(), rows.end(), [&](std::size_t i) {
+        return size_of(i) > 0 &&
+               (of.labels[i] == static_cast<std::int64_t>(j) || std::abs(gradient(i, j)) >= tolerance * size_of(i));
+      });
+      stays ? void(++kept) : left_out.push_back(j);
+    }
+    std::vector<double> by_row(of.rows), by_column(of.vocabulary);
+    double total = 0, of_hidden = 0, squares = 0;
+    for (std::size_t const i : rows) {
+      double const sign = is_rising(i) ? 1 : -1;
+      for (std::size_t j = 0; j < of.vocabulary; ++j) all += std::abs(gradient(i, j));
+      for (std::size_t const j : left_out) {
+        dropped += std::abs(gradient(i, j));
+        by_row[i] += gradient(i, j);
+        by_column[j] += sign * gradient(i, j);
+      }
+      total += sign * by_row[i];
+      of_hidden += squares_of(of.hidden, i);
+    }
+    for (std::size_t const i : rows) {
+      double of_row = 0;
+      for (std::size_t const j : left_out) {
+        double const off = gradient(i, j) - (total > 0 ? by_row[i] * by_column[j] / total : 0);
+        of_row += std::abs(off) * std::sqrt(squares_of(of.weight, j));
+        squares += off * off;
+      }
+      hidden_square += of_row * of_row;
+    }
+    weight_error += std::sqrt(squares * of_hidden);
+  }
+  return {kept / static_cast<double>(tiles.size() * of.vocabulary), dropped / all, std::sqrt(hidden_square),
+          weight_error};
+}
+
 }  // namespace
+
+TEST_CASE("a filter's report is what its definition says, each number apart") {
+  // Vocabularies end in the middle of a part, of a vector and of both; the last of them is in parts of 512.
+  for (std::size_t const vocabulary : {std::size_t{131}, std::size_t{519}, std::size_t{1030}}) {
+    for (std::uint64_t seed = 0; seed < 8; ++seed) {
+      prefopt::logit_transform transform;
+      if (seed % 2 == 1) transform = {.temperature = 1.5};
+      trained_head<double> const data{40 + 60 * seed, vocabulary,   11, seed, 0.6 + 0.3 * static_cast<double>(seed),
+                                      transform,      seed % 4 >= 2};
+      for (double const tolerance : {0x1p-3, 0x1p-7, 0x1p-10}) {
+        CAPTURE(vocabulary, seed, tolerance);
+        auto const got = gradients(data, {.filter = {.tolerance = tolerance}}).report;
+        auto const right = plain_report(data, tolerance);
+        CHECK(got.kept == Approx(right.kept).epsilon(1e-12));
+        CHECK(got.dropped == Approx(right.dropped).epsilon(1e-9));
+        // A thousandth is for the roundings of float; of hidden states two.
+        CHECK(got.hidden_error == Approx(1.001 * 1.001 * right.hidden_error).epsilon(1e-9).margin(1e-15));
+        CHECK(got.weight_error == Approx(1.001 * right.weight_error).epsilon(1e-9).margin(1e-15));
+      }
+    }
+  }
+}
 
 TEST_CASE("a filter at 2^-12 leaves gradients of a trained model within half a percent") {
   check_trained<double>("double");

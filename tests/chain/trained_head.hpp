@@ -20,7 +20,7 @@ struct trained_head {
   std::vector<U> hidden, weight;
   std::vector<std::int64_t> labels;
   std::vector<T> d_log_prob, d_entropy, entropy;
-  std::vector<double> log_sum_exp, d_hidden, d_weight;
+  std::vector<double> log_sum_exp, d_logits, d_hidden, d_weight;
   prefopt::logit_transform transform;
 
   trained_head(std::size_t row_count, std::size_t vocabulary_size, std::size_t row_width, std::uint64_t seed,
@@ -49,6 +49,7 @@ struct trained_head {
     for (double const x : w) weight.push_back(stored<U>(x));
     for (std::size_t i = 0; i < h.size(); ++i) h[i] = static_cast<double>(exact(hidden[i]));
     for (std::size_t i = 0; i < w.size(); ++i) w[i] = static_cast<double>(exact(weight[i]));
+    d_logits.resize(rows * vocabulary);
     d_hidden.resize(h.size());
     d_weight.resize(w.size());
     for (std::size_t i = 0; i < rows; ++i) {
@@ -70,6 +71,7 @@ struct trained_head {
         double g = d * ((j == label ? 1 : 0) - p);
         if (p > 0) g -= e * p * (log_p + static_cast<double>(entropy[i]));
         g *= row.slope[j];
+        d_logits[i * vocabulary + j] = g;
         for (std::size_t k = 0; k < width; ++k) {
           d_hidden[i * width + k] += g * w[j * width + k];
           d_weight[j * width + k] += g * h[i * width + k];

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import pathlib
-import random
 import re
 import resource
 import shutil
@@ -206,6 +205,11 @@ def kernels_of_few(*names):
     return [Check("few losses", ["mutation/few_losses.cpp"], objects=in_folder("engine", *names), needs=["oracle", "kernels"])]
 
 
+def of_the_batch():
+    """Losses of which a pair's result depends on the whole batch."""
+    return [sources_check("mutation/batch_losses.cpp", overlay="batch")]
+
+
 def list_kernels_of_few(*names):
     return [Check("few list losses", ["mutation/few_list_losses.cpp"], objects=in_folder("list_engine", *names), needs=["oracle", "kernels"])]
 
@@ -255,7 +259,7 @@ SEEN_BY = [
     ("simd/transpose.hpp", lambda: lists_of("plackett_luce", "pro")),
     ("simd/lanes.hpp", lambda: pairs_of("dpo", "hinge") + lists_of("pro") + native("simd/accuracy.cpp", "simd/special_values.cpp")),
     ("simd/arithmetic.hpp", lambda: lists_of("plackett_luce") + pairs_of("dpo")),
-    ("contract/observation.hpp", lambda: native("engine/native_own_statistic.cpp") + above("loss/of_the_batch.cpp")),
+    ("contract/observation.hpp", lambda: native("engine/native_own_statistic.cpp") + of_the_batch()),
     ("contract/parameter_values.hpp", lambda: engine_tests("any_loss") + list_engine_tests("any_list")),
     ("link/logistic.hpp", lambda: pairs_of("dpo", "cdpo", "lcpo<dpo>")),
     ("link/bounded.hpp", lambda: pairs_of("apo_zero", "smoothed<apo_zero>")),
@@ -278,8 +282,9 @@ SEEN_BY = [
     ("engine/list_parts.hpp", lambda: lists_of("pro") + list_engine_tests(*LIST_TESTS) + list_kernels()[1:]),
     ("engine/list_*.hpp", list_kernels),
     ("engine/mixture.hpp", lambda: above("loss/mixtures.cpp")),
-    ("engine/modified_apart.hpp", lambda: pairs_of("smoothed<apo_zero>", "labelled<hinge>", "lcpo<hinge>", "unbiased<hinge>")),
-    ("engine/rank_matched.hpp", lambda: pairs_of("aot", "aot_unpaired") + above("loss/of_the_batch.cpp")),
+    ("engine/modified_apart.hpp", lambda: pairs_of("smoothed<apo_zero>", "lcpo<r_dpo>", "labelled<repo>", "unbiased<cost_model>", "smoothed<tdpo>", "lcpo<gaussian_bt>")),
+    ("engine/rank_matched.hpp", of_the_batch),
+    ("loss/aot*.hpp", of_the_batch),
     ("*/unpaired*.hpp", lambda: native("unpaired_loss/formulas.cpp", "unpaired_loss/engine.cpp", "unpaired_loss/reference_point.cpp")),
     ("engine/any_loss.hpp", lambda: engine_tests("any_loss") + list_engine_tests("any_list")),
     ("engine/make_loss.hpp", lambda: engine_tests("any_loss") + list_engine_tests("any_list")),
@@ -488,8 +493,9 @@ def main():
     if chosen.sum:
         return summary(work, results, reasons)
     if chosen.sample and chosen.sample < len(work):
-        # In the order drawn: where a run is cut, what was tried is a sample, too.
-        work = random.Random(chosen.seed).sample(work, chosen.sample)
+        # In the order drawn: where a run is cut, what was tried is a sample, too. A header that changes leaves the others' as it is.
+        drawn = lambda item: hashlib.sha256(f"{chosen.seed} {item[0]} {item[1].key()}".encode()).digest()
+        work = sorted(work, key=drawn)[: chosen.sample]
     left = [(h, m) for h, m in work if results.of(h, m) in (None, "survived") and (results.of(h, m), (h, m.key()) in reasons) != ("survived", True)]
     build = Build(folder, chosen.compiler, ROOT.parent / "shared")
     began, done, guard, unfit = time.time(), 0, threading.Lock(), set()

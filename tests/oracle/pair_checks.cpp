@@ -32,6 +32,9 @@ std::size_t check_against_oracle(named_loss const& loss, std::vector<pair> const
   for (pair const& p : pairs) batch.push_back(as_read<T>(p, oracle.reads()));
   oracle.see(batch);
   CHECK(got.posterior.empty() != oracle.has_posterior());
+  CHECK(got.count == pairs.size());
+  CHECK(got.non_finite == 0);
+  CHECK(got.skipped == 0);
   std::size_t compared = 0;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     pair const& seen = batch[i];

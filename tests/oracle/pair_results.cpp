@@ -77,7 +77,8 @@ results<T> results_of(named_loss const& loss, std::vector<pair> const& pairs, st
     r.further[c].resize(pairs.size());
     outputs.*prefopt::pair_family::results<T>[gradient_outputs[c]].values = r.further[c];
   }
-  front::evaluate(made_loss, batch, outputs, {.reduction = prefopt::reduction::none});
+  auto const seen = front::evaluate(made_loss, batch, outputs, {.reduction = prefopt::reduction::none});
+  r.count = seen.count, r.non_finite = seen.non_finite, r.skipped = seen.skipped;
   return r;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@ template <class T>
 struct results {
   std::vector<T> loss, d_chosen, d_rejected, posterior;
   std::array<std::vector<T>, gradient_column_count> further;  ///< gradients by gradient_columns, of losses with these
+  std::size_t count, non_finite, skipped;                     ///< as they are reported
 };
 
 /// The loss's results over the pairs, each pair's numbers rounded to T; weights may be given.

@@ -295,3 +295,21 @@ TEMPLATE_TEST_CASE("products and sums that leave out what is next to them", "", 
   CHECK(limited(inf) == 2);
   CHECK(std::isnan(limited(nan)));
 }
+
+TEMPLATE_TEST_CASE("or_nan_of is its number, or NaN where another is", "", float, double) {
+  using T = TestType;
+  using V = xsimd::batch<T>;
+  T const inf = infinity<T>, nan = not_a_number<T>;
+  auto const or_nan_of = [](T x, T y, T z) {
+    return in_all_lanes([=](V const& w) { return math::or_nan_of(V(x), V(y), w); }, z);
+  };
+  for (T const x : {T(3), T(-0.0), inf}) {
+    CHECK(same_bits(or_nan_of(x, T(7), T(5)), x));
+    CHECK(same_bits(or_nan_of(x, -inf, T(0)), x));
+    CHECK(std::isnan(or_nan_of(x, nan, T(1))));
+    CHECK(std::isnan(or_nan_of(x, T(1), nan)));
+    CHECK(same_bits(math::or_nan_of(x, T(7)), x));
+    CHECK(std::isnan(math::or_nan_of(x, nan)));
+  }
+  CHECK(std::isnan(or_nan_of(nan, T(1), T(1))));
+}

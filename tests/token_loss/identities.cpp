@@ -212,6 +212,37 @@ TEMPLATE_TEST_CASE("bounds are inside: of ratios and of corrections", "", float,
   check_near(written<T>{loss, sampled}.loss, {T(-1), T(-2)});
 }
 
+TEMPLATE_TEST_CASE("bounds of every surrogate that has them are inside", "", float, double) {
+  using T = TestType;
+  // Ratios of 1 at bounds of 1: nothing is clipped, and each slope is that of REINFORCE.
+  for (auto const& [name, values] :
+       std::vector<std::pair<char const*, parameter_values>>{{"ppo_clip", {{"low", 0}, {"high", 0}}},
+                                                             {"ppo_clip", {{"low", 0}, {"high", 0}, {"dual", 1}}},
+                                                             {"cispo", {{"low", 1}, {"high", 1}}},
+                                                             {"cispo_around_one", {{"low", 0}, {"high", 0}}},
+                                                             {"topr", {}},
+                                                             {"gspo", {{"low", 0}, {"high", 0}}},
+                                                             {"gspo_token", {{"low", 0}, {"high", 0}}},
+                                                             {"gspo_token", {{"limit", 0}}},
+                                                             {"sequence_clip", {{"low", 0}, {"high", 0}}},
+                                                             {"gmpo", {{"low", 0}, {"high", 0}}},
+                                                             {"dppo_tv", {{"low", 0}, {"high", 0}}},
+                                                             {"dppo_kl", {{"low", 0}, {"high", 0}}},
+                                                             {"masked_ratio", {{"low", 0}, {"high", 0}}},
+                                                             {"fipo", {{"low", 0}, {"high", 0}}}}) {
+    CAPTURE(name);
+    for (T const advantage : {T(2), T(-3)}) {
+      written<T> const got{summed(name, values), one_sequence<T>({T(-1)}, {T(-1)}, {advantage})};
+      CHECK(got.seen.clipped_low == 0);
+      CHECK(got.seen.clipped_high == 0);
+      check_near(got.d_log_prob, {T(-advantage)});
+    }
+  }
+  // The log-ratio of the sequence is the greatest that there is.
+  auto const far = one_sequence<T>({T(-1)}, {T(-21)}, {T(1)});
+  CHECK(written<T>{summed("vespo"), far}.seen.clipped_high == 0);
+}
+
 TEMPLATE_TEST_CASE("log-ratios are limited without a slope outside, by the log-prob with one", "", float, double) {
   using T = TestType;
   auto const data = one_sequence<T>({T(-1), T(-1), T(-4)}, {T(-1.25), T(-3), T(-1)}, {T(-1), T(-1), T(-1)});
@@ -406,10 +437,38 @@ TEMPLATE_TEST_CASE("presets are the compositions that their names stand for", ""
             {},
             composed("ppo_clip", {{"high", 0.28}}, aggregation_mode::token_mean),
             advantage_mode::group_std},
+           {"dapo",
+            {{"low", 0.01}, {"high", 0.02}},
+            composed("ppo_clip", {{"low", 0.01}, {"high", 0.02}}, aggregation_mode::token_mean),
+            advantage_mode::group_std},
+           {"grpo",
+            {{"low", 0.01}, {"high", 0.02}, {"kl_coefficient", 0}},
+            composed("ppo_clip", {{"low", 0.01}, {"high", 0.02}}, aggregation_mode::sequence_mean_of_means),
+            advantage_mode::group_std},
+           {"dr_grpo",
+            {{"low", 0.01}, {"high", 0.02}, {"horizon", 30}},
+            composed("ppo_clip", {{"low", 0.01}, {"high", 0.02}}, aggregation_mode::sequence_mean_of_sums_scaled, 30),
+            advantage_mode::centered},
            {"gspo",
             {},
             composed("gspo", {{"low", 3e-4}, {"high", 4e-4}}, aggregation_mode::sequence_mean_of_means),
             advantage_mode::group_std},
+           {"gspo",
+            {{"low", 0.01}, {"high", 0.02}},
+            composed("gspo", {{"low", 0.01}, {"high", 0.02}}, aggregation_mode::sequence_mean_of_means),
+            advantage_mode::group_std},
+           {"cispo",
+            {{"low", 0.9}, {"high", 1.1}},
+            composed("cispo", {{"low", 0.9}, {"high", 1.1}}, aggregation_mode::token_mean),
+            advantage_mode::group_std},
+           {"reinforce_pp",
+            {{"low", 0.01}, {"high", 0.02}},
+            composed("ppo_clip", {{"low", 0.01}, {"high", 0.02}}, aggregation_mode::token_mean),
+            advantage_mode::centered},
+           {"ppo",
+            {{"low", 0.01}, {"high", 0.02}, {"dual", 1.5}},
+            composed("ppo_clip", {{"low", 0.01}, {"high", 0.02}, {"dual", 1.5}}, aggregation_mode::token_mean),
+            advantage_mode::centered},
            {"cispo", {}, composed("cispo", {{"high", 5}}, aggregation_mode::token_mean), advantage_mode::group_std},
            {"rloo",
             {},

@@ -410,15 +410,14 @@ class token_kernel {
 
   /// The same where all tokens of a sequence have one slope: a sequence a lane.
   void find_slopes() noexcept {
-    for (std::size_t s = 0; s < sequences_; s += token_block) {
-      block<T> tokens{};
-      tokens.count = std::min(token_block, sequences_ - s);
-      tokens.in[log_prob_in] = tokens.in[advantage_in] = advantages_ + s;
-      tokens.in[statistic_in] = statistic_of_ + s;
-      tokens.in[correction_in] = mode() == correction_mode::none ? nullptr : correction_of_ + s;
-      tokens.out[0] = chain_of_ + s;
-      work_.slopes(work_.loss, work_.settings.log_ratio_limit, tokens);
-    }
+    static_assert(chunk_sequences <= token_block);
+    block<T> tokens{};
+    tokens.count = sequences_;
+    tokens.in[log_prob_in] = tokens.in[advantage_in] = advantages_;
+    tokens.in[statistic_in] = statistic_of_;
+    tokens.in[correction_in] = mode() == correction_mode::none ? nullptr : correction_of_;
+    tokens.out[0] = chain_of_;
+    work_.slopes(work_.loss, work_.settings.log_ratio_limit, tokens);
     for (std::size_t s = 0; s < sequences_; ++s) {
       chain_of_[s] = share(s) == 0 ? T(0) : work_.takes_mean ? chain_of_[s] : chain_of_[s] * work_.counts[first_ + s];
     }
