@@ -281,6 +281,42 @@ TEST_CASE("what one rank refuses all ranks refuse, and so do they shards that do
   CHECK(alone.first == where + "shard has no all_reduce, which tells the other ranks");
 }
 
+TEST_CASE("ranks that share a head have to want the same of it") {
+  linear_data<double> const data{6, 13, 5};
+  // What the last rank has of its own is named with the numbers of both.
+  auto const error = [&](bool forward, unsigned first_wants, unsigned last_wants, std::size_t last_width = 5) {
+    auto const outcomes = run_ranks(2, [&](std::size_t rank, rank_sum& sum) {
+      unsigned const wants = rank == 0 ? first_wants : last_wants;
+      std::size_t const first = rank == 0 ? 0 : 6, count = rank == 0 ? 6 : 7, width = rank == 0 ? 5 : last_width;
+      prefopt::linear_head<double> const head{.hidden = {data.hidden.data(), 6, width, 5},
+                                              .weight = {data.weight.data() + first * 5, count, width, 5}};
+      linear_options const options{
+          .shard = {.all_reduce = sum, .first = first, .vocabulary = 13, .rank = rank, .ranks = 2}};
+      std::vector<double> log_prob(6), entropy(6), log_sum_exp(6, 3), d_hidden(6 * width), d_weight(count * width);
+      if (forward) {
+        prefopt::token_logprob_outputs<double> outputs{.log_prob = log_prob};
+        if (wants != 0) outputs.entropy = entropy;
+        return linear_token_logprobs(head, data.labels, outputs, plain_product<double>{}, options);
+      }
+      prefopt::linear_gradients<double> targets{.weight = {d_weight.data(), count, width}};
+      if (wants != 0) targets.hidden = {d_hidden.data(), 6, width};
+      linear_token_logprob_gradients(head, data.labels, log_sum_exp, data.d_log_prob, targets, plain_product<double>{},
+                                     options);
+    });
+    CHECK(outcomes[0].error == outcomes[1].error);
+    return outcomes[0].error;
+  };
+  std::string const where = "prefopt::linear head: ", same = " on rank 0: expected the same on all",
+                    wanted = where + "gradients and entropies (as bits): ";
+  CHECK(error(true, 0, 0) == "no error");
+  CHECK(error(false, 1, 1) == "no error");
+  CHECK(error(true, 0, 2) == wanted + "2 on rank 1, 0" + same);
+  CHECK(error(true, 2, 0) == wanted + "0 on rank 1, 2" + same);
+  CHECK(error(false, 0, 1) == wanted + "1 on rank 1, 0" + same);
+  CHECK(error(false, 1, 0) == wanted + "0 on rank 1, 1" + same);
+  CHECK(error(false, 1, 1, 4) == where + "a width of 4 on rank 1, 5" + same);
+}
+
 TEST_CASE("a loss of a policy over ranks, filtered and by a workspace, is that of one process") {
   trained_head<double> const data{192, 1500, 20, 12};
   std::vector<double> const reference{-200, -210};

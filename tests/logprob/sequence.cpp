@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 using namespace prefopt;
@@ -336,8 +337,17 @@ TEST_CASE("shapes and offsets that do not fit are refused before anything is wri
   dense_tokens<double> const dense{.log_prob = {tokens.data(), 2, 3}};
   auto const refused = [&](auto const& view) { return refusal([&] { sequence_log_probs(view, {.log_prob = out}); }); };
 
-  CHECK(refused(dense_tokens<double>{.log_prob = {tokens.data(), 2, 3}, .mask = {mask.data(), 3, 2}}) ==
-        "prefopt::sequence_log_probs: mask is 3 x 2, log_prob is 2 x 3");
+  // One of the two numbers alone, and both.
+  for (auto const& [rows, columns] : {std::pair{1U, 3U}, std::pair{2U, 2U}, std::pair{3U, 2U}}) {
+    std::string const shape = std::to_string(rows) + " x " + std::to_string(columns) + ", log_prob is 2 x 3";
+    CHECK(refused(dense_tokens<double>{.log_prob = {tokens.data(), 2, 3}, .mask = {mask.data(), rows, columns}}) ==
+          "prefopt::sequence_log_probs: mask is " + shape);
+    CHECK(refused(dense_tokens<double>{.log_prob = {tokens.data(), 2, 3}, .weight = {mask.data(), rows, columns}}) ==
+          "prefopt::sequence_log_probs: weight is " + shape);
+    CHECK(refusal([&, r = rows, c = columns] {
+            token_gradients(dense, d, {d_tokens.data(), r, c});
+          }) == "prefopt::token_gradients: the gradient is " + shape);
+  }
   CHECK(refusal([&] { sequence_log_probs(dense, {.log_prob = three}); }) ==
         "prefopt::sequence_log_probs: output log_prob has 3 elements, there are 2 sequences");
   CHECK(refusal([&] { sequence_log_probs(dense, {.log_prob = out, .length = three}); }) ==
@@ -359,9 +369,6 @@ TEST_CASE("shapes and offsets that do not fit are refused before anything is wri
         "prefopt::sequence_log_probs: mask has 5 elements, log_prob has 6");
   CHECK(out == std::vector<double>{5.0, 5.0});
 
-  CHECK(refusal([&] {
-          token_gradients(dense, d, {d_tokens.data(), 3, 2});
-        }) == "prefopt::token_gradients: the gradient is 3 x 2, log_prob is 2 x 3");
   CHECK(refusal([&] {
           token_gradients(dense, three, {d_tokens.data(), 2, 3});
         }) == "prefopt::token_gradients: d_sequence has 3 elements, there are 2 sequences");

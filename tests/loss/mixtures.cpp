@@ -254,7 +254,7 @@ TEMPLATE_TEST_CASE("what one loss of a mixture has to skip, all skip", "", float
   auto pairs = random_pairs<T>(300);
   // DPO does not read the margin, nor the length.
   std::vector<std::pair<std::size_t, pair_family::input>> const bad{
-      {3, pair_family::margin}, {17, pair_family::chosen}, {40, pair_family::ref_rejected}, {299, pair_family::margin}};
+      {0, pair_family::margin}, {17, pair_family::chosen}, {40, pair_family::ref_rejected}, {299, pair_family::margin}};
   for (auto const& [row, column] : bad) pairs.columns[column][row] = row == 17 ? inf : nan;
   auto clean = pairs;
   for (auto& column : clean.columns) {
