@@ -116,15 +116,15 @@ TEST_CASE("outputs of another size are refused") {
 TEST_CASE("a column that is needed is needed of one candidate, and of none is not") {
   std::vector<double> const logp{-1}, one{0.5};
   std::vector<int> const offsets{0, 1}, none{0};
-  auto const adpo = made("adpo"), plackett_luce = made("plackett_luce");
+  auto const adpo = made("adpo"), real = made("real");
   std::string const text = "prefopt::evaluate: adpo needs one of the columns reward and target, got ";
   CHECK(refusal_of(adpo, groups_in_double{.logp = logp, .ref_logp = one, .offsets = offsets}) == text + "none");
   CHECK(refusal_of(adpo,
                    groups_in_double{.logp = logp, .ref_logp = one, .reward = one, .target = one, .offsets = offsets}) ==
         text + "both");
-  CHECK(refusal_of(plackett_luce, groups_in_double{.logp = logp, .offsets = offsets}) ==
-        "prefopt::evaluate: plackett_luce needs the column reward, which is not given");
-  for (auto const& loss : {adpo, plackett_luce}) {
+  CHECK(refusal_of(real, groups_in_double{.logp = logp, .offsets = offsets}) ==
+        "prefopt::evaluate: real needs the column ref_logp, which is not given");
+  for (auto const& loss : {adpo, real}) {
     CHECK(refusal_of(loss, groups_in_double{.offsets = none}) == "no error");
   }
 }
