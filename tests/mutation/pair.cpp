@@ -21,6 +21,13 @@ oracle::named_loss named(std::string const& text) {
   return oracle::modified(text.substr(0, open), named(text.substr(open + 1, text.size() - open - 2)));
 }
 
+std::vector<oracle::pair> pairs_with_labels() {
+  std::vector<oracle::pair> pairs;
+  for (double const eta : {0., 0.25, 1.})
+    pairs.push_back({.chosen = 0, .rejected = 0, .label = eta, .reliability = eta});
+  return pairs;
+}
+
 template <class T>
 void check() {
   oracle::random_numbers random{1};
@@ -49,6 +56,35 @@ void check() {
     CHECK(doubled.loss[i] == 2 * plain.loss[i]);
     CHECK(doubled.d_chosen[i] == 2 * plain.d_chosen[i]);
     CHECK(doubled.d_rejected[i] == 2 * plain.d_rejected[i]);
+  }
+  // At infinity what there is before has its limit.
+  for (auto const column : {&oracle::pair::chosen, &oracle::pair::rejected}) {
+    for (double const sign : {1, -1}) {
+      auto const at = [&](double size) {
+        auto pairs = oracle::admitted(standard, pairs_with_labels());
+        for (auto& p : pairs) p.*column = sign * size;
+        return oracle::results_of<T>(standard, oracle::obeying(standard, pairs));
+      };
+      auto const end = at(std::numeric_limits<double>::infinity()), before = at(1e30);
+      for (std::size_t i = 0; i < end.loss.size(); ++i) {
+        for (auto const number :
+             {&oracle::results<T>::loss, &oracle::results<T>::d_chosen, &oracle::results<T>::d_rejected}) {
+          T const x = (end.*number)[i], y = (before.*number)[i];
+          CHECK((!std::isfinite(x) || std::fabs(x - y) <= T(1e-5) * std::fabs(x) + T(1e-20)));
+        }
+      }
+    }
+  }
+  // Shares are in [0, 1].
+  auto const reads = oracle::facts_of_pair_loss(standard).reads;
+  for (auto const& column : oracle::pair_column_table) {
+    if (column.name != std::string{"label"} && column.name != std::string{"reliability"}) continue;
+    if (column.kind == nullptr || !(reads.*column.kind)) continue;
+    for (double const outside : {-0.001, 1.001}) {
+      auto bad = admitted;
+      bad.front().*column.value = outside;
+      CHECK(refusal([&] { oracle::results_of<T>(standard, bad); }) != "no error");
+    }
   }
   // No number is made of what is none.
   for (auto const column : {&oracle::pair::chosen, &oracle::pair::rejected}) {

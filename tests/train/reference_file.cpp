@@ -295,6 +295,10 @@ TEST_CASE("what is wrong with a file is said in words") {
   CHECK(refused_as("") == "is empty, expected a reference file");
   CHECK(refused_as("{\"chosen\": 1}\n") ==
         "does not begin with \"prefopt reference\", expected a file that write_reference_file wrote");
+  for (auto const& beginning : {with("prefopt ", "other "), with(" reference ", " references "),
+                                refused_as("prefopt reference\n"), refused_as("prefopt\n"), refused_as("\n")}) {
+    CHECK(beginning.starts_with("does not begin with"));
+  }
   CHECK(refused_as(std::string(100000, ' ')).starts_with("does not begin with"));
   CHECK(refused_as(std::string(3, '\0')).starts_with("does not begin with"));
   CHECK(with(" 1 ", " 2 ") == "is a reference file of format 2, expected 1");
