@@ -317,6 +317,7 @@ SEEN_BY = [
     ("train/*.hpp", lambda: above(*in_folder("train", "pair_step", "list_step", "unpaired_step"))),
     ("view/*.hpp", lambda: above("view/column.cpp", "view/mdspan.cpp") + engine_tests("columns")),
     ("vectors/*.hpp", lambda: above("vectors/skew.cpp", "vectors/distance.cpp")),
+    ("core/parts.hpp", lambda: above("engine/parts.cpp")),
     ("core/ranks.hpp", lambda: above("ranks/pairs.cpp", "ranks/groups.cpp", "ranks/refusals.cpp")),
     ("core/all_reduce.hpp", lambda: above("ranks/pairs.cpp", "ranks/groups.cpp", "ranks/refusals.cpp")),
     ("core/*.hpp", lambda: engine_tests("position", "errors", "any_loss") + native("chain/chain.cpp")),
