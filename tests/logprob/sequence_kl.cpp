@@ -25,8 +25,8 @@ struct kl_logits {
   kl_logits(std::size_t n, std::size_t size, unsigned seed, double deviation = 2)
       : rows{n}, vocabulary{size}, stride{size + 3} {
     std::mt19937 engine{seed};
-    std::normal_distribution<double> normal{0, deviation};
-    for (std::size_t i = 0; i < rows * stride; ++i) memory.push_back(number(normal(engine)));
+    std::normal_distribution<double> normal;
+    for (std::size_t i = 0; i < rows * stride; ++i) memory.push_back(number(deviation * normal(engine)));
   }
   static U number(double x) {
     if constexpr (std::floating_point<U>) {

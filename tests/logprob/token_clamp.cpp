@@ -65,6 +65,17 @@ TEST_CASE("a loss of clamped tokens, and its gradient by the tokens") {
   CHECK(d[1] == 0);
 }
 
+TEST_CASE("a clamp between equal bounds leaves one number, and what is at a bound is inside") {
+  std::vector<double> const a{-1, -2, -3}, reference(3, -2.0);
+  std::vector<double> to(3), inside(3);
+  token_clamp(column<double>{a}, reference, 0, 0, to, inside);
+  CHECK(to == reference);
+  CHECK(inside == std::vector<double>{0, 1, 0});
+  token_clamp(column<double>{a}, reference, -1, 1, to, inside);
+  CHECK(to == a);
+  CHECK(inside == std::vector<double>{1, 1, 1});
+}
+
 TEST_CASE("a clamp refuses bounds out of order and sizes that differ") {
   std::vector<double> const a(3, -1.0), b(2, -1.0);
   std::vector<double> to(3, 5.0);

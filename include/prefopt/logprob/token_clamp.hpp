@@ -37,7 +37,9 @@ void token_clamp(column<T> const& log_prob, std::type_identity_t<column<T>> cons
   for (std::size_t i = 0; i < log_prob.size(); ++i) {
     T const own = log_prob[i], other = reference[i];
     double const off = static_cast<double>(own) - static_cast<double>(other);
-    bool const below = off<low, above = off> high, is_inside = off >= low && off <= high;
+    bool const below = off < low;
+    bool const above = off > high;
+    bool const is_inside = off >= low && off <= high;
     double const moved = below       ? static_cast<double>(other) + low
                          : above     ? static_cast<double>(other) + high
                          : is_inside ? static_cast<double>(own)

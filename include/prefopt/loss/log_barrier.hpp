@@ -25,7 +25,8 @@ struct log_barrier {
   PREFOPT_INLINE value_slope<V> operator()(unpaired_row<V> const&, V const& r) const noexcept {
     V const zero = math::constant<V>(0);
     V const least = math::constant<V>(lower + epsilon), most = math::constant<V>(upper - epsilon);
-    auto const is_low = r<least, is_high = r> most;
+    auto const is_low = r < least;
+    auto const is_high = r > most;
     // At a clamp the distance to its end is epsilon, of which little is left in least - lower.
     V const near = math::constant<V>(epsilon), far = math::constant<V>(upper - lower - epsilon);
     V const above = math::select(is_low, far, V(math::select(is_high, near, V(math::constant<V>(upper) - r))));
