@@ -228,7 +228,7 @@ LIST_TESTS = ["outputs", "errors", "invalid", "position", "report", "bounds"]
 
 def every_token():
     """All surrogates and presets: slow to compile."""
-    most = TOKENS + in_folder("token_loss", "extremes", "off_policy", "position", "bars")
+    most = TOKENS + in_folder("token_loss", "extremes", "published_values", "off_policy", "position", "bars")
     return [sources_check("token_loss/native_made.cpp", "token_loss/errors.cpp", objects=most)]
 
 
@@ -350,7 +350,7 @@ def checks_of(header):
         if name in lists:
             return [list_check(name)]
         if name in single:
-            return native("unpaired_loss/formulas.cpp")
+            return native("unpaired_loss/formulas.cpp", "unpaired_loss/engine.cpp")
         return every_token() if family_of(closure(header)) == "token" else []
     including = lambda family: sorted((n for n, c in family.items() if header in c), key=lambda n: len(family[n]))
     checks = [pair_check(n) for n in including(pairs)[:MOST_LOSSES]]

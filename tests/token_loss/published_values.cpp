@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "token_loss/made.hpp"
@@ -32,6 +33,40 @@ struct published_surrogate {
 std::vector<std::int64_t> const three_tokens{0, 3};
 
 }  // namespace
+
+TEST_CASE("every surrogate has the parameters that it was published with") {
+  std::vector<std::pair<std::string, parameter_values>> const published{
+      {"reinforce", {}},
+      {"ppo_clip", {{"low", 0.2}, {"high", 0.2}, {"dual", 0}}},
+      {"cispo", {{"low", 0}, {"high", 5}}},
+      {"cispo_around_one", {{"low", 0.2}, {"high", 0.2}}},
+      {"topr", {}},
+      {"sapo", {{"tau_pos", 1}, {"tau_neg", 1.05}}},
+      {"gspo", {{"low", 3e-4}, {"high", 4e-4}}},
+      {"gspo_token", {{"low", 3e-4}, {"high", 4e-4}, {"limit", 0}}},
+      {"sequence_clip", {{"low", 0.2}, {"high", 0.2}}},
+      {"gmpo", {{"low", 0.4}, {"high", 0.4}}},
+      {"vespo", {{"k_pos", 2}, {"lambda_pos", 3}, {"k_neg", 3}, {"lambda_neg", 2}}},
+      {"dro_token", {{"beta", 0.1}}},
+      {"dppo_tv", {{"low", 0.2}, {"high", 0.2}, {"cap", 20}}},
+      {"dppo_kl", {{"low", 0.05}, {"high", 0.05}, {"cap", 20}}},
+      {"fipo",
+       {{"low", 0.2},
+        {"high", 0.28},
+        {"dual", 0},
+        {"half_life", 32},
+        {"weight_low", 1},
+        {"weight_high", 1.2},
+        {"safety", 4}}},
+      {"clip_cov", {{"low", 0.2}, {"high", 0.2}, {"share", 2e-4}, {"lowest_covariance", 1}, {"highest_covariance", 5}}},
+      {"kl_cov", {{"coefficient", 1}, {"share", 2e-4}}},
+      {"masked_ratio", {{"low", 0.2}, {"high", 0.2}, {"kl_tau", 1e-3}, {"both_sides", 0}}}};
+  CHECK(published.size() == surrogate_names().size());
+  for (auto const& [name, values] : published) {
+    CAPTURE(name);
+    CHECK(made_token_loss(name).surrogate.parameters() == values);
+  }
+}
 
 TEST_CASE("every surrogate at three tokens") {
   numbers const log_prob{-1.2, -0.5, -2}, old_log_prob{-1.4, -0.3, -1.5};

@@ -4,6 +4,9 @@
 #include <chain/thread_pool.hpp>
 #include <limits>
 #include <refusal.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "completions.hpp"
 
@@ -256,6 +259,24 @@ TEST_CASE("a loss of single completions by name says what it is") {
   CHECK(oracle::same_numbers(d_logp, named.d_logp));
   CHECK(oracle::same_numbers(reward, named.reward));
   CHECK(oracle::same_bits(seen, named.seen));
+}
+
+TEST_CASE("every loss of single completions has the parameters that its header says") {
+  std::vector<std::pair<std::string, parameter_values>> const standard{
+      {"kto", {{"beta", 0.1}, {"kl", 0}, {"desirable_weight", 1}, {"undesirable_weight", 1}}},
+      {"apo_zero_unpaired", {{"beta", 0.1}, {"desirable_weight", 1}, {"undesirable_weight", 1}}},
+      {"bco", {{"beta", 0.1}, {"delta", 0}}},
+      {"binary_cross_entropy", {}},
+      {"nbpo", {{"rho0", 0.2}, {"rho1", 0.1}}},
+      {"score_regression", {{"beta", 1}}},
+      {"dro", {{"beta", 0.1}}},
+      {"weighted_nll", {{"beta", 1}}},
+      {"log_barrier", {{"lower", -5}, {"upper", 5}, {"epsilon", 1e-3}}}};
+  CHECK(standard.size() == unpaired_loss_cards().size());
+  for (auto const& [name, values] : standard) {
+    CAPTURE(name);
+    CHECK(make_unpaired_loss(name).parameters() == values);
+  }
 }
 
 TEST_CASE("what a loss of single completions refuses, in words") {

@@ -155,9 +155,19 @@ sum at(named_unpaired const& loss, completion const& row, real disturbance = 0) 
   return formula.loss(loss, row, scalar(score + disturbance, 1, 0));
 }
 
-/// Its standard parameters and random ones.
+/// Its standard parameters, each of them at 0 and at 1, which may have a meaning of their own, and random ones.
 std::vector<named_unpaired> variants_of(named_unpaired const& standard, oracle::random_numbers& random) {
   std::vector<named_unpaired> all{standard};
+  for (auto const& card : prefopt::unpaired_loss_cards()) {
+    if (card.card.name != standard.name || standard.name == "log_barrier") continue;
+    for (auto const& p : card.parameters) {
+      for (double const end : {0.0, 1.0}) {
+        if (!p.valid.contains(end)) continue;
+        all.push_back(standard);
+        all.back().given.emplace_back(std::string{p.name}, end);
+      }
+    }
+  }
   for (int i = 0; i < 8; ++i) {
     auto loss = standard;
     for (auto const& card : prefopt::unpaired_loss_cards()) {
@@ -283,6 +293,8 @@ TEMPLATE_TEST_CASE("losses of single completions have their limits", "", float, 
       {{"score_regression"}, inf, 1, 2, inf, inf},
       {{"score_regression"}, -inf, 1, 2, inf, -inf},
       {{"dro", {{"beta", 0}}}, -3, 1, 2, 6, -2},
+      {{"dro", {{"beta", 0}}}, inf, 1, 2, -inf, -2},
+      {{"dro", {{"beta", 0}}}, inf, 1, 0, 0, 0},
       {{"dro"}, inf, 1, 0, inf, inf},
       {{"dro"}, -inf, 1, 0, inf, -inf},
       {{"weighted_nll"}, -inf, 1, 0, inf, -1},
