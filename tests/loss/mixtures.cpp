@@ -298,7 +298,7 @@ TEMPLATE_TEST_CASE("what one loss of a mixture has to skip, all skip", "", float
     CHECK(on.seen.non_finite == 4);
     CHECK(refusal([&] {
             outcome<pair_family, T>{mixed, pairs, {.non_finite = on_invalid::error}};
-          }).starts_with("prefopt::evaluate: margin[3] is nan, expected a finite number"));
+          }).starts_with("prefopt::evaluate: margin[0] is nan, expected a finite number"));
   }
 }
 

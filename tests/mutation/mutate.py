@@ -216,7 +216,7 @@ def list_kernels_of_few(*names):
 
 
 def pair_kernels():
-    return pairs_of("dpo", "simpo") + kernels_of_few("reduction", "invalid", "position") + native("engine/native_own_statistic.cpp")
+    return pairs_of("dpo", "simpo") + kernels_of_few("reduction", "invalid", "position") + native("engine/native_own_statistic.cpp", "engine/native_optional_columns.cpp")
 
 
 def list_kernels():
@@ -305,11 +305,12 @@ SEEN_BY = [
     ("batch/*.hpp", lambda: pairs_of("dpo", "simpo") + engine_tests("reduction", "errors", "columns", "every_refusal") + above("ranks/pairs.cpp")),
     ("group/*.hpp", lambda: lists_of("pro", "adpo") + list_kernels()[1:]),
     ("chain/*token*.hpp", lambda: native("chain/token_losses.cpp", "logprob/sequence.cpp", "logprob/token_loss.cpp")),
-    ("chain/group_pairs.hpp", lambda: above("list_engine/group_pairs.cpp")),
+    ("chain/group_pairs.hpp", lambda: list_engine_tests("group_pairs")),
     ("chain/*.hpp", lambda: native(*in_folder("chain", "chain", "chain_errors", "transforms", "linear_policy", "vocabulary_shard", "memory_budget"))),
     ("logprob/*filter*.hpp", lambda: native("chain/gradient_filter.cpp")),
     ("logprob/vocabulary_shard.hpp", lambda: native("chain/vocabulary_shard.cpp")),
     ("logprob/linear*.hpp", lambda: native(*in_folder("chain", "linear_plain", "linear", "linear_policy", "memory_budget", "vocabulary_shard"))),
+    ("logprob/tokens.hpp", lambda: above("logprob/sequence.cpp", "logprob/token_loss.cpp", "logprob/token_weights.cpp")),
     ("logprob/sequence.hpp", lambda: above("logprob/sequence.cpp", "logprob/token_loss.cpp")),
     ("logprob/logit_kernel.hpp", lambda: native(*LOGITS, "logit_numbers/accuracy.cpp", "logit_numbers/gradients.cpp", "logit_numbers/transforms.cpp")),
     ("logprob/row_*.hpp", lambda: native("logit_numbers/accuracy.cpp", "logit_numbers/transforms.cpp", *LOGITS)),
