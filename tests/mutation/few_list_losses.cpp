@@ -4,7 +4,8 @@
 using namespace prefopt;
 
 any_list_loss made(std::string_view name, parameter_values const& values) {
-  return make_list_loss<loss_list<info_nce, pro, plackett_luce, adpo, adpo_ranked, sami>>(name, values);
+  return make_list_loss<loss_list<info_nce, pro, plackett_luce, adpo, adpo_ranked, sami, best_versus_worst>>(name,
+                                                                                                             values);
 }
 
 std::vector<any_list_loss> const& every_list_loss() {

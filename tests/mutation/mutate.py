@@ -220,7 +220,7 @@ def pair_kernels():
 
 
 def list_kernels():
-    return lists_of("pro", "plackett_luce") + list_kernels_of_few("outputs", "position", "bounds") + native("list_engine/native_own_loss.cpp")
+    return lists_of("pro", "plackett_luce") + list_kernels_of_few("outputs", "position", "bounds", "report") + native("list_engine/native_own_loss.cpp")
 
 
 LIST_TESTS = ["outputs", "errors", "invalid", "position", "report", "bounds"]
@@ -347,7 +347,7 @@ def checks_of(header):
     if short.startswith("loss/"):
         name = HEADERS.get(header)
         if name in pairs:
-            return [pair_check(name)]
+            return [pair_check(name), *above("engine/every_reward.cpp")]
         if name in lists:
             return [list_check(name)]
         if name in single:

@@ -108,6 +108,10 @@ TEST_CASE("random tasks meet the conditions of an optimum") {
     for (double& x : row) x = normal(engine);
   }
   check_optimal(most, weights_of(most));
+  // None of them can be left out.
+  gradients_of_tasks apart(16, std::vector<double>(16));
+  for (std::size_t k = 0; k < 16; ++k) apart[k][k] = 3;
+  for (double const weight : weights_of(apart)) CHECK(std::fabs(weight - 1.0 / 16) < 1e-15);
 }
 
 TEST_CASE("weights do not depend on the scale of all gradients, nor on the order of tasks") {

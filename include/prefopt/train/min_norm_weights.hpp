@@ -63,7 +63,7 @@ class min_norm_search {
     }
     std::size_t const n = size - 1, base = tasks[0];
     // By the differences to the first gradient: (g_i - g_0) . (g_j - g_0) a = -(g_i - g_0) . g_0
-    double system[most_tasks][most_tasks + 1];
+    double system[most_tasks - 1][most_tasks];
     for (std::size_t i = 0; i < n; ++i) {
       std::size_t const a = tasks[i + 1];
       for (std::size_t j = 0; j < n; ++j) {
