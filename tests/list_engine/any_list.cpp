@@ -110,6 +110,12 @@ TEST_CASE("no parameter by name is without effect") {
   }
 }
 
+TEST_CASE("results of groups say what they are the gradient of") {
+  auto const& rows = list_family::results<double>;
+  CHECK(rows[list_family::loss].gradient_of == -1);
+  CHECK(rows[list_family::d_logp].gradient_of == list_family::logp);
+}
+
 TEST_CASE("list loss cards say what the losses are") {
   std::vector<std::string> listed, shown;
   list_losses::for_each([&]<class L> { listed.emplace_back(L::card.name); });

@@ -301,7 +301,7 @@ SEEN_BY = [
     ("engine/*.hpp", lambda: pairs_of("dpo") + engine_tests("errors", "reduction", "every_refusal", "invalid", "columns", "bounds", "position")
                              + pair_kernels()[1:] + native("engine/native_optional_columns.cpp") + above("ranks/pairs.cpp")),
     ("batch/tokens.hpp", tokens),
-    ("batch/groups.hpp", lambda: list_engine_tests(*LIST_TESTS)),
+    ("batch/groups.hpp", lambda: list_engine_tests(*LIST_TESTS, "any_list")),
     ("batch/*.hpp", lambda: pairs_of("dpo", "simpo") + engine_tests("reduction", "errors", "columns", "every_refusal") + above("ranks/pairs.cpp")),
     ("group/*.hpp", lambda: lists_of("pro", "adpo") + list_kernels()[1:]),
     ("chain/*token*.hpp", lambda: native("chain/token_losses.cpp", "logprob/sequence.cpp", "logprob/token_loss.cpp")),

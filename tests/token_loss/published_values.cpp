@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <refusal.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,37 +36,76 @@ std::vector<std::int64_t> const three_tokens{0, 3};
 
 }  // namespace
 
-TEST_CASE("every surrogate has the parameters that it was published with") {
-  std::vector<std::pair<std::string, parameter_values>> const published{
+TEST_CASE("every surrogate has the parameters that it was published with, each its own and in its range") {
+  enum class numbers { any, not_negative, positive, share, share_not_0, yes_or_no };
+  struct row {
+    std::string name;
+    double standard;
+    numbers range;
+  };
+  using enum numbers;
+  std::vector<std::pair<std::string, std::vector<row>>> const published{
       {"reinforce", {}},
-      {"ppo_clip", {{"low", 0.2}, {"high", 0.2}, {"dual", 0}}},
-      {"cispo", {{"low", 0}, {"high", 5}}},
-      {"cispo_around_one", {{"low", 0.2}, {"high", 0.2}}},
+      {"ppo_clip", {{"low", 0.2, share}, {"high", 0.2, not_negative}, {"dual", 0, not_negative}}},
+      {"cispo", {{"low", 0, not_negative}, {"high", 5, not_negative}}},
+      {"cispo_around_one", {{"low", 0.2, share}, {"high", 0.2, not_negative}}},
       {"topr", {}},
-      {"sapo", {{"tau_pos", 1}, {"tau_neg", 1.05}}},
-      {"gspo", {{"low", 3e-4}, {"high", 4e-4}}},
-      {"gspo_token", {{"low", 3e-4}, {"high", 4e-4}, {"limit", 0}}},
-      {"sequence_clip", {{"low", 0.2}, {"high", 0.2}}},
-      {"gmpo", {{"low", 0.4}, {"high", 0.4}}},
-      {"vespo", {{"k_pos", 2}, {"lambda_pos", 3}, {"k_neg", 3}, {"lambda_neg", 2}}},
-      {"dro_token", {{"beta", 0.1}}},
-      {"dppo_tv", {{"low", 0.2}, {"high", 0.2}, {"cap", 20}}},
-      {"dppo_kl", {{"low", 0.05}, {"high", 0.05}, {"cap", 20}}},
+      {"sapo", {{"tau_pos", 1, positive}, {"tau_neg", 1.05, positive}}},
+      {"gspo", {{"low", 3e-4, share}, {"high", 4e-4, not_negative}}},
+      {"gspo_token", {{"low", 3e-4, share}, {"high", 4e-4, not_negative}, {"limit", 0, not_negative}}},
+      {"sequence_clip", {{"low", 0.2, share}, {"high", 0.2, not_negative}}},
+      {"gmpo", {{"low", 0.4, not_negative}, {"high", 0.4, not_negative}}},
+      {"vespo",
+       {{"k_pos", 2, not_negative},
+        {"lambda_pos", 3, not_negative},
+        {"k_neg", 3, not_negative},
+        {"lambda_neg", 2, not_negative}}},
+      {"dro_token", {{"beta", 0.1, not_negative}}},
+      {"dppo_tv", {{"low", 0.2, share}, {"high", 0.2, share}, {"cap", 20, positive}}},
+      {"dppo_kl", {{"low", 0.05, not_negative}, {"high", 0.05, not_negative}, {"cap", 20, positive}}},
       {"fipo",
-       {{"low", 0.2},
-        {"high", 0.28},
-        {"dual", 0},
-        {"half_life", 32},
-        {"weight_low", 1},
-        {"weight_high", 1.2},
-        {"safety", 4}}},
-      {"clip_cov", {{"low", 0.2}, {"high", 0.2}, {"share", 2e-4}, {"lowest_covariance", 1}, {"highest_covariance", 5}}},
-      {"kl_cov", {{"coefficient", 1}, {"share", 2e-4}}},
-      {"masked_ratio", {{"low", 0.2}, {"high", 0.2}, {"kl_tau", 1e-3}, {"both_sides", 0}}}};
+       {{"low", 0.2, share},
+        {"high", 0.28, not_negative},
+        {"dual", 0, not_negative},
+        {"half_life", 32, positive},
+        {"weight_low", 1, positive},
+        {"weight_high", 1.2, positive},
+        {"safety", 4, positive}}},
+      {"clip_cov",
+       {{"low", 0.2, share},
+        {"high", 0.2, not_negative},
+        {"share", 2e-4, share_not_0},
+        {"lowest_covariance", 1, any},
+        {"highest_covariance", 5, any}}},
+      {"kl_cov", {{"coefficient", 1, not_negative}, {"share", 2e-4, share_not_0}}},
+      {"masked_ratio",
+       {{"low", 0.2, share}, {"high", 0.2, share}, {"kl_tau", 1e-3, not_negative}, {"both_sides", 0, yes_or_no}}}};
+  double const least = std::numeric_limits<double>::denorm_min(), above_1 = std::nextafter(1.0, 2.0);
   CHECK(published.size() == surrogate_names().size());
-  for (auto const& [name, values] : published) {
+  for (auto const& [name, rows] : published) {
+    parameter_values standard;
+    for (row const& p : rows) standard.emplace_back(p.name, p.standard);
     CAPTURE(name);
-    CHECK(made_token_loss(name).surrogate.parameters() == values);
+    CHECK(made_token_loss(name).surrogate.parameters() == standard);
+    for (std::size_t k = 0; k < rows.size(); ++k) {
+      row const& p = rows[k];
+      CAPTURE(p.name);
+      bool const may_be_0 = p.range == not_negative || p.range == share || p.range == yes_or_no;
+      for (double const value : {1.0, may_be_0 ? 0.0 : 1.0}) {
+        auto expected = standard;
+        expected[k].second = value;
+        CHECK(made_token_loss(name, {{p.name, value}}).surrogate.parameters() == expected);
+      }
+      std::vector<double> refused{std::nan(""), std::numeric_limits<double>::infinity()};
+      if (p.range != any) refused.push_back(p.range == positive || p.range == share_not_0 ? 0 : -least);
+      if (p.range == share || p.range == share_not_0) refused.push_back(above_1);
+      if (p.range == yes_or_no) refused.insert(refused.end(), {0.5, above_1});
+      for (double const value : refused) {
+        auto const said = refusal([&] { made_token_loss(name, {{p.name, value}}); });
+        INFO(value << ": " << said);
+        CHECK(said.find(p.name + " is ") != std::string::npos);
+      }
+    }
   }
 }
 
