@@ -173,6 +173,82 @@ TEST_CASE("the cards show the list, in order, with defaults and ranges") {
   CHECK(card_of("rdpo").parameters[1].valid.text() == "in [0, 0.5)");
 }
 
+TEST_CASE("every pair loss has the standard parameters that its header says") {
+  std::vector<std::pair<std::string, parameter_values>> const standard{
+      {"dpo", {{"beta", 0.1}}},
+      {"cdpo", {{"beta", 0.1}, {"epsilon", 0.1}}},
+      {"rdpo", {{"beta", 0.1}, {"epsilon", 0.1}}},
+      {"ipo", {{"tau", 0.1}}},
+      {"ipo_mean", {{"tau", 0.1}}},
+      {"simpo", {{"beta", 2}, {"gamma", 1}}},
+      {"ln_dpo", {{"beta", 5}}},
+      {"hinge", {{"beta", 0.1}}},
+      {"cpo", {{"beta", 0.1}, {"sft", 0}}},
+      {"bradley_terry", {{"temperature", 1}, {"center", 0}}},
+      {"exo_pair", {{"beta", 0.1}, {"epsilon", 0.001}}},
+      {"discopop", {{"beta", 0.1}, {"tau", 0.05}}},
+      {"rpo_bwd_kl", {{"beta", 0.1}, {"scale", 1}}},
+      {"rpo_fwd_kl", {{"beta", 0.1}, {"scale", 1}}},
+      {"rpo_sq", {{"beta", 0.1}, {"scale", 1}}},
+      {"irepo", {{"beta", 0.1}}},
+      {"soft_ipo", {{"tau", 0.1}}},
+      {"cauchy_dpo", {{"beta", 0.1}}},
+      {"focal_po", {{"beta", 0.1}, {"gamma", 0.05}}},
+      {"focal_bt", {{"gamma", 2}}},
+      {"r_dpo", {{"beta", 0.1}, {"alpha", 0.05}}},
+      {"odpo", {{"beta", 0.1}, {"alpha", 1}}},
+      {"modpo", {{"beta", 0.1}, {"weight", 0.5}}},
+      {"smpo", {{"beta", 5000}, {"scale", 10}}},
+      {"mallows_dpo", {{"beta", 0.1}}},
+      {"tdpo", {{"beta", 0.1}, {"alpha", 0.5}, {"version", 2}}},
+      {"diffusion_dpo", {{"beta", 5000}}},
+      {"repo", {{"gamma", 0.5}}},
+      {"rao_kupper", {{"kappa", 0.5}}},
+      {"davidson", {{"kappa", 0.5}}},
+      {"noise_mixture", {{"rho0", 0.2}, {"rho1", 0.1}}},
+      {"gaussian_bt", {{"probit_matched", 0}}},
+      {"beta_dpo", {{"beta", 0.1}, {"a", 0.6}, {"offset", 0}, {"lowest", 0.001}}},
+      {"alpha_dpo", {{"beta", 2.5}, {"gamma", 1.5}, {"alpha", 0.1}, {"mean", 0}, {"deviation", 1}}},
+      {"aot", {{"beta", 0.1}, {"epsilon", 0}}},
+      {"aot_unpaired", {{"beta", 0.1}, {"epsilon", 0}}},
+      {"nca_pair", {{"beta", 0.1}}},
+      {"bco_pair", {{"beta", 0.1}, {"delta", 0}}},
+      {"sppo", {{"beta", 0.001}}},
+      {"apo_zero", {{"beta", 0.1}}},
+      {"apo_down", {{"beta", 0.1}}},
+      {"slic", {{"delta", 1}, {"sft", 0.1}}},
+      {"smooth_hinge", {{"delta", 1}, {"gamma", 5}}},
+      {"orpo", {{"beta", 0.1}, {"sft", 1}}},
+      {"alpha_po", {{"beta", 2}, {"gamma", 1}, {"alpha", 0.25}}},
+      {"dpop", {{"beta", 0.3}, {"lambda", 50}}},
+      {"dpop_outside", {{"beta", 0.1}, {"lambda", 50}}},
+      {"dpo_shift", {{"beta", 0.1}, {"lambda", 1}}},
+      {"f_dpo_reverse_kl", {{"beta", 0.1}}},
+      {"f_dpo_forward_kl", {{"beta", 0.1}}},
+      {"f_dpo_js", {{"beta", 0.1}}},
+      {"f_dpo_alpha", {{"beta", 0.1}, {"alpha", 0.5}}},
+      {"cal_dpo", {{"beta", 0.001}, {"calibration", 0.5}}},
+      {"simper", {}},
+      {"cost_model", {{"scale", 1}, {"regularization", 0}}},
+      {"rationale_dpo", {{"beta", 0.1}, {"gamma", 0.1}}},
+      {"tpo", {{"beta", 0.01}, {"epsilon", 0}, {"sft", 1}}},
+      {"tpo_l", {{"beta", 2}, {"gamma", 0.5}, {"sft", 1}}},
+      {"xpo", {{"beta", 0.1}, {"alpha", 1e-05}}},
+      {"sft", {{"mode", 0}}},
+      {"smoothed", {{"epsilon", 0.1}}},
+      {"labelled", {}},
+      {"unbiased", {{"epsilon", 0.1}}},
+      {"lcpo", {}},
+      {"with_nll", {{"nll", 1}, {"nll_mode", 0}}}};
+  CHECK(standard.size() == pair_loss_cards().size());
+  for (auto const& [name, values] : standard) {
+    CAPTURE(name);
+    parameter_values got;
+    for (auto const& p : card_of(name).parameters) got.emplace_back(p.name, p.standard);
+    CHECK(got == values);
+  }
+}
+
 TEST_CASE("a run-time loss is a value") {
   auto made = make_pair_loss("simpo", {{"beta", 3}});
   auto const copy = made;

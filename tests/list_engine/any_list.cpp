@@ -116,6 +116,28 @@ TEST_CASE("results of groups say what they are the gradient of") {
   CHECK(rows[list_family::d_logp].gradient_of == list_family::logp);
 }
 
+TEST_CASE("every list loss has the standard parameters that its header says") {
+  std::vector<std::pair<std::string, parameter_values>> const standard{
+      {"plackett_luce", {{"beta", 1}, {"top_k", 0}, {"smoothing", 0}, {"mean", 0}, {"break_ties", 0}}},
+      {"list_mle", {{"top_k", 0}, {"break_ties", 0}}},
+      {"pro", {{"temperatures", 1}, {"sft", 0.05}, {"eps_compat", 0}}},
+      {"adpo", {{"tau", 0.8}, {"beta_reward", 0.5}, {"standardize", 0}, {"kl", 0}, {"adapt", 0}, {"tau_min", 0.05}}},
+      {"adpo_kde", {{"tau", 0.8}, {"beta_reward", 0.5}}},
+      {"adpo_ranked", {{"tau", 0.8}, {"top_k", 3}, {"smoothing", 0.1}}},
+      {"list_net", {{"beta_reward", 1}}},
+      {"info_nce", {{"tau", 1}}},
+      {"rank_dpo", {{"beta", 0.1}}},
+      {"best_versus_worst", {{"beta", 1}}},
+      {"rrhf", {{"sft", 1}}},
+      {"sami", {}},
+      {"real", {{"tau", 0.5}}}};
+  CHECK(standard.size() == list_loss_cards().size());
+  for (auto const& [name, values] : standard) {
+    CAPTURE(name);
+    CHECK(made(name).parameters() == values);
+  }
+}
+
 TEST_CASE("list loss cards say what the losses are") {
   std::vector<std::string> listed, shown;
   list_losses::for_each([&]<class L> { listed.emplace_back(L::card.name); });

@@ -253,6 +253,16 @@ TEST_CASE("a weight that differs within its group is no weight of the group's pa
   auto batch = data.batch();
   batch.weight = weight;
   CHECK(refused(batch) == "prefopt::group_pairs: weight[3] is 2, expected 1 as at the first candidate of group 0");
+  // Nor is a number where the group's is none, or none where it is one.
+  double const nan = std::numeric_limits<double>::quiet_NaN();
+  std::vector<double> const mostly{nan, nan, 1, nan, nan, 1, 1, 1, 1, 1}, one{1, 1, 1, nan, 1, 1, 1, 1, 1, 1},
+      all{nan, nan, nan, nan, 1, 1, 1, 1, 1, 1};
+  batch.weight = mostly;
+  CHECK(refused(batch) == "prefopt::group_pairs: weight[2] is 1, expected nan as at the first candidate of group 0");
+  batch.weight = one;
+  CHECK(refused(batch) == "prefopt::group_pairs: weight[3] is nan, expected 1 as at the first candidate of group 0");
+  batch.weight = all;
+  CHECK(refused(batch) == "no error");
 }
 
 TEST_CASE("no groups, empty groups and groups of one make no pairs") {

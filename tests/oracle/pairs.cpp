@@ -79,6 +79,8 @@ std::vector<pair> extreme_pairs() {
       pairs.push_back({.rejected = h, .chosen_length = 4, .rejected_length = 2, .label = eta, .reliability = eta});
       pairs.push_back({.chosen = -3, .rejected = -3, .ref_chosen = h, .margin = 1, .label = eta, .reliability = eta});
     }
+    // What rewards say is beyond doubt, of a policy that is sure of it, or not, or of the opposite.
+    for (double const sure : {1e3, -1e3}) pairs.push_back({.chosen = h, .margin = sure, .target = sure});
   }
   return pairs;
 }
