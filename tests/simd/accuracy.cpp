@@ -37,7 +37,7 @@ std::vector<T> arguments(T low, T high) {
   auto const first = static_cast<std::uint64_t>(place_of(low));
   std::uint64_t const places = static_cast<std::uint64_t>(place_of(high)) - first;
   auto const at = [&](std::uint64_t offset) { return at_place<T>(static_cast<std::int64_t>(first + offset)); };
-  T const middle_low = std::max(low, T(-8)), middle_high = std::min(high, T(8));
+  T const middle_low = std::clamp(T(-8), low, high), middle_high = std::clamp(T(8), low, high);
   oracle::random_numbers random{20};
   auto const between = [&](T from, T to) {
     return std::clamp(static_cast<T>(random.uniform(static_cast<double>(from), static_cast<double>(to))), from, to);

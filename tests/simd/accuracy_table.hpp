@@ -8,6 +8,8 @@
 #include <prefopt/link/focused.hpp>
 #include <prefopt/link/logistic.hpp>
 #include <prefopt/link/misread.hpp>
+#include <prefopt/logprob/row_exp.hpp>
+#include <prefopt/logprob/row_tanh.hpp>
 #include <prefopt/simd/math.hpp>
 #include <vector>
 
@@ -191,10 +193,46 @@ std::vector<row<T>> table_of_links() {
   };
 }
 
+/// What rows of logits are made of.
+template <class T>
+std::vector<row<T>> table_of_rows() {
+  using namespace prefopt::detail;
+  using V = lanes<T>;
+  T const low = lowest<T>, most = std::numeric_limits<T>::max();
+  auto const exp = [](V const& t) { return row_exp<V, false>{1, lowest<T>}(t).value(); };
+  // A factor whose reciprocal times ln(2) / 16 is as far from a float as one can be.
+  auto const scaled_exp = [](V const& off) { return row_exp<V, true>{0x1.622512p+0, lowest<T>}(off).value(); };
+  auto const exact_exp = [](auto t) { return std::exp(t); };
+  auto const exact_scaled_exp = [](auto off) { return std::exp(off * decltype(off)(0x1.622512p+0)); };
+  auto const tanh = [](V const& x) { return row_tanh<V>{1}(x); };
+  auto const scaled_tanh = [](V const& x) { return row_tanh<V>{0.0625}(x); };
+  auto const exact_tanh = [](auto x) { return std::tanh(x); };
+  auto const exact_scaled_tanh = [](auto x) { return std::tanh(x / 16); };
+  // A rounding of t is |t| / 2 ULP of a power of two, and |t| ULP of what is next below it. Without a table the product
+  // with a factor is one more.
+  auto const stated = [](double t, double products = 0) {
+    return sizeof(T) == 8 ? 1.3 + products * t : has_lane_table<V> ? 1 + 1.3 * t : 1.5 + (0.1 + products) * t;
+  };
+  return {
+      {"exp of rows", exp, exact_exp, low, T(-16), stated(88)},
+      {"exp of rows", exp, exact_exp, T(-16), T(-1), stated(16)},
+      {"exp of rows", exp, exact_exp, T(-1), T(1), stated(1)},
+      {"exp of rows", exp, exact_exp, T(1), T(80), stated(80)},
+      {"exp of scaled rows", scaled_exp, exact_scaled_exp, T(-60), T(-12), stated(83, 1)},
+      {"exp of scaled rows", scaled_exp, exact_scaled_exp, T(-12), T(-1), stated(16.6, 1)},
+      {"exp of scaled rows", scaled_exp, exact_scaled_exp, T(-1), T(1), stated(1.4, 1)},
+      {"tanh of rows", tanh, exact_tanh, -most, most, 3.3},
+      {"tanh of rows", tanh, exact_tanh, T(-20), T(20), 3.3},
+      {"tanh of scaled rows", scaled_tanh, exact_scaled_tanh, -most, most, 3.3},
+      {"tanh of scaled rows", scaled_tanh, exact_scaled_tanh, T(-320), T(320), 3.3},
+  };
+}
+
 template <class T>
 std::vector<row<T>> table() {
   auto all = table_of_math<T>();
   for (auto const& link : table_of_links<T>()) all.push_back(link);
+  for (auto const& of_row : table_of_rows<T>()) all.push_back(of_row);
   return all;
 }
 
