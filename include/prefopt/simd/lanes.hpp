@@ -68,6 +68,14 @@ PREFOPT_INLINE V fused(V const& a, V const& b, V const& c) noexcept {
   return xsimd::fma(a, b, c);
 }
 
+/// Whether fused() rounds once: everywhere but on x86 without FMA.
+inline constexpr bool fused_rounds_once =
+#if defined(__SSE2__) && !defined(__FMA__)
+    false;
+#else
+    true;
+#endif
+
 /// c - a * b, likewise.
 template <batch V>
 PREFOPT_INLINE V fused_negated(V const& a, V const& b, V const& c) noexcept {
