@@ -313,7 +313,7 @@ SEEN_BY = [
     ("logprob/tokens.hpp", lambda: above("logprob/sequence.cpp", "logprob/token_loss.cpp", "logprob/token_weights.cpp")),
     ("logprob/sequence.hpp", lambda: above("logprob/sequence.cpp", "logprob/token_loss.cpp")),
     ("logprob/logit_kernel.hpp", lambda: native(*LOGITS, "logit_numbers/accuracy.cpp", "logit_numbers/gradients.cpp", "logit_numbers/transforms.cpp")),
-    ("logprob/row_*.hpp", lambda: native("logit_numbers/accuracy.cpp", "logit_numbers/transforms.cpp", *LOGITS)),
+    ("logprob/row_*.hpp", lambda: native("simd/accuracy.cpp", "logit_numbers/accuracy.cpp", "logit_numbers/transforms.cpp", *LOGITS)),
     ("logprob/*.hpp", lambda: native(*LOGITS)),
     ("train/*.hpp", lambda: above(*in_folder("train", "pair_step", "list_step", "unpaired_step"))),
     ("view/*.hpp", lambda: above("view/column.cpp", "view/mdspan.cpp") + engine_tests("columns")),
@@ -347,7 +347,7 @@ def checks_of(header):
     if short.startswith("loss/"):
         name = HEADERS.get(header)
         if name in pairs:
-            return [pair_check(name), *above("engine/every_reward.cpp")]
+            return [pair_check(name), *above("engine/every_reward.cpp"), *engine_tests("any_loss")]
         if name in lists:
             return [list_check(name)]
         if name in single:

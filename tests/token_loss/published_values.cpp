@@ -101,12 +101,30 @@ TEST_CASE("every surrogate has the parameters that it was published with, each i
       if (p.range == share || p.range == share_not_0) refused.push_back(above_1);
       if (p.range == yes_or_no) refused.insert(refused.end(), {0.5, above_1});
       for (double const value : refused) {
-        auto const said = refusal([&] { made_token_loss(name, {{p.name, value}}); });
+        auto const said = refusal([&, of = name] { made_token_loss(of, {{p.name, value}}); });
         INFO(value << ": " << said);
         CHECK(said.find(p.name + " is ") != std::string::npos);
       }
     }
   }
+}
+
+TEST_CASE("a surrogate that shares its name with a preset is held to its ranges by its type") {
+  std::vector<double> const one{1};
+  std::vector<std::int64_t> const offsets{0, 1};
+  auto const said = [&]<class S>(S const& surrogate) {
+    token_batch<double> const batch{.log_prob = one, .old_log_prob = one, .advantage = one, .offsets = offsets};
+    return refusal([&] { evaluate(policy_gradient<S>{.surrogate = surrogate}, batch); });
+  };
+  double const above_1 = std::nextafter(1.0, 2.0), least = std::numeric_limits<double>::denorm_min();
+  CHECK(said(surrogate::gspo{.low = 0, .high = 0}) == "no error");
+  CHECK(said(surrogate::gspo{.low = 1, .high = 2}) == "no error");
+  CHECK(said(surrogate::gspo{.low = above_1}).find("low is 1") != std::string::npos);
+  CHECK(said(surrogate::gspo{.low = -least}).find("low is -") != std::string::npos);
+  CHECK(said(surrogate::gspo{.high = -least}).find("high is -") != std::string::npos);
+  CHECK(said(surrogate::cispo{.low = 0, .high = 0}) == "no error");
+  CHECK(said(surrogate::cispo{.low = -least}).find("low is -") != std::string::npos);
+  CHECK(said(surrogate::cispo{.low = -least, .high = -least}).find(" is -") != std::string::npos);
 }
 
 TEST_CASE("every surrogate at three tokens") {
