@@ -1,4 +1,5 @@
 // Gradients of a head without the tokens that nearly nothing is to be learned of.
+#include <algorithm>
 #include <cstdio>
 #include <prefopt/adapter/eigen_product.hpp>
 #include <prefopt/chain/evaluate.hpp>

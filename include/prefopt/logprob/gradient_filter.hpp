@@ -9,7 +9,7 @@ namespace prefopt::inline PREFOPT_ABI {
 
 /// What a filter of gradients left out; of a shard, of its own tokens.
 struct filter_report {
-  double kept = 1;     ///< share of the columns, of 128 tokens each, that were multiplied
+  double kept = 1;     ///< share of the columns, of 128 rows each, that were multiplied
   double dropped = 0;  ///< share of the sum of |gradient by a logit| that is in the others
   /// How far off the gradients are at most for what was left out, beside the error of their products: the Euclidean norm
   /// of the whole matrix.
@@ -17,7 +17,7 @@ struct filter_report {
 };
 
 /// Products of a linear head's gradients without the tokens that nearly nothing is to be learned of, as in Cut
-/// Cross-Entropy (arXiv:2411.09009), by columns: for 128 tokens of text at a time, a token of the vocabulary is left out
+/// Cross-Entropy (arXiv:2411.09009), by columns: for 128 rows with a label at a time, a token of the vocabulary is left out
 /// if none of them has it as its label or gives it a probability of the tolerance. (A gradient by the entropy: if no
 /// |d| p + |d'| p |log p + entropy| reaches tolerance (|d| + |d'|).) What is left out has a common direction: in its
 /// place stands, for the 128 together, the product of what it adds up to by row and by column. d_bias is not filtered.
