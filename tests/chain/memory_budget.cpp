@@ -115,26 +115,30 @@ TEST_CASE("a workspace is of the memory budget, grows once and gives the same bi
 }
 
 TEST_CASE("a workspace that another call takes between the passes of a policy costs time only") {
-  linear_data<double> const data{24, 13, 5}, larger{24, 900, 5};
+  // One that makes the workspace grow, and one that overwrites what is in it.
+  linear_data<double> const data{24, 13, 5}, larger{24, 900, 5}, other{24, 11, 5};
   using policy_type = prefopt::linear_policy<double, plain_product<double>>;
-  prefopt::linear_workspace space;
-  linear_results<double> got{data}, right{data};
-  std::vector<double> log_prob(24), others(24);
-  for (auto* to : {&right, &got}) {
-    policy_type policy{.head = data.head(), .tokens = {.labels = data.labels, .tokens_per_sequence = 4}};
-    policy.gradients = to->targets();
-    if (to == &got) policy.workspace = &space;
-    policy_type::state kept;
-    policy.log_probs(kept, log_prob, {});
-    if (to == &got) {
-      policy_type const reference{
-          .head = larger.head(), .tokens = {.labels = larger.labels, .tokens_per_sequence = 4}, .workspace = &space};
-      policy_type::state of_reference;
-      reference.log_probs(of_reference, others, {});
+  for (auto const* of_reference : {&larger, &other}) {
+    prefopt::linear_workspace space;
+    linear_results<double> got{data}, right{data};
+    std::vector<double> log_prob(24), others(24);
+    for (auto* to : {&right, &got}) {
+      policy_type policy{.head = data.head(), .tokens = {.labels = data.labels, .tokens_per_sequence = 4}};
+      policy.gradients = to->targets();
+      if (to == &got) policy.workspace = &space;
+      policy_type::state kept;
+      policy.log_probs(kept, log_prob, {});
+      if (to == &got) {
+        policy_type const reference{.head = of_reference->head(),
+                                    .tokens = {.labels = of_reference->labels, .tokens_per_sequence = 4},
+                                    .workspace = &space};
+        policy_type::state kept_by_reference;
+        reference.log_probs(kept_by_reference, others, {});
+      }
+      policy.backward(kept, data.d_log_prob, prefopt::gradient_write::assign, {});
     }
-    policy.backward(kept, data.d_log_prob, prefopt::gradient_write::assign, {});
+    CHECK(got == right);
   }
-  CHECK(got == right);
 }
 
 TEST_CASE("rows with an ignored label cost no logits") {

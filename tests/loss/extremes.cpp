@@ -281,8 +281,10 @@ TEMPLATE_TEST_CASE("an infinite margin gives no NaN, but the limit of what there
 TEMPLATE_TEST_CASE("NaN gives NaN in its own outputs, and leaves the others as they were", "", float, double) {
   using T = TestType;
   oracle::random_numbers random{18};
-  auto const sound = oracle::random_pairs(37, random);
+  auto sound = oracle::random_pairs(37, random);
   std::size_t const bad = 17;
+  // Of some losses that is a pair that does not count.
+  sound[bad].label = 0.5;
   for (named_loss const& loss : oracle::every_pair_loss()) {
     // There another rank is another pair.
     if (oracle::sorts_batch(loss)) continue;

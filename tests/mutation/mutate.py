@@ -255,8 +255,8 @@ def beside(header):
 # What sees a header, where it is neither all losses that include it nor the test of its name: globs, then checks, the
 # fastest first.
 SEEN_BY = [
-    ("simd/math.hpp", lambda: native("simd/accuracy.cpp", "simd/special_values.cpp")),
-    ("simd/half.hpp", lambda: native("simd/half.cpp")),
+    ("simd/math.hpp", lambda: native("simd/accuracy.cpp", "simd/special_values.cpp", "simd/own_scalars.cpp")),
+    ("simd/half.hpp", lambda: native("simd/half.cpp", "logits/half.cpp", "logit_numbers/accuracy.cpp")),
     ("simd/transpose.hpp", lambda: lists_of("plackett_luce", "pro")),
     ("simd/lanes.hpp", lambda: pairs_of("dpo", "hinge") + lists_of("pro") + native("simd/accuracy.cpp", "simd/special_values.cpp")),
     ("simd/arithmetic.hpp", lambda: lists_of("plackett_luce") + pairs_of("dpo")),

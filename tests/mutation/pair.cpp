@@ -86,13 +86,15 @@ void check() {
       CHECK(refusal([&] { oracle::results_of<T>(standard, bad); }) != "no error");
     }
   }
-  // No number is made of what is none.
+  // No number is made of what is none, not of one that does not count either.
   for (auto const column : {&oracle::pair::chosen, &oracle::pair::rejected}) {
-    auto none = oracle::admitted(standard, {pairs.front()});
-    none.front().*column = std::numeric_limits<T>::quiet_NaN();
+    auto none = oracle::admitted(standard, {pairs.front(), {.chosen = -3, .rejected = -5, .label = 0.5}});
+    for (auto& p : none) p.*column = std::numeric_limits<T>::quiet_NaN();
     auto const seen = oracle::results_of<T>(standard, none);
-    CHECK(std::isnan(seen.loss[0]));
-    CHECK(std::isnan(column == &oracle::pair::chosen ? seen.d_chosen[0] : seen.d_rejected[0]));
+    for (std::size_t i = 0; i < none.size(); ++i) {
+      CHECK(std::isnan(seen.loss[i]));
+      CHECK(std::isnan(column == &oracle::pair::chosen ? seen.d_chosen[i] : seen.d_rejected[i]));
+    }
   }
 }
 

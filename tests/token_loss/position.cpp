@@ -348,3 +348,22 @@ TEST_CASE("the draw of clip_cov is the same in each call, and with any executor"
   }
   CHECK(left_out == counted / 10);
 }
+
+TEST_CASE("clip_cov draws of tokens without an advantage, too, which are not clipped") {
+  // Of the first two one is drawn; the others, of no covariance, make it another draw.
+  auto const loss = made_token_loss("clip_cov", {{"lowest_covariance", 0.5}, {"highest_covariance", 1.5}});
+  std::size_t drawn = 0, rounds = 0;
+  for (std::size_t more = 0; more < 32; ++more, ++rounds) {
+    std::vector<double> log_prob(2 + more, -2), old_log_prob(2 + more, -2), advantage(2 + more, 1), result(2 + more);
+    advantage[0] = 0, log_prob[0] = -3;
+    advantage[1] = 2, log_prob[1] = old_log_prob[1] = -1;
+    std::vector<std::int64_t> const offsets{0, static_cast<std::int64_t>(2 + more)};
+    token_batch<double> const batch{
+        .log_prob = log_prob, .old_log_prob = old_log_prob, .advantage = advantage, .offsets = offsets};
+    evaluate(loss, batch, {.loss = result});
+    drawn += result[1] == 0 ? 1 : 0;
+  }
+  CAPTURE(drawn);
+  CHECK(drawn > 0);
+  CHECK(drawn < rounds);
+}
