@@ -1,6 +1,7 @@
 #pragma once
 
 #include <prefopt/link/link.hpp>
+#include <prefopt/simd/math.hpp>
 
 namespace prefopt::inline PREFOPT_ABI {
 
@@ -21,12 +22,13 @@ struct mixed {
             V(part(q, both.plus.slope) - part(p, both.minus.slope))};
   }
 
-  /// phi(-z) - phi(z) = (2 q - 1) (base(-z) - base(z)).
+  /// phi(-z) - phi(z) = (2 q - 1) (base(-z) - base(z)); of a label that leans to neither side 0, also at infinity.
   template <lane V>
   PREFOPT_INLINE value_slope<V> gap(V const& z) const noexcept {
     auto const of_base = detail::gap(base, z);
     V const lean = lanes<V>(right) - lanes<V>(wrong);
-    return {V(lean * of_base.value), V(lean * of_base.slope)};
+    return {math::or_nan_of(V(math::vanishing(lean, of_base.value)), z),
+            math::or_nan_of(V(math::vanishing(lean, of_base.slope)), z)};
   }
 
  private:
