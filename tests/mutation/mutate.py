@@ -151,7 +151,7 @@ def pair_check(name):
 def list_check(name):
     headers = [header for header, loss in HEADERS.items() if loss == name]
     return Check(f"list {name}", ["oracle/list_results.cpp"], "list", made_of(TYPES[name], headers),
-                 objects=["mutation/list.cpp"], needs=["oracle", "kernels"], variables={"LOSS_NAME": name})  # fmt: skip
+                 objects=["mutation/list.cpp", "list_loss/limits.cpp"], needs=["oracle", "kernels"], variables={"LOSS_NAME": name})  # fmt: skip
 
 
 def token_checks(*names, sources=()):
