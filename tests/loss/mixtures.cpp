@@ -324,6 +324,23 @@ TEST_CASE("a mixture with gradients that are added, and empty completions") {
   CHECK(skipped.results[pair_family::d_chosen][7] == 0);
 }
 
+TEMPLATE_TEST_CASE("a loss with the weight 0 adds nothing, be it infinite", "", float, double) {
+  using T = TestType;
+  auto pairs = random_pairs<T>(20);
+  pairs.columns[pair_family::chosen][3] = -std::numeric_limits<T>::infinity();
+  // The one has a limit there, the other is infinite.
+  any_pair_loss const bounded = of("apo_zero"), likelihood = of("sft");
+  outcome<pair_family, T> const alone{bounded, pairs};
+  for (of_pairs const& parts : {of_pairs{{1, bounded}, {0, likelihood}}, of_pairs{{0, likelihood}, {1, bounded}}}) {
+    outcome<pair_family, T> const mixed{mixture<pair_family>(parts), pairs};
+    CAPTURE(parts[0].weight);
+    CHECK(std::isfinite(mixed.seen.loss));
+    CHECK(std::fabs(mixed.seen.loss - alone.seen.loss) <= 1e-6 * std::fabs(alone.seen.loss));
+    for (auto const c : {pair_family::loss, pair_family::d_chosen, pair_family::d_rejected})
+      CHECK(mixed.results[c] == alone.results[c]);
+  }
+}
+
 TEST_CASE("a mixture over ranks has the statistics of all pairs") {
   auto const pairs = random_pairs<double>(101);
   auto const mixed = mixture<pair_family>({{0.5, of("beta_dpo", {{"beta", 1e-3}})}, {2, of("sft")}, {1, of("dpo")}});
@@ -360,7 +377,9 @@ TEST_CASE("a mixture says what it is, and refuses what it cannot be") {
   auto const refused = [](of_pairs const& parts) { return refusal([&] { mixture<pair_family>(parts); }); };
   CHECK(refused({}) == "prefopt::mixture: there is no loss in it, expected at least one");
   CHECK(refused({{std::numeric_limits<double>::infinity(), of("dpo")}}) ==
-        "prefopt::mixture: the weight of dpo is inf, expected a finite number");
+        "prefopt::mixture: the weight of dpo is inf, expected a number that is finite in float");
+  CHECK(refused({{-1e39, of("dpo")}}) ==
+        "prefopt::mixture: the weight of dpo is -1e+39, expected a number that is finite in float");
   CHECK(refused({{1, of("dpo")}, {1, of("aot")}}) ==
         "prefopt::mixture: aot sorts the batch, which other losses do not: it goes alone");
   CHECK(refused({{1, of("irepo")}, {1, of("davidson")}}) ==

@@ -310,6 +310,32 @@ TEST_CASE("sorting losses are reduced, added up and rewarded as others are") {
   }
 }
 
+TEST_CASE("the accuracy of sorting losses is that of the pairs as they are given, over all ranks") {
+  oracle::random_numbers random{47};
+  auto pairs = random_batch(61, random, 40);
+  pairs[3].rejected = pairs[3].chosen, pairs[3].ref_rejected = pairs[3].ref_chosen;
+  evaluated const right{front::make_pair_loss("dpo"), pairs};
+  CHECK(right.seen.accuracy > 0.3);
+  CHECK(right.seen.accuracy < 0.7);
+  std::vector<pair> const none;
+  for (named_loss const& loss : sorting_losses) {
+    auto const made = front::make_pair_loss(loss.name, loss.given);
+    evaluated const whole{made, pairs};
+    CHECK(whole.seen.accuracy == right.seen.accuracy);
+    CHECK(evaluated{made, none}.seen.accuracy == 0);
+    for (auto const &outcome : run_ranks(2, [&](std::size_t rank, rank_sum&sum) {
+           auto const middle = pairs.begin() + 20;
+           evaluated const own{
+               made,
+               rank == 0 ? std::vector<pair>{pairs.begin(), middle} : std::vector<pair>{middle, pairs.end()},
+               {.all_reduce = sum}};
+           if (own.seen.accuracy != right.seen.accuracy) throw std::logic_error{"another accuracy"};
+         })) {
+      CHECK(outcome.error == "no error");
+    }
+  }
+}
+
 TEST_CASE("sorting losses refuse weights and options that skip") {
   std::vector<pair> const two{{.chosen = -1}, {.chosen = -2}};
   for (char const* name : {"aot", "aot_unpaired"}) {

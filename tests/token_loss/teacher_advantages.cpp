@@ -59,12 +59,16 @@ TEST_CASE("far and special numbers of a teacher") {
   CHECK(out[1] == 1.1);
   CHECK(out[2] == -1.1);
   CHECK(out[3] == -0.9);
+  CHECK(out[4] == 0);
   CHECK(out[5] == 0);
   CHECK(std::isnan(out[6]));
   opd_advantages<double>(advantage, teacher, old, offsets, out);
   CHECK(out[0] == -9998);
   CHECK(out[1] == inf);
   CHECK(out[2] == -inf);
+  opd_advantages<double>(advantage, teacher, old, offsets, out, {.coefficient = 0});
+  for (std::size_t i = 0; i < 6; ++i) CHECK(out[i] == advantage[i]);
+  CHECK(std::isnan(out[6]));
 }
 
 TEST_CASE("errors of a teacher's advantages") {

@@ -151,6 +151,28 @@ TEST_CASE("equal gradients go to the first, no gradient gets it all, small ones 
   CHECK(std::hypot(x, y) < 1e-15);
 }
 
+TEST_CASE("the optimum is found in any order of tasks where one gradient is far longer than the others") {
+  for (double const far : {1e2, 1e6, 1e8, 1e9, 1e12}) {
+    gradients_of_tasks const g{{far, 1, 0}, {-1, 2, 1}, {-2, -1, 3}};
+    // To first order of 1 / far the weights are (17 / 13 / far, 9 / 13, 4 / 13), and the square of the sum is 49 / 13.
+    for (auto const& order : std::vector<std::vector<std::size_t>>{{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {1, 2, 0}}) {
+      auto const weights = weights_of({g[order[0]], g[order[1]], g[order[2]]});
+      double d[3]{};
+      for (std::size_t k = 0; k < 3; ++k) {
+        for (std::size_t i = 0; i < 3; ++i) d[i] += weights[k] * g[order[k]][i];
+      }
+      double const norm = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
+      CAPTURE(far, order[0], order[1], norm);
+      for (auto const& row : g) {
+        double const along = d[0] * row[0] + d[1] * row[1] + d[2] * row[2];
+        // d[0] is what the roundings of two terms of size 1 leave, times the length.
+        CHECK(std::fabs(along - norm) < 1e-14 * far + 1e-12);
+      }
+      CHECK(std::fabs(norm - 49. / 13) < 20 / far);
+    }
+  }
+}
+
 TEST_CASE("a Gram matrix in float, with rows apart") {
   std::vector<float> const gram{4, 0, 9, 0, 1, 9};
   auto const got = min_norm_weights(row_major<float const>{gram.data(), 2, 2, 3});

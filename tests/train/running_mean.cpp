@@ -54,6 +54,23 @@ TEMPLATE_TEST_CASE("rewards of pairs by a report, of single completions by their
   CHECK(std::fabs(by_rewards.mean() - expected) < 1e-6);
 }
 
+TEST_CASE("completions that were left out are in no mean") {
+  double const none = std::numeric_limits<double>::quiet_NaN();
+  std::vector<double> const logp{-10, -12, none, none}, reference{-20, -22, -20, -20}, label{1, 1, 1, 0};
+  std::vector<double> reward(4);
+  auto const seen =
+      evaluate(bco{.beta = 0.1}, unpaired_batch<double>{.logp = logp, .ref_logp = reference, .label = label},
+               {.reward = reward}, {.non_finite = on_invalid::skip});
+  running_mean mean;
+  mean.add(reward, seen);
+  CHECK(mean.count() == 2);
+  CHECK(std::fabs(mean.mean() - 1) < 1e-15);
+  CHECK(refusal([&] { mean.add(label, report{.count = 3}); }) ==
+        "prefopt::running_mean: there are 4 rewards, the report is of 3");
+  mean.add(std::vector<double>{0, 0}, report{.skipped = 2});
+  CHECK(mean.count() == 2);
+}
+
 TEST_CASE("every rank adds what all have") {
   std::vector<double> const own{1, 2}, none;
   double const of_others[]{10, 3};

@@ -16,7 +16,7 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     scale        >= 0: a factor of the logit, as the dispersion of a prompt's answers
 ///     *_kl         >= 0: KL(reference || policy) summed over a completion's tokens
 ///     *_deviation  >= 0: standard deviation of a completion's reward
-///     *_sign       of a completion's cost: 1 harmful, -1 harmless
+///     *_sign       of a completion's cost: 1 harmful, -1 harmless; of xpo 1 where the reference gave it, else 0
 ///     rationale    log-prob of the reason given for the choice
 ///     gold         log-prob per token of a third, demonstrated completion
 #define PREFOPT_PAIR_COLUMNS(X, type)                     \
@@ -149,7 +149,7 @@ struct pair_family {
        {"d_rejected", &O::d_rejected, rejected},
        {.name = "chosen_reward", .values = &O::chosen_reward, .is_reward = true},
        {.name = "rejected_reward", .values = &O::rejected_reward, .is_reward = true},
-       // Without evidence the posterior is the prior, so that a pair left out leaves the M-step where it is.
+       // Without evidence the posterior is the prior: pairs left out slow EM down, and do not change where it ends.
        {.name = "posterior", .values = &O::posterior, .is_of_some = true, .if_left_out = reliability},
 #define PREFOPT_GRADIENT_ROW(name, type) {"d_" #name, &O::d_##name, name, true},
        PREFOPT_PAIR_GRADIENTS(PREFOPT_GRADIENT_ROW, )

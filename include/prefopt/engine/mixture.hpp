@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <prefopt/core/errors.hpp>
 #include <prefopt/engine/any_loss.hpp>
@@ -58,13 +59,17 @@ void run_mixture(void const* address, settings<T> const& given, block<T>& all, s
     auto const out = block.out;
     sums seen{};
     part.kernels.run(part.loss, settings, block, seen);
-    loss += static_cast<double>(part.weight) * seen[loss_sum];
+    // A part that is not asked for must not turn an infinite loss into 0 * inf.
+    bool const counts = part.weight != 0;
+    if (counts) loss += static_cast<double>(part.weight) * seen[loss_sum];
     for (std::size_t c = 0; c < Family::output_count; ++c) {
       if (out[c] == nullptr) continue;
       bool const is_first = (written >> c & 1U) == 0;
       T const weight = c == Family::loss ? part.weight : T(1);
-      for (std::size_t i = 0; i < all.count; ++i)
-        sum[c][i] = is_first ? weight * own[c][i] : sum[c][i] + weight * own[c][i];
+      for (std::size_t i = 0; i < all.count; ++i) {
+        T const term = c == Family::loss && !counts ? T(0) : weight * own[c][i];
+        sum[c][i] = is_first ? term : sum[c][i] + term;
+      }
       written |= 1U << c;
     }
     if (p != 0) continue;
@@ -123,7 +128,8 @@ void mixture_with_observed(void const* address, double const* sums, double count
 ///     mixture<pair_family>({{0.8, dpo{}}, {0.2, bco_pair{}}, {1, sft{}}})
 /// Of weights that add up to 1 and the same loss it is that loss; {{1, dpo{}}} is dpo, bit for bit. Rewards, accuracy and
 /// the posterior are those of the first part that has them; an example that one part has to skip, all skip.
-///     throws    std::invalid_argument: no part, a weight that is not finite, parts that ask different things of a column
+///     throws    std::invalid_argument: no part, a weight that is not finite in float, parts that ask different things of
+///               a column
 template <class Family>
 class mixture_of {
  public:
@@ -133,9 +139,9 @@ class mixture_of {
     if (parts_.empty()) detail::fail("mixture", "there is no loss in it, expected at least one");
     facts_.reward_scale = parts_[0].loss.facts().reward_scale;
     for (auto const& [weight, loss] : parts_) {
-      if (!std::isfinite(weight)) {
-        detail::fail("mixture",
-                     "the weight of " + loss.name() + " is " + detail::text(weight) + ", expected a finite number");
+      if (!(std::fabs(weight) <= static_cast<double>(std::numeric_limits<float>::max()))) {
+        detail::fail("mixture", "the weight of " + loss.name() + " is " + detail::text(weight) +
+                                    ", expected a number that is finite in float");
       }
       add(loss.facts());
       std::string const name = loss.name();

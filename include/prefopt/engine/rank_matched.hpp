@@ -89,6 +89,16 @@ class rank_matched {
     }
   }
 
+  /// Pairs of the batch, as they were given, whose rewards are in order; equal ones are half a pair.
+  static double ordered_right(pair_batch<T> const& batch) noexcept {
+    double right = 0;
+    for (std::size_t i = 0; i < batch.chosen.size(); ++i) {
+      T const better = batch.chosen[i] - batch.ref_chosen[i], worse = batch.rejected[i] - batch.ref_rejected[i];
+      right += better > worse ? 1 : better == worse ? 0.5 : 0;
+    }
+    return right;
+  }
+
   /// Of a completion and its own reference, whatever rank it has.
   static void write_rewards(pair_batch<T> const& batch, pair_outputs<T> const& outputs, double scale) {
     auto const rewards = [&](output<T> const& to, column<T> const& policy, column<T> const& reference) {
@@ -128,8 +138,11 @@ report evaluate_rank_matched(loss_ref<pair_family, T> const& loss, pair_batch<T>
   auto of_ranks = loss;
   of_ranks.by_rank = nullptr;
   rank_matched<T> const matched{loss.facts, batch, outputs, options};
-  report const seen =
-      evaluate_batch<pair_family, T>(of_ranks, matched.batch(), matched.outputs(), own, lengths_mark_empty);
+  report seen = evaluate_batch<pair_family, T>(of_ranks, matched.batch(), matched.outputs(), own, lengths_mark_empty);
+  // Of pairs that share a rank the order is that of no two completions to one prompt.
+  std::array<double, 2> right{rank_matched<T>::ordered_right(batch), static_cast<double>(batch.chosen.size())};
+  if (options.all_reduce) add_up_ranks(options.all_reduce, right);
+  seen.accuracy = right[1] == 0 ? 0 : right[0] / right[1];
   rank_matched<T>::write_rewards(batch, outputs, loss.facts.reward_scale);
   matched.put_back(outputs, options.gradient);
   return seen;

@@ -81,7 +81,11 @@ void opd_advantages(std::type_identity_t<column<T>> const& advantage, column<T> 
   if (!std::isfinite(by.coefficient))
     detail::fail(where, {"coefficient is ", detail::text(by.coefficient), ", expected a finite number"});
   detail::write_teacher_advantages<T>(where, advantage, teacher_log_prob, old_log_prob, offsets, written,
-                                      [&](double a, double apart) { return a + by.coefficient * apart; });
+                                      [&](double a, double apart) {
+                                        // A teacher that gives a token no probability has no say without a coefficient.
+                                        bool const has_say = by.coefficient != 0 || std::isnan(apart);
+                                        return has_say ? a + by.coefficient * apart : a;
+                                      });
 }
 
 /// The same by RLSD.
@@ -97,8 +101,8 @@ void rlsd_advantages(std::type_identity_t<column<T>> const& advantage, column<T>
   expect_share("epsilon", by.epsilon);
   detail::write_teacher_advantages<T>(
       where, advantage, teacher_log_prob, old_log_prob, offsets, written, [&](double a, double apart) {
-        double const weight = std::exp(a < 0 ? -apart : a > 0 ? apart : 0 * apart);
-        // NaN stays.
+        // NaN stays; no reward is due to no token, also where the teacher gives it no probability.
+        double const lean = a < 0 ? -apart : apart, weight = std::exp(a == 0 && !std::isnan(apart) ? 0 : lean);
         double const clipped = weight < 1 - by.epsilon ? 1 - by.epsilon : std::min(weight, 1 + by.epsilon);
         return a * ((1 - by.lambda) + by.lambda * (std::isnan(weight) ? weight : clipped));
       });

@@ -61,8 +61,11 @@ class min_norm_search {
     for (std::size_t k = 0; k < tasks_; ++k) {
       if ((face >> k & 1U) != 0) tasks[size++] = k;
     }
+    // By the differences to the shortest gradient: (g_i - g_0) . (g_j - g_0) a = -(g_i - g_0) . g_0. Of those to a long
+    // one nothing would be left but that one.
+    std::swap(tasks[0], *std::min_element(tasks.begin(), tasks.begin() + static_cast<std::ptrdiff_t>(size),
+                                          [&](std::size_t a, std::size_t b) { return at(a, a) < at(b, b); }));
     std::size_t const n = size - 1, base = tasks[0];
-    // By the differences to the first gradient: (g_i - g_0) . (g_j - g_0) a = -(g_i - g_0) . g_0
     double system[most_tasks - 1][most_tasks];
     for (std::size_t i = 0; i < n; ++i) {
       std::size_t const a = tasks[i + 1];

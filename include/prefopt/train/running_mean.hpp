@@ -19,6 +19,7 @@ namespace prefopt::inline PREFOPT_ABI {
 ///                              all of them, so that every rank adds the same
 ///     add(rewards)             float or double, of single completions: the output `reward`. A report has the means of
 ///                              both labels, but not how many completions each has
+///     add(rewards, report)     where some may have been left out: their rewards are 0, and the report does not count them
 ///     add(rewards, all_reduce) the rewards of all ranks; one call with two numbers, on every rank
 /// Throws std::invalid_argument, with the mean unchanged, for what is not finite: on every rank alike.
 ///     source    arXiv:2404.04656; TRL's RunningMoments
@@ -62,13 +63,29 @@ class running_mean {
 
   template <std::ranges::contiguous_range Values, sum_all_reduce F>
   void add(Values const& values, F&& all_reduce) {
-    double sums[2]{0, static_cast<double>(std::ranges::size(values))};
-    for (auto const value : values) sums[0] += static_cast<double>(value);
+    double sums[2]{sum_of(values), static_cast<double>(std::ranges::size(values))};
     all_reduce(std::span<double>{sums});
     if (sums[1] != 0) add(sums[0] / sums[1], sums[1]);
   }
 
+  /// Of an evaluation over ranks, which reports all of them, add(rewards, all_reduce) is the one to take.
+  template <std::ranges::contiguous_range Values>
+  void add(Values const& values, report const& seen) {
+    if (seen.count + seen.skipped != std::ranges::size(values)) {
+      detail::fail("running_mean", "there are " + std::to_string(std::ranges::size(values)) +
+                                       " rewards, the report is of " + std::to_string(seen.count + seen.skipped));
+    }
+    if (seen.count != 0) add(sum_of(values) / static_cast<double>(seen.count), static_cast<double>(seen.count));
+  }
+
  private:
+  template <class Values>
+  static double sum_of(Values const& values) noexcept {
+    double sum = 0;
+    for (auto const value : values) sum += static_cast<double>(value);
+    return sum;
+  }
+
   static void check(double mean, double count) {
     if (!std::isfinite(mean)) {
       detail::fail("running_mean", "the mean is " + detail::text(mean) + ", expected a finite number");
