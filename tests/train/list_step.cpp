@@ -508,6 +508,49 @@ TEST_CASE("copy_when_far copies when the mean of a whole window exceeds the thre
   CHECK(refused_schedule(copy_when_far{.window = 0}) == "prefopt::copy_when_far: window is 0, expected at least 1");
 }
 
+TEST_CASE("an anchor goes on from saved numbers as if it had not stopped") {
+  softmax_policy policy;
+  auto const check = [&](auto const& schedule, auto const& update) {
+    moving_reference whole{policy, schedule};
+    for (std::size_t steps = 0; steps < 12; ++steps) {
+      moving_reference resumed{whole.policy(), schedule};
+      resumed.restore(whole.state());
+      softmax_policy moving = policy;
+      auto without_stop = whole;
+      for (std::size_t more = steps; more < 12; ++more) {
+        moving.logits[0] += 1;
+        CHECK(update(resumed, moving, more) == update(without_stop, moving, more));
+        CHECK(resumed.policy().logits == without_stop.policy().logits);
+      }
+      policy.logits[0] += 1;
+      update(whole, policy, steps);
+    }
+  };
+  check(copy_every{.steps = 5}, [](auto& anchor, auto const& now, std::size_t) { return anchor.update(now); });
+  check(follow_average{.decay = 0.5}, [](auto& anchor, auto const& now, std::size_t) { return anchor.update(now); });
+  check(copy_when_far{.threshold = 0.5, .window = 3}, [](auto& anchor, auto const& now, std::size_t step) {
+    return anchor.update(now, step % 5 == 0 ? infinity<double> : 0.1);
+  });
+  moving_reference every{policy, copy_every{.steps = 5}};
+  moving_reference far{policy, copy_when_far{.window = 2}};
+  every.restore({.updates = 4});
+  CHECK(every.update(policy));
+  CHECK(every.state().updates == 0);
+  CHECK(refusal([&] { every.restore({.updates = 5}); }) ==
+        "prefopt::moving_reference: restore: 5 updates since the last copy, expected at most 4");
+  CHECK(refusal([&] { every.restore({.divergences = {1}}); }) ==
+        "prefopt::moving_reference: restore: 1 divergences, expected at most 0");
+  CHECK(refusal([&] { far.restore({.updates = 1}); }) ==
+        "prefopt::moving_reference: restore: 1 updates since the last copy, expected at most 0");
+  CHECK(refusal([&] {
+          far.restore({.divergences = {1, 2, 3}});
+        }) == "prefopt::moving_reference: restore: 3 divergences, expected at most 2");
+  far.restore({.divergences = {1}});
+  CHECK(refusal([&] { far.restore({.divergences = {not_a_number<double>}}); }) ==
+        "prefopt::moving_reference: restore: a divergence is nan, expected a number");
+  CHECK(far.state().divergences == std::vector<double>{1});
+}
+
 TEST_CASE("a moving anchor in a step is the policy as it was when it last moved") {
   auto const data = some_bags({4, 3});
   auto const reward = rewards_of(data);

@@ -10,6 +10,7 @@
 #include <prefopt/train/policy.hpp>
 #include <prefopt/view/column.hpp>
 #include <ranges>
+#include <string>
 #include <type_traits>
 #include <vector>
 
@@ -59,6 +60,12 @@ concept refers_to_parameters = viewable_vector<std::remove_cvref_t<Part>> ||
 template <class Policy, class Schedule>
 class moving_reference {
  public:
+  /// What is to be saved, beside the anchor's own parameters.
+  struct numbers {
+    std::size_t updates = 0;            ///< of copy_every, since the last copy
+    std::vector<double> divergences{};  ///< of copy_when_far, since the last copy, the oldest first
+  };
+
   moving_reference(Policy const& start, Schedule const& schedule) : anchor_{start}, schedule_{schedule} { check(); }
 
   template <class Batch, class LogProbs>
@@ -94,6 +101,26 @@ class moving_reference {
   }
 
   [[nodiscard]] Policy const& policy() const noexcept { return anchor_; }
+  [[nodiscard]] numbers state() const { return {since_, {last_.begin(), last_.end()}}; }
+
+  /// Continues from saved numbers, with the anchor that this one began with.
+  void restore(numbers const& saved) {
+    auto const fail = [](std::string const& what) { detail::fail("moving_reference", "restore: " + what); };
+    std::size_t updates = 0, divergences = 0;
+    if constexpr (std::same_as<Schedule, copy_every>) updates = schedule_.steps - 1;
+    if constexpr (std::same_as<Schedule, copy_when_far>) divergences = schedule_.window;
+    if (saved.updates > updates) {
+      fail(detail::text(saved.updates) + " updates since the last copy, expected at most " + detail::text(updates));
+    }
+    if (saved.divergences.size() > divergences) {
+      fail(detail::text(saved.divergences.size()) + " divergences, expected at most " + detail::text(divergences));
+    }
+    for (double const kl : saved.divergences) {
+      if (std::isnan(kl)) fail("a divergence is nan, expected a number");
+    }
+    since_ = saved.updates;
+    last_.assign(saved.divergences.begin(), saved.divergences.end());
+  }
 
  private:
   void check() const {
@@ -114,8 +141,7 @@ class moving_reference {
 
   bool copy(Policy const& policy) {
     anchor_ = policy;
-    since_ = 0;
-    last_.clear();
+    restore({});
     return true;
   }
 
