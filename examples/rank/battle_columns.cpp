@@ -11,7 +11,7 @@ namespace {
 constexpr std::array<std::pair<char const*, char const*>, 4> item_columns{
     {{"model_a", "model_b"}, {"left", "right"}, {"item_a", "item_b"}, {"player_a", "player_b"}}};
 
-constexpr std::array words_of_ties{"tie", "tie (bothbad)", "bothbad", "both_bad", "draw"};
+constexpr std::array words_of_ties{"tie", "tie (bothbad)", "tie (inconsistent)", "bothbad", "both_bad", "draw"};
 
 }  // namespace
 

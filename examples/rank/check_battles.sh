@@ -8,7 +8,7 @@ accepts '' 'winner,loser,count\nm1,m2,2.5\nm2,m1,1.5\nm2,m3,1\nm3,m1,1\n'
 wanted=$(cat "$folder/out")
 same() { accepts "$wanted" "$@"; }
 same 'model_a,model_b,winner\nm1,m2,model_a\nm2,m1,model_b\nm1,m2,tie\nm2,m1,model_a\nm2,m3,model_a\nm1,m3,model_b\n' --ties half
-for tie in 'tie (bothbad)' bothbad both_bad draw; do
+for tie in 'tie (bothbad)' 'tie (inconsistent)' bothbad both_bad draw; do
   same "model_a,model_b,winner\\nm1,m2,model_a\\nm2,m1,model_b\\nm1,m2,$tie\\nm2,m1,model_a\\nm2,m3,model_a\\nm1,m3,model_b\\n" --ties half
 done
 same 'model_a,model_b,count,winner\nm1,m2,2,model_a\nm1,m2,1,tie\nm2,m1,1,model_a\nm2,m3,1,model_a\nm1,m3,1,model_b\n' --ties half

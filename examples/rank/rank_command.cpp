@@ -19,10 +19,10 @@ constexpr char const* about =
 constexpr char const* about_files =
     R"help(Files are plain, gzip or zstd. Comparisons, as CSV or as JSON objects with these keys, one a line or in one array:
   winner,loser,count        count may be missing
-  model_a,model_b,winner    battles: model_a, model_b, tie or "tie (bothbad)"; or three columns winner_model_a,
-                            winner_model_b, winner_tie with 0 and 1; also left,right,winner; left,right,label, whose
-                            label is the winner's name; item_a,item_b; player_a,player_b. Further columns are not read,
-                            and neither is pandas' index
+  model_a,model_b,winner    battles: model_a, model_b, tie, "tie (bothbad)" or "tie (inconsistent)"; or three columns
+                            winner_model_a, winner_model_b, winner_tie with 0 and 1; also left,right,winner;
+                            left,right,label, whose label is the winner's name; item_a,item_b; player_a,player_b.
+                            Further columns are not read, and neither is pandas' index
 
 Rankings, one a line, of any lengths and over any items; lines that begin with # are skipped:
   tea > coffee > water      the best first; "quotes" around a name with > = " or a number and a colon in front
