@@ -49,13 +49,17 @@ std::optional<battle_columns> find_battle_columns(
   return {};
 }
 
-std::optional<battle_outcome> outcome_of(battle_columns const& columns, std::string_view winner, std::string_view first,
-                                         std::string_view second) {
+std::optional<battle_outcome> outcome_by_word(battle_columns const& columns, std::string_view winner) {
   if (winner == columns.first_name) return battle_outcome::first;
   if (winner == columns.second_name) return battle_outcome::second;
+  if (std::ranges::find(words_of_ties, winner) != words_of_ties.end()) return battle_outcome::tie;
+  return {};
+}
+
+std::optional<battle_outcome> outcome_by_name(std::string_view winner, std::string_view first,
+                                              std::string_view second) {
   if (winner == first) return battle_outcome::first;
   if (winner == second) return battle_outcome::second;
-  if (std::ranges::find(words_of_ties, winner) != words_of_ties.end()) return battle_outcome::tie;
   return {};
 }
 

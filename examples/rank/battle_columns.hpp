@@ -31,8 +31,9 @@ struct battle_columns {
 std::optional<battle_columns> find_battle_columns(
     std::function<std::optional<std::size_t>(std::string_view)> const& find);
 
-/// What the text of a winner's column means.
-std::optional<battle_outcome> outcome_of(battle_columns const& columns, std::string_view winner, std::string_view first,
-                                         std::string_view second);
+/// What the text of a winner's column means as a word: one for a side or for a tie.
+std::optional<battle_outcome> outcome_by_word(battle_columns const& columns, std::string_view winner);
+/// What it means as the name of one of the two items.
+std::optional<battle_outcome> outcome_by_name(std::string_view winner, std::string_view first, std::string_view second);
 /// What those of the three columns mean; nothing where not exactly one is 1 and the others 0.
 std::optional<battle_outcome> outcome_of_three(std::string_view first, std::string_view second, std::string_view tie);

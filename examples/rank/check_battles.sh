@@ -56,6 +56,16 @@ head='model_a,model_b,winner\n'
 refuses '<stdin>:3: winner: got a tie, expected none without --ties half, davidson or rao-kupper' "$head"'a,b,model_a\na,b,tie\n'
 refuses "<stdin>:2: winner: got 'c', $a_winner" "$head"'a,b,c\n'
 refuses "<stdin>:2: winner: got empty, $a_winner" "$head"'a,b,\n'
+# An item may be called as a side or a tie is, where that makes no difference.
+two_meanings() {
+  refuses "<stdin>:3: winner: got '$1', which names the item in $2 and is the word for $3, expected a text with one meaning; columns winner,loser have names only" \
+    "left,right,winner\\nright,a,a\\n$4\\n" --ties half
+}
+two_meanings right left 'that in right' right,a,right
+two_meanings left right 'that in left' a,left,left
+two_meanings draw right 'a tie' a,draw,draw
+accepts '' 'left,right,winner\nleft,right,right\nleft,right,left\na,right,right\nleft,a,left\na,left,a\n' --ties half
+accepts '' 'left,right,label\na,draw,draw\ndraw,a,a\n'
 refuses "<stdin>:2: model_b: 'a' is compared with itself" "$head"'a,a,model_a\n'
 refuses '<stdin>:2: model_b: got empty, expected the name of an item' "$head"'a,,model_a\n'
 refuses "<stdin>:1: winner: missing column, expected winner (model_a, model_b, tie, or the name of one of the two), or $three" 'model_a,model_b,vote\na,b,x\n'

@@ -62,13 +62,29 @@ double read_count(column_table const& file, std::size_t column) {
   return count;
 }
 
+/// Of a winner's text that names one item and is the word for something else.
+std::string ambiguous(battle_columns const& columns, std::string_view winner, battle_outcome named,
+                      battle_outcome word) {
+  bool const is_first = named == battle_outcome::first;
+  std::string const &item = is_first ? columns.first_name : columns.second_name,
+                    &other = is_first ? columns.second_name : columns.first_name;
+  return "got " + in_quotes(winner) + ", which names the item in " + item + " and is the word for " +
+         (word == battle_outcome::tie ? "a tie" : "that in " + other) +
+         ", expected a text with one meaning; columns winner,loser have names only";
+}
+
 battle_outcome read_outcome(column_table const& file, battle_columns const& columns, bool has_ties,
                             std::string_view first, std::string_view second) {
   std::size_t const column = columns.winner ? *columns.winner : columns.won->tie;
   std::optional<battle_outcome> outcome;
   if (columns.winner) {
     auto const winner = file.text(column);
-    outcome = outcome_of(columns, winner, first, second);
+    outcome = outcome_by_word(columns, winner);
+    if (auto const named = outcome_by_name(winner, first, second); named && outcome != named) {
+      bool const is_word = outcome && (has_ties || *outcome != battle_outcome::tie);
+      if (is_word) throw file.error(column, ambiguous(columns, winner, *named, *outcome));
+      outcome = named;
+    }
     if (!outcome) {
       throw file.error(
           column, "got " + (winner.empty() ? "empty" : in_quotes(winner)) + ", expected " + columns.expected_winner());
