@@ -7,6 +7,16 @@
 #include "input_error.hpp"
 #include "number_text.hpp"
 
+/// The text of an option as a whole number in decimal; CLI11 would take 010 for 8 and -1 for the largest. Throws
+/// input_error for what is none in that range.
+template <class T>
+T whole_number(std::string const& option, std::string const& text, T least, T most) {
+  auto const [number, problem] = parse_number<T>(text);
+  if (problem.empty() && number >= least && number <= most) return number;
+  throw input_error{option + ": got " + in_quotes(text) + ", expected a whole number from " + std::to_string(least) +
+                    " to " + std::to_string(most)};
+}
+
 /// A number option whose text is checked here, so that a wrong one is answered by what is expected.
 class number_option {
  public:
@@ -21,13 +31,7 @@ class number_option {
 
   template <class T>
   void whole(T& value, T least, T most) const {
-    if (!is_given()) return;
-    auto const [number, problem] = parse_number<T>(text_);
-    if (problem.empty() && number >= least && number <= most) {
-      value = number;
-      return;
-    }
-    refuse("a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+    if (is_given()) value = whole_number<T>(name_, text_, least, most);
   }
 
   void positive(double& value) const {

@@ -4,7 +4,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
+#include <limits>
 #include <numeric>
 #include <prefopt/adapter/eigen_product.hpp>
 #include <prefopt/prefopt.hpp>
@@ -18,6 +20,7 @@
 #include "command_line.hpp"
 #include "input_error.hpp"
 #include "loss_options.hpp"
+#include "number_option.hpp"
 #include "preference_file.hpp"
 #include "run_program.hpp"
 #include "standard_output.hpp"
@@ -162,15 +165,13 @@ int run(int argc, char** argv) {
   loss_options const losses{app, "a loss of pairs, see prefopt_train --help; by default dpo"};
   app.add_flag("--full-logits", settings.full_logits,
                "the trainer makes all logits of a batch, and the gradient takes their place");
-  app.add_option("--epochs", settings.epochs, "passes over the pairs")
-      ->type_name("N")
-      ->default_val(settings.epochs)
-      ->check(CLI::Range(0, 1000).description(""));
-  app.add_option("--seed", settings.seed, "of the weights, of which pairs are held out, and of their order")
-      ->type_name("S")
-      ->default_val(settings.seed)
-      ->check(CLI::Validator{CLI::NonNegativeNumber}.description(""));
+  number_option epochs{app, "--epochs", "passes over the pairs"};
+  epochs.option().type_name("N")->default_str(std::to_string(settings.epochs));
+  number_option seed{app, "--seed", "of the weights, of which pairs are held out, and of their order"};
+  seed.option().type_name("S")->default_str(std::to_string(settings.seed));
   if (!parse_command_line(app, argc, argv)) return 0;
+  epochs.whole<std::size_t>(settings.epochs, 0, 1000);
+  seed.whole<std::uint64_t>(settings.seed, 0, std::numeric_limits<std::uint64_t>::max());
 
   auto const choice = losses.chosen("dpo", loss_kind::pair);
   if (choice.kind != loss_kind::pair)

@@ -49,8 +49,10 @@ expect_error "there is no loss 'dpoo'" --loss dpoo
 expect_error 'adpo is a list loss' --loss adpo
 expect_error 'learns whom to trust' --loss lcpo --base dpo
 expect_error 'dpo has no parameter "gamma"' --gamma 1
-expect_error '--epochs' --epochs -1
-expect_error '--seed' --seed -1
+for number in -1 0x1 1001; do
+  expect_error "--epochs: got '$number', expected a whole number from 0 to 1000" --epochs $number
+done
+expect_error "--seed: got '-1', expected a whole number from 0 to 18446744073709551615" --seed -1
 expect_error '--full: unknown option' --full
 expect_error 'none.jsonl: cannot be opened' --data none.jsonl
 printf '{"chosen": "a", "rejected": "b"}\n{"chosen": "a"}\n' >data

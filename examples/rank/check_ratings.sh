@@ -57,11 +57,24 @@ near "$(field b 4)" 1e-9 "$(field b 5)"
 accepts '' 'winner,loser,k,count\na,b,x,30\nb,a,x,20\nc,d,y,20\nd,c,y,30\n' --by k --bootstrap 50 --best-first
 refuses_beginning '<stdin>: --bootstrap: in ' 'a>b\nb>a\n' --bootstrap 100
 refuses '<stdin>: --bootstrap draws whole rankings, and a count is 1.5' '1.5:a>b\n2:b>a\n' --bootstrap 10
-for rounds in 1 1000001; do
-  refuses "--bootstrap: got $rounds, expected 2 to 1000000 rounds" 'a>b\nb>a\n' --bootstrap $rounds
+for rounds in 0 1 1000001 -5 0x10 1.5; do
+  refuses "--bootstrap: got '$rounds', expected a whole number from 2 to 1000000" 'a>b\nb>a\n' --bootstrap $rounds
 done
 refuses '--seed: only with --bootstrap' 'a>b\nb>a\n' --seed 1
-refuses '--threads: got 0, expected 1 to 1024' 'a>b\nb>a\n' --bootstrap 10 --threads 0
+for threads in 0 1025 -1; do
+  refuses "--threads: got '$threads', expected a whole number from 1 to 1024" 'a>b\nb>a\n' --bootstrap 10 --threads $threads
+done
+for seed in -1 18446744073709551616; do
+  refuses "--seed: got '$seed', expected a whole number from 0 to 18446744073709551615" 'a>b\nb>a\n' --bootstrap 10 --seed $seed
+done
+refuses "--stderr-limit: got '-1', expected a whole number from 0 to 18446744073709551615" 'a>b\nb>a\n' --stderr-limit -1
+# Numbers are decimal, and the largest is as good as any.
+accepts '' '40:a>b\n20:b>a\n' --bootstrap 010 --seed 18446744073709551615
+grep -q '^bootstrap  *10 rounds$' "$folder/err" || fail '--bootstrap 010' '10 rounds' "$(cat "$folder/err")"
+for most in 2 18446744073709551615; do
+  accepts '' '4:a>b\n' --prior ghost --stderr-limit $most
+  near 1.69453469052 1e-9 "$(field b 3)"
+done
 
 # --- the picture -------------------------------------------------------------------------------------------------------
 accepts '' '10:a>b\n20:b>a\n10:"c ""quoted"", it'"'"'s">b\n10:b>"c ""quoted"", it'"'"'s"\n' --picture "$folder/new/pictures"

@@ -3,10 +3,13 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <limits>
 #include <map>
 #include <thread>
 
 #include "command_line.hpp"
+#include "number_option.hpp"
 #include "number_text.hpp"
 
 namespace {
@@ -104,17 +107,19 @@ std::optional<rank_command> parse_rank_command(int argc, char** argv) {
   app.add_option("--anchor", anchor, "the item with the anchor's rating; by default the first one in the file")
       ->type_name("ITEM");
   app.add_option("--anchor-rating", elo.anchor_rating, "its rating")->type_name("RATING")->capture_default_str();
-  app.add_option("--stderr-limit", command.most_with_errors,
-                 "with more items than this the column stderr stays empty: it takes a dense matrix of items x items")
-      ->type_name("ITEMS")
-      ->capture_default_str();
-  app.add_option(
-         "--bootstrap", command.bootstrap_rounds,
-         "fits to data drawn from the data so often: the columns lower and upper (2.5 and 97.5 % of the worths) and "
-         "rank (1 and how many are worth more in 97.5 % of the rounds)")
-      ->type_name("ROUNDS");
-  app.add_option("--seed", command.seed, "of the draws")->type_name("SEED")->capture_default_str();
-  app.add_option("--threads", command.threads, "for the bootstrap; by default all cores")->type_name("THREADS");
+  number_option stderr_limit{
+      app, "--stderr-limit",
+      "with more items than this the column stderr stays empty: it takes a dense matrix of items x items"};
+  stderr_limit.option().type_name("ITEMS")->default_str(std::to_string(command.most_with_errors));
+  number_option rounds{
+      app, "--bootstrap",
+      "fits to data drawn from the data so often: the columns lower and upper (2.5 and 97.5 % of the worths) and "
+      "rank (1 and how many are worth more in 97.5 % of the rounds)"};
+  rounds.option().type_name("ROUNDS");
+  number_option seed{app, "--seed", "of the draws"};
+  seed.option().type_name("SEED")->default_str(std::to_string(command.seed));
+  number_option threads{app, "--threads", "for the bootstrap; by default all cores"};
+  threads.option().type_name("THREADS");
   app.add_flag("--best-first", command.best_first, "rows in the order of the worths, not of the file")
       ->disable_flag_override();
   app.add_option(
@@ -143,18 +148,13 @@ std::optional<rank_command> parse_rank_command(int argc, char** argv) {
       if (app.count(option) != 0) throw input_error{std::string{option} + ": only with --scale elo"};
     }
   }
-  constexpr std::size_t most_rounds = 1000000, most_threads = 1024;
-  if (app.count("--bootstrap") != 0 && (command.bootstrap_rounds < 2 || command.bootstrap_rounds > most_rounds)) {
-    throw input_error{"--bootstrap: got " + std::to_string(command.bootstrap_rounds) + ", expected 2 to " +
-                      std::to_string(most_rounds) + " rounds"};
+  stderr_limit.whole<std::size_t>(command.most_with_errors, 0, std::numeric_limits<std::size_t>::max());
+  rounds.whole<std::size_t>(command.bootstrap_rounds, 2, 1'000'000);
+  for (auto* option : {&seed, &threads}) {
+    if (option->is_given() && !rounds.is_given())
+      throw input_error{option->option().get_name() + ": only with --bootstrap"};
   }
-  for (auto const* option : {"--seed", "--threads"}) {
-    if (app.count(option) != 0 && command.bootstrap_rounds == 0)
-      throw input_error{std::string{option} + ": only with --bootstrap"};
-  }
-  if (command.threads == 0 || command.threads > most_threads) {
-    throw input_error{"--threads: got " + std::to_string(command.threads) + ", expected 1 to " +
-                      std::to_string(most_threads)};
-  }
+  seed.whole<std::uint64_t>(command.seed, 0, std::numeric_limits<std::uint64_t>::max());
+  threads.whole<std::size_t>(command.threads, 1, 1024);
   return command;
 }

@@ -60,7 +60,8 @@ worth_fit fit_worths(choices const& terms, std::span<double const> counts, prior
   likelihood const objective{terms, counts, before};
   auto const& tie_sizes = objective.tie_sizes();
   std::size_t const beside_items = before.kind == prior::form::none ? 0 : 1, items = terms.vertices - beside_items;
-  information curvature{terms.vertices, tie_sizes.size(), settings.zero_item, settings.most_with_errors + beside_items};
+  std::size_t const most_dense = std::min(settings.most_with_errors, items) + beside_items;  // whose sum does not wrap
+  information curvature{terms.vertices, tie_sizes.size(), settings.zero_item, most_dense};
   fit_position at = beginning(terms, objective, settings.start);
   // A maximum that there is has steps that gain more than nothing, in this unit.
   double smallest_count = before.kind == prior::form::normal ? 1 / (before.size * before.size) : INFINITY;

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "number_option.hpp"
+
 void add_reading_options(CLI::App& app, reading_options& reading) {
   std::map<std::string, chat_template> const templates{
       {"plain", chat_template::plain}, {"chatml", chat_template::chatml}, {"llama3", chat_template::llama3}};
@@ -22,11 +24,12 @@ void add_reading_options(CLI::App& app, reading_options& reading) {
   reading.limits.text_option = "--text-limit";
   auto const add_limit = [&](std::string_view option, auto& bytes, std::string const& what) {
     using limit = std::remove_reference_t<decltype(bytes)>;
-    app.add_option_function<int>(
-           std::string{option}, [&bytes](int mebibytes) { bytes = static_cast<limit>(mebibytes) << 20; },
+    std::string const name{option};
+    app.add_option_function<std::string>(
+           name,
+           [&bytes, name](std::string const& text) { bytes = whole_number<limit>(name, text, 1, 1'000'000) << 20; },
            "MiB that " + what + " may have; by default " + std::to_string(bytes >> 20))
-        ->type_name("N")
-        ->check(CLI::Range(1, 1'000'000).description(""));
+        ->type_name("N");
   };
   add_limit(reading.limits.line_option, reading.limits.line, "a line of the data (an element of an array, a row)");
   add_limit(reading.limits.text_option, reading.limits.text, "all of the data, unpacked,");

@@ -456,7 +456,7 @@ limits() {
   { echo "$pair"; head -c 20000000 /dev/zero | tr '\0' '\n'; } | gzip >blank.gz
   expect_error 'the unpacked text is longer than 10 MiB, the limit that --text-limit raises' --check blank.gz --text-limit 10
   expect_check 'read 1 record ' blank.gz
-  expect_error '--text-limit' --check blank.gz --text-limit 0
+  expect_error "--text-limit: got '0', expected a whole number from 1 to 1000000" --check blank.gz --text-limit 0
   # Memory that runs out is a sentence.
   yes "$pair" | head -n 1000000 >many.jsonl
   (ulimit -v 200000; exec "$program" --check many.jsonl) >out 2>err

@@ -308,11 +308,17 @@ bad_options() {
   expect_error 'dpo is not a modifier' --base ipo
   expect_error '--policy' --policy transformer
   expect_error '--holdout: got 1, expected' --holdout 1
-  expect_error '--epochs' --epochs -1
-  expect_error '--epochs' --epochs many
-  expect_error '--epochs' --epochs 1.5
-  expect_error '--seed' --seed -1
-  expect_error '--batch' --batch 0
+  local number
+  for number in -1 many 1.5 0x10 1000001; do
+    expect_error "--epochs: got '$number', expected a whole number from 0 to 1000000" --epochs $number
+    expect_error "--sft-epochs: got '$number', expected a whole number from 0 to 1000000" --sft-epochs $number
+  done
+  for number in -1 18446744073709551616; do
+    expect_error "--seed: got '$number', expected a whole number from 0 to 18446744073709551615" --seed $number
+  done
+  expect_error "--batch: got '0', expected a whole number from 1 to 1000000" --batch 0
+  expect_error "--line-limit: got '-1', expected a whole number from 1 to 1000000" --line-limit -1
+  expect_error '--learning-rate: got 1e+300, expected a number > 0 and at most 1000000' --learning-rate 1e300
   expect_error '--learning-rate: got 0' --learning-rate 0
   expect_error 'simpo reads lengths' --policy linear --loss simpo
   expect_error '--sft: got 1' --policy linear --loss cpo --sft 1
@@ -323,6 +329,8 @@ bad_options() {
   expect_error '--pairs: some' --pairs some
   expect_error 'adpo is not a modifier' --loss adpo --base dpo
   [[ -e run ]] && fail "a folder was made for a run that could not begin"
+  train --out octal --epochs 010 --sft-epochs 0 --policy linear --seed 18446744073709551615
+  [[ $(tail -n 1 octal/metrics.csv) == preference,10,* ]] || fail "--epochs 010: $(tail -n 1 octal/metrics.csv)"
   touch file
   run='file' expect_error 'file: cannot be made a folder'
 }

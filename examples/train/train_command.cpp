@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <limits>
 #include <string_view>
 #include <type_traits>
 
@@ -10,6 +11,7 @@
 #include "input_error.hpp"
 #include "loss_options.hpp"
 #include "loss_table.hpp"
+#include "number_option.hpp"
 #include "number_text.hpp"
 #include "pairs_option.hpp"
 #include "reading_command.hpp"
@@ -42,7 +44,7 @@ std::string by_default(T policy_defaults::*member) {
   return "; by default " + text(ngram) + ", for --policy linear " + text(linear);
 }
 
-constexpr int most = 1'000'000;  ///< of whatever is counted
+constexpr std::size_t most = 1'000'000;  ///< of whatever is counted
 
 constexpr char introduction[] =
     "Trains a policy on pairs of answers, one of which people liked better, or on ranked answers, and tells how well "
@@ -179,30 +181,20 @@ std::optional<train_command> parse_train_command(int argc, char** argv) {
       ->check(CLI::IsMember({"ngram", "linear"}).description(""));
   loss_options const loss{app, "see below" + by_default(&policy_defaults::loss)};
   auto const* const pairs = add_pairs_option(app, command.pairs);
-  auto const* const epochs =
-      app.add_option("--epochs", command.epochs, "passes over the records" + by_default(&policy_defaults::epochs))
-          ->type_name("N")
-          ->check(CLI::Range(0, most).description(""));
-  auto const* const sft_epochs =
-      app.add_option("--sft-epochs", command.sft_epochs,
-                     "passes over the best answers before that" + by_default(&policy_defaults::sft_epochs) +
-                         ", and for list losses with an sft term of their own")
-          ->type_name("N")
-          ->check(CLI::Range(0, most).description(""));
-  auto const* const batch =
-      app.add_option("--batch", command.batch, "records in a step" + by_default(&policy_defaults::batch))
-          ->type_name("N")
-          ->check(CLI::Range(1, most).description(""));
+  number_option epochs{app, "--epochs", "passes over the records" + by_default(&policy_defaults::epochs)};
+  number_option sft_epochs{app, "--sft-epochs",
+                           "passes over the best answers before that" + by_default(&policy_defaults::sft_epochs) +
+                               ", and for list losses with an sft term of their own"};
+  number_option batch{app, "--batch", "records in a step" + by_default(&policy_defaults::batch)};
+  for (auto* whole : {&epochs, &sft_epochs, &batch}) whole->option().type_name("N");
   auto const* const learning_rate = app.add_option("--learning-rate", command.learning_rate,
                                                    "of AdaGrad" + by_default(&policy_defaults::learning_rate))
                                         ->type_name("X");
   app.add_option("--holdout", command.holdout, "the part of the prompts that is held out")
       ->type_name("F")
       ->default_val(0.2);
-  app.add_option("--seed", command.seed, "decides which records are held out, and the order of the others")
-      ->type_name("S")
-      ->default_val(1)
-      ->check(CLI::Validator{CLI::NonNegativeNumber}.description(""));
+  number_option seed{app, "--seed", "decides which records are held out, and the order of the others"};
+  seed.option().type_name("S")->default_str(std::to_string(command.seed));
   app.add_option("--out", command.out, "the folder for the results; one run at a time may have it")
       ->type_name("DIR")
       ->default_val("prefopt-run");
@@ -215,16 +207,21 @@ std::optional<train_command> parse_train_command(int argc, char** argv) {
   command.loss = loss.chosen(standard.loss);
   check_list_loss(command.loss, pairs->count() != 0);
   if (data->count() == 0 && !command.check) use_bundled_data(app, command);
-  if (epochs->count() == 0) command.epochs = standard.epochs;
-  if (sft_epochs->count() == 0) command.sft_epochs = has_sft_term(command.loss) ? 0 : standard.sft_epochs;
-  if (batch->count() == 0) command.batch = standard.batch;
+  command.epochs = standard.epochs;
+  command.sft_epochs = has_sft_term(command.loss) ? 0 : standard.sft_epochs;
+  command.batch = standard.batch;
+  epochs.whole<std::uint64_t>(command.epochs, 0, most);
+  sft_epochs.whole<std::uint64_t>(command.sft_epochs, 0, most);
+  batch.whole<std::size_t>(command.batch, 1, most);
+  seed.whole<std::uint64_t>(command.seed, 0, std::numeric_limits<std::uint64_t>::max());
   if (learning_rate->count() == 0) command.learning_rate = standard.learning_rate;
 
   if (!(command.holdout > 0 && command.holdout < 1)) {
     throw input_error{"--holdout: got " + number_text(command.holdout) + ", expected a number between 0 and 1"};
   }
   if (!(command.learning_rate > 0 && command.learning_rate <= 1e6)) {
-    throw input_error{"--learning-rate: got " + number_text(command.learning_rate) + ", expected a number > 0"};
+    throw input_error{"--learning-rate: got " + number_text(command.learning_rate) +
+                      ", expected a number > 0 and at most 1000000"};
   }
   if (command.policy == "linear") {
     if (command.sft_epochs != 0)

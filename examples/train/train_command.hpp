@@ -18,7 +18,7 @@ struct train_command {
   std::uint64_t epochs = 0, sft_epochs = 0;
   std::size_t batch = 0;
   double learning_rate = 0, holdout = 0;
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 1;
   std::string out;
   bool resume = false;
 };
