@@ -183,7 +183,9 @@ int run(int argc, char** argv) {
   preference_set const data = read_preferences(settings.data);
   if (data.has_ranked) throw error_at(settings.data, 0, "responses", "got ranked answers, expected pairs");
   if (data.records.size() < 5) {
-    throw error_at(settings.data, 0, "", "got " + std::to_string(data.records.size()) + " pairs, expected 5 or more");
+    throw error_at(settings.data, 0, "",
+                   "got " + std::to_string(data.records.size()) + (data.records.size() == 1 ? " pair" : " pairs") +
+                       ", expected 5 or more");
   }
   write_standard_output(train(settings, loss, data));
   return 0;

@@ -58,7 +58,7 @@ expect_error 'none.jsonl: cannot be opened' --data none.jsonl
 printf '{"chosen": "a", "rejected": "b"}\n{"chosen": "a"}\n' >data
 expect_error 'data:2: rejected: is missing' --data data
 printf '{"chosen": "a", "rejected": "b"}\n' >data
-expect_error 'data: got 1 pairs, expected 5 or more' --data data
+expect_error 'data: got 1 pair, expected 5 or more' --data data
 printf '{"responses": ["a", "b"], "rewards": [1, 0]}\n' >data
 expect_error 'data: responses: got ranked answers, expected pairs' --data data
 

@@ -38,6 +38,8 @@ log-likelihood     -1622.889809
 residual deviance  4.29338 on 3 degrees of freedom'
 [ "$(cat "$folder/err")" = "$summary" ] || fail 'summary' "$summary" "$(cat "$folder/err")"
 journals=$(cat "$folder/out")
+run 'winner,loser\na,b\nb,c\nc,a\n'
+grep -q ' on 1 degree of freedom$' "$folder/err" || fail 'one degree' '' "$(cat "$folder/err")"
 
 # Another zero: differences stay. The iterative solver for many items gives the same.
 run "$citations" --zero JASA

@@ -81,8 +81,8 @@ void print_summary(fitted_category const& category, rank_command const& command)
     print("pairs compared", std::to_string(deviance.pairs));
     print("log-likelihood", formatted("%.10g", fit.log_likelihood));
     if (command.before.kind == prior::form::none) {
-      print("residual deviance",
-            formatted("%.6g on %zu degrees of freedom", deviance.value, deviance.degrees_of_freedom));
+      print("residual deviance", formatted("%.6g on %zu %s of freedom", deviance.value, deviance.degrees_of_freedom,
+                                           deviance.degrees_of_freedom == 1 ? "degree" : "degrees"));
     }
   } else {
     std::size_t shortest = data.items.size(), longest = 0;

@@ -337,7 +337,8 @@ grep -q '^note: centered has no --epsilon$' "$folder/err" || fail 'a note on --e
 refuses_beginning '<stdin>:1: baseline: missing column; remax reads group, reward, baseline' "$rewards" --advantages remax
 refuses "<stdin>:2: baseline: got 'inf', expected a finite number (--non-finite skip allows others)" \
   'group,reward,baseline\na,1,inf\n' --advantages remax
-refuses '--weights: got 1, expected one for each of the 2 columns of rewards' 'group,reward_a,reward_b\na,1,1\n' --advantages gdpo \
+refuses '--weights: got 2, expected 1, one for each column of rewards' 'group,reward\na,1\n' --advantages gdpo --weights 1,2
+refuses '--weights: got 1, expected 2, one for each column of rewards' 'group,reward_a,reward_b\na,1,1\n' --advantages gdpo \
   --weights 1
 refuses_beginning '<stdin>:1: reward: missing column; gdpo reads group, reward' 'group\na\n' --advantages gdpo
 refuses '<stdin>:1: reward_b: unknown column, expected group, reward, length, baseline (--ignore leaves others out)' \

@@ -157,8 +157,8 @@ void score_each_reward(advantage_command const& command) {
   auto const not_read = take_unread_columns(*file, known, mode, columns::length | columns::reference);
   check_header(*file, known, mode);
   if (!command.weights.empty() && command.weights.size() != rewards.size()) {
-    throw input_error{"--weights: got " + std::to_string(command.weights.size()) + ", expected one for each of the " +
-                      std::to_string(rewards.size()) + " columns of rewards"};
+    throw input_error{"--weights: got " + std::to_string(command.weights.size()) + ", expected " +
+                      std::to_string(rewards.size()) + ", one for each column of rewards"};
   }
   auto const table = read_rewards<T>(*file, rewards, command);
   auto const advantage = advantages_of(table, command);

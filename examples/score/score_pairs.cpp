@@ -41,9 +41,9 @@ class annotator_tallies {
 
   void print() const {
     for (auto const& [annotator, all] : tallies_) {
-      std::fprintf(stderr, "%-16s %.6g, the mean posterior of %zu pairs\n",
+      std::fprintf(stderr, "%-16s %.6g, the mean posterior of %zu %s\n",
                    ("annotator " + on_one_line(annotator)).c_str(), all.posterior / static_cast<double>(all.pairs),
-                   all.pairs);
+                   all.pairs, all.pairs == 1 ? "pair" : "pairs");
     }
   }
 
