@@ -43,6 +43,8 @@ class column_table {
   /// The line on which the current row begins.
   virtual std::size_t line() const = 0;
   virtual std::string_view text(std::size_t column) const = 0;
+  /// The same of a field that is to be a number.
+  virtual std::string_view text_of_number(std::size_t column) const { return text(column); }
   /// Whether the field stands for no value.
   virtual bool is_absent(std::size_t) const { return false; }
   template <class T>
@@ -63,8 +65,6 @@ class column_table {
 
  protected:
   explicit column_table(std::unique_ptr<text_stream> text) : text_{std::move(text)} {}
-
-  virtual std::string_view text_of_number(std::size_t column) const { return text(column); }
 
   std::unique_ptr<text_stream> text_;
   std::vector<std::string> header_;

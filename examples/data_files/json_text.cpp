@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -42,6 +43,39 @@ std::size_t replace_half_surrogates(std::string& text) {
   return halves;
 }
 
+/// What Python writes for numbers that JSON has no word for, and in its place a number as long, so that all else stays
+/// where it is.
+struct number_word {
+  std::string_view word, stand_in;
+  double value;
+};
+constexpr number_word number_words[] = {{"NaN", "0e0", std::numeric_limits<double>::quiet_NaN()},
+                                        {"Infinity", "0e000000", std::numeric_limits<double>::infinity()},
+                                        {"-Infinity", "-0e000000", -std::numeric_limits<double>::infinity()}};
+
+/// Puts the stand-ins in; false, and nothing is changed, where there is no such word or a stand-in was there before.
+bool replace_number_words(std::string& text) {
+  if (text.find("NaN") == text.npos && text.find("Infinity") == text.npos) return false;
+  constexpr std::string_view of_numbers = "+-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  std::vector<std::pair<std::size_t, std::string_view>> places;
+  for (std::size_t i = 0; i < text.size();) {
+    if (text[i] == '"') {
+      for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\' ? 1 : 0;
+      ++i;
+      continue;
+    }
+    std::size_t const end = std::min(text.find_first_not_of(of_numbers, i), text.size());
+    std::string_view const written = std::string_view{text}.substr(i, end - i);
+    for (auto const& number : number_words) {
+      if (written == number.stand_in) return false;
+      if (written == number.word) places.emplace_back(i, number.stand_in);
+    }
+    i = std::max(end, i + 1);
+  }
+  for (auto const& [place, stand_in] : places) text.replace(place, stand_in.size(), stand_in);
+  return !places.empty();
+}
+
 /// Other programs write NaN and Infinity, for which JSON has no word. `byte` counts from 1. Names the field, too.
 void refuse_not_a_number(text_place const& place, std::size_t line, std::string_view text, std::size_t byte) {
   for (std::string_view const word : {"NaN", "nan", "Infinity", "inf"}) {
@@ -58,14 +92,20 @@ void refuse_not_a_number(text_place const& place, std::size_t line, std::string_
 /// Makes an object of what nlohmann's parser tells of a text, and throws where that is none.
 class object_builder {
  public:
-  object_builder(text_place const& place, std::string_view text, number_form numbers)
-      : place_{place}, text_{text}, keeps_texts_{numbers == number_form::text} {}
+  object_builder(text_place const& place, std::string_view text, number_form numbers, bool has_stand_ins)
+      : place_{place}, text_{text}, keeps_texts_{numbers == number_form::text}, has_stand_ins_{has_stand_ins} {}
 
   bool null() { return add(nullptr); }
   bool boolean(bool value) { return add(value); }
   bool number_integer(std::int64_t value) { return number(value, std::to_string(value)); }
   bool number_unsigned(std::uint64_t value) { return number(value, std::to_string(value)); }
-  bool number_float(double value, std::string const& text) { return number(value, text); }
+  bool number_float(double value, std::string const& text) {
+    if (has_stand_ins_) {
+      auto const of_word = std::ranges::find(number_words, text, &number_word::stand_in);
+      if (of_word != std::end(number_words)) return add(of_word->value);
+    }
+    return number(value, text);
+  }
   bool string(std::string& value) { return add(std::move(value)); }
   bool binary(json::binary_t&) { return false; }  // JSON has none
   bool start_object(std::size_t) { return open(json::object()); }
@@ -133,7 +173,7 @@ class object_builder {
 
   text_place const& place_;
   std::string_view text_;
-  bool keeps_texts_;
+  bool keeps_texts_, has_stand_ins_;
   json root_;
   std::vector<json*> open_;  ///< the outermost first; what an array holds moves only while none of it is open
   json* next_ = nullptr;     ///< where the value of the last key goes
@@ -160,7 +200,8 @@ std::string_view kind_of(json const& value) {
 
 json json_object(text_place const& place, std::string& text, std::size_t& halves, number_form numbers) {
   halves += replace_half_surrogates(text);
-  object_builder builder{place, text, numbers};
+  bool const has_stand_ins = numbers == number_form::text && replace_number_words(text);
+  object_builder builder{place, text, numbers, has_stand_ins};
   json::sax_parse(text, &builder);
   return builder.built();
 }

@@ -11,7 +11,8 @@ struct text_place {
   std::size_t line, column = 1;
 };
 
-/// Numbers, or the texts that they are written as, which have all their digits.
+/// Numbers, or the texts that they are written as, which have all their digits; beside texts the words that Python writes
+/// for what is not finite, NaN, Infinity and -Infinity, are taken, too, and become numbers.
 enum class number_form { number, text };
 
 /// One JSON object. Of a surrogate that has no other half (half an emoji) as \uD83D, U+FFFD is made; their number is

@@ -1,6 +1,7 @@
 #include "object_table.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "json_array.hpp"
@@ -62,13 +63,18 @@ std::string_view object_table::text(std::size_t column) const {
   if (found == nullptr) return {};
   if (found->is_boolean()) return found->get<bool>() ? "true" : "false";
   if (found->is_string()) return found->get_ref<std::string const&>();
-  throw error(column, "got " + std::string{kind_of(*found)} + ", expected text or a number");
+  bool const is_word = found->is_number();
+  throw error(column,
+              "got " + std::string{is_word ? text_of_number(column) : kind_of(*found)} +
+                  (is_word ? ", expected text or a finite number, or null for none" : ", expected text or a number"));
 }
 
 std::string_view object_table::text_of_number(std::size_t column) const {
   auto const* const found = value(column);
-  if (found == nullptr || !found->is_boolean()) return text(column);
-  return found->get<bool>() ? "1" : "0";
+  if (found != nullptr && found->is_boolean()) return found->get<bool>() ? "1" : "0";
+  if (found == nullptr || !found->is_number()) return text(column);
+  auto const number = found->get<double>();  // no text, as it is not finite
+  return std::isnan(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity";
 }
 
 std::string object_table::note() const { return note_on_halves(halves_); }

@@ -10,7 +10,7 @@
 #include "record_reader.hpp"
 
 /// JSON objects, one a line or all in one array, each a row: its names are the columns. Numbers are kept as they are
-/// written, and null is a value that is not there. Between lines, blank ones and those that begin with '#' are skipped.
+/// written, also NaN, Infinity and -Infinity, and null is a value that is not there. Between lines, blank ones and those that begin with '#' are skipped.
 class object_table : public column_table {
  public:
   /// The text is at the first object, or at the array's bracket.
@@ -21,6 +21,8 @@ class object_table : public column_table {
   std::size_t line() const override { return row_.line; }
   /// Empty where the row has none or null; true and false are those words.
   std::string_view text(std::size_t column) const override;
+  /// true and false are 1 and 0.
+  std::string_view text_of_number(std::size_t column) const override;
   bool is_absent(std::size_t column) const override;
   std::string note() const override;
 
@@ -29,8 +31,6 @@ class object_table : public column_table {
   /// Throws where the names are not the first object's.
   void check_names() const;
   nlohmann::json const* value(std::size_t column) const;
-  /// true and false are 1 and 0.
-  std::string_view text_of_number(std::size_t column) const override;
 
   object_names names_;
   std::size_t halves_ = 0;

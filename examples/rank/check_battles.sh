@@ -74,6 +74,7 @@ for cells in 0,0,0 1,1,0 1,0,2 1,,0 x,0,0; do
   refuses "<stdin>:2: winner_model_a: got '$cells' in the three columns of the winner, expected a 1 and two 0" "$head"'a,b,'"$cells"'\n'
 done
 refuses '<stdin>:2: the JSON breaks off at the end of the line, expected a whole object' '{"winner":"a","loser":"b"}\n{"winner":"a"\n'
+refuses '<stdin>:1: winner: got NaN, expected text or a finite number, or null for none' '{"winner":NaN,"loser":"b"}\n'
 refuses '<stdin>:1: byte 12 is not UTF-8' '{"winner":"\377","loser":"b"}\n'
 refuses '<stdin>:2: the JSON array breaks off in what begins here, the file is truncated' '[{"winner":"a","loser":"b"},\n'
 refuses '<stdin>:2: winner: stands twice in one object' '{"winner":"a","loser":"b"}\n{"winner":"a","loser":"b","winner":"c"}\n'

@@ -38,7 +38,19 @@ refuses '<stdin>:2: other: is not in the first line, expected the same names as 
 refuses '<stdin>:1: rejected: stands twice in one object' '{"chosen": 1, "rejected": 2, "rejected": 3}\n' --loss cpo
 refuses "<stdin>:2: rejected: got an array, expected text or a number" '{"chosen": 1, "rejected": 2}\n{"chosen": 1, "rejected": [2]}\n' --loss cpo
 refuses '<stdin>:1: rejected: got '"'two', expected a number" '{"chosen": 1, "rejected": "two"}\n' --loss cpo
-refuses '<stdin>:1: rejected: got NaN, expected a finite number, or null for none' '{"chosen": 1.25, "rejected": NaN}\n' --loss cpo
+# NaN and Infinity are what Python writes; so they count as in CSV, and the places in messages are those of the file.
+accepts "$header
+0,0,0,0,0
+2,-0.25,0.25,-0.5,0.5
+0,0,0,0,0" '{"chosen": NaN, "rejected": -4, "ref_chosen": -2, "ref_rejected": -3}\n{"chosen": -3, "rejected": -2, "ref_chosen": -1, "ref_rejected": -4}\n{"chosen": -Infinity,"rejected":Infinity, "ref_chosen": -2, "ref_rejected":-3}\n' --loss hinge --beta 0.25 --non-finite skip
+for word in NaN Infinity -Infinity; do
+  refuses "<stdin>:1: rejected: got '$word', expected a finite number (--non-finite skip or propagate allows others)" '{"chosen": 1.25, "rejected": '$word'}\n' --loss cpo
+done
+accepts '' '{"chosen": 0.5, "rejected": -1, "note\\"": [NaN, "NaN", {"NaN": -Infinity}]}\n' --loss cpo --ignore 'note"'
+refuses '<stdin>:1: byte 32 is not what JSON expects there' '{"chosen": NaN, "rejected": 1, }\n' --loss cpo
+refuses '<stdin>:1: byte 4 is not what JSON expects there' '{NaN: 1}\n' --loss cpo
+refuses '<stdin>:1: rejected: got NaN, expected a finite number, or null for none' '{"chosen": 1.25, "rejected": NaNs}\n' --loss cpo
+refuses '<stdin>:1: group: got NaN, expected text or a finite number, or null for none' '{"group": NaN, "logp": -1}\n' --list --loss info_nce
 refuses '<stdin>:2: the JSON breaks off at the end of the line, expected a whole object' '{"chosen": 1, "rejected": 2}\n{"chosen": 1, \n' --loss cpo
 refuses '<stdin>:2: got an array, expected a JSON object' '{"chosen": 1, "rejected": 2}\n[1, 2]\n' --loss cpo
 # One array is as good, and so is what is packed.

@@ -80,22 +80,23 @@ template <class T>
 void list_grouping<T>::check_weight(T weight) const {
   bool const both_nan = std::isnan(weight) && std::isnan(first_weight_);
   if (weight == first_weight_ || both_nan) return;
-  throw file_.error(*weight_, "got " + in_quotes(file_.text(*weight_)) + ", expected " + number_text(first_weight_) +
-                                  " as in line " + std::to_string(names_.first_line()) + ", where the group begins");
+  throw file_.error(*weight_, "got " + in_quotes(file_.text_of_number(*weight_)) + ", expected " +
+                                  number_text(first_weight_) + " as in line " + std::to_string(names_.first_line()) +
+                                  ", where the group begins");
 }
 
 template <class T>
 void list_grouping<T>::check_reward(T reward) {
   if (reward > static_cast<T>(loss_.highest_reward())) {
-    throw file_.error(*reward_, "got " + in_quotes(file_.text(*reward_)) + ", expected at most " +
+    throw file_.error(*reward_, "got " + in_quotes(file_.text_of_number(*reward_)) + ", expected at most " +
                                     number_text(loss_.highest_reward()) + " with " + loss_.name());
   }
   if (!loss_.refuses_ties() || std::isnan(reward)) return;
   auto const [seen, is_new] = lines_of_rewards_.emplace(reward, file_.line());
   if (is_new) return;
   throw file_.error(*reward_,
-                    "got " + in_quotes(file_.text(*reward_)) + " as in line " + std::to_string(seen->second) + ", " +
-                        loss_.name() +
+                    "got " + in_quotes(file_.text_of_number(*reward_)) + " as in line " + std::to_string(seen->second) +
+                        ", " + loss_.name() +
                         " expects different rewards in a group (--break_ties 1 takes ties in the file's order)");
 }
 

@@ -93,7 +93,7 @@ reward_table<T> read_rewards(column_table& file, std::vector<std::string_view> c
       T const value = file.number<T>(place);
       is_finite &= std::isfinite(value);
       if (!std::isfinite(value) && command.non_finite == prefopt::on_invalid::error) {
-        throw file.error(place, "got " + in_quotes(file.text(place)) +
+        throw file.error(place, "got " + in_quotes(file.text_of_number(place)) +
                                     ", expected a finite number (--non-finite skip allows others)");
       }
       return value;
@@ -105,7 +105,7 @@ reward_table<T> read_rewards(column_table& file, std::vector<std::string_view> c
     T const tokens = file.number<T>(*length_place);
     if (!(tokens >= 0) || !std::isfinite(tokens) || tokens != std::trunc(tokens)) {
       throw file.error(*length_place,
-                       "got " + in_quotes(file.text(*length_place)) + ", expected a whole number of tokens");
+                       "got " + in_quotes(file.text_of_number(*length_place)) + ", expected a whole number of tokens");
     }
     table.length.push_back(tokens);
   }

@@ -159,11 +159,11 @@ class number_reader {
     for (auto const& [place, column] : sources_) {
       T const value = file.number<T>(place, is_probability(columns_[column]));
       if (auto const expected = expectation(value, columns_[column], command_); !expected.empty()) {
-        throw file.error(place, "got " + in_quotes(file.text(place)) + ", expected " + std::string{expected});
+        throw file.error(place, "got " + in_quotes(file.text_of_number(place)) + ", expected " + std::string{expected});
       }
       if (is_ruled(columns_[column]) && !is_allowed(static_cast<double>(value), rule_.values)) {
-        throw file.error(place, "got " + in_quotes(file.text(place)) + ", expected " + expectation_of(rule_.values) +
-                                    " with " + loss_);
+        throw file.error(place, "got " + in_quotes(file.text_of_number(place)) + ", expected " +
+                                    expectation_of(rule_.values) + " with " + loss_);
       }
       has_positive |= value > 0 && is_log_prob(columns_[column]);
       table.columns[column].push_back(value);

@@ -63,7 +63,8 @@ std::optional<score_command> parse_score_command(int argc, char** argv) {
   input_options input{app};
   input.add_file(
       "CSV with a header, or JSON objects, one a line or in one array, whose names are the columns (null counts as "
-      "nan), plain, gzip or zstd; \"-\" or nothing is standard input. Columns in any order: chosen, rejected and what "
+      "nan; NaN, Infinity and -Infinity are taken, too), plain, gzip or zstd; \"-\" or nothing is standard input. "
+      "Columns in any order: chosen, rejected and what "
       "the loss reads; weight; lines that begin with # are skipped, and so is pandas' index without a name. Rows are "
       "read and scored some at a time, and the results are kept in a file in TMPDIR or /tmp until all rows are "
       "known to be right. Losses that compare each row with all others keep the numbers of all rows in memory, "

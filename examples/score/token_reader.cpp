@@ -116,8 +116,8 @@ class sequence_rows {
   void check_place(bool begins) {
     auto const at = file_.number<std::uint64_t>(*place_);
     if (!begins && (at <= last_ || (counts_places_ && at - last_ != 1))) {
-      throw file_.error(*place_, "got " + in_quotes(file_.text(*place_)) + " behind " + std::to_string(last_) +
-                                     ", expected " +
+      throw file_.error(*place_, "got " + in_quotes(file_.text_of_number(*place_)) + " behind " +
+                                     std::to_string(last_) + ", expected " +
                                      (counts_places_ ? std::to_string(last_ + 1) + ", as distances count with this loss"
                                                      : "the tokens of a sequence in their order"));
     }
@@ -153,10 +153,10 @@ class token_numbers {
     bool has_positive = false;
     for (auto const& [place, column] : sources_) {
       // What stands at a token that does not count may be missing, too.
-      bool const is_missing = !counts && file.text(place).empty();
+      bool const is_missing = !counts && file.text_of_number(place).empty();
       T const value = is_missing ? std::numeric_limits<T>::quiet_NaN() : file.number<T>(place);
       if (counts && command_.non_finite == prefopt::on_invalid::error && !std::isfinite(value)) {
-        throw file.error(place, "got " + in_quotes(file.text(place)) +
+        throw file.error(place, "got " + in_quotes(file.text_of_number(place)) +
                                     ", expected a finite number (--non-finite skip or propagate allows others)");
       }
       has_positive |= counts && value > 0 && column != token_family::advantage && column != token_family::entropy;
@@ -172,7 +172,7 @@ class token_numbers {
   bool append_mask(column_table const& file, number_table<token_family, T>& table) {
     T const value = file.number<T>(*mask_);
     if (value != 0 && value != 1) {
-      throw file.error(*mask_, "got " + in_quotes(file.text(*mask_)) + ", expected 0 or 1");
+      throw file.error(*mask_, "got " + in_quotes(file.text_of_number(*mask_)) + ", expected 0 or 1");
     }
     table.columns[token_family::mask].push_back(value);
     return value != 0;
