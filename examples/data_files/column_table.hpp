@@ -13,6 +13,7 @@
 #include "input_error.hpp"
 #include "number_text.hpp"
 #include "text_stream.hpp"
+#include "written_words.hpp"
 
 /// Whether all objects of a file have the same names, or some have fewer or more, whose columns come at the end as they
 /// appear.
@@ -50,7 +51,9 @@ class column_table {
   template <class T>
   T number(std::size_t column, bool rounds_to_zero = false) const {
     if (std::numeric_limits<T>::has_quiet_NaN && is_absent(column)) return std::numeric_limits<T>::quiet_NaN();
-    auto const [value, problem] = parse_number<T>(text_of_number(column), rounds_to_zero);
+    std::string_view written = text_of_number(column);
+    if (std::numeric_limits<T>::is_integer && !written.starts_with('-')) written = without_zero_fraction(written);
+    auto const [value, problem] = parse_number<T>(written, rounds_to_zero);
     if (!problem.empty()) throw error(column, "got " + problem);
     return value;
   }

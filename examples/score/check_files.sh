@@ -85,6 +85,20 @@ refuses "<stdin>:1: the header's columns are separated by tabs, expected commas"
 refuses '<stdin>:2: got 1 field (separated by tabs, which are not commas), expected 4 as in the header' "${dpo}1\t2\t3\t4\n" --loss dpo
 refuses_beginning '<stdin>:1: a\x1b[31m\nb: unknown column, expected ' '"a\033[31m\nb",rejected\n1,2\n' --loss cpo
 
+# Whole numbers as pandas writes those of a column that has gaps.
+annotators() {
+  [ "$(grep '^annotator' "$folder/err")" = 'annotator 0      0.8, the mean posterior of 2 pairs
+annotator 1      0.6, the mean posterior of 1 pair' ] || fail 'annotators' '' "$(cat "$folder/err")"
+}
+lcpo='--loss lcpo --base dpo --reliability 0.8,0.6'
+accepts '' "annotator,${dpo}0.0,-1,-1,-1,-1\n1.0,-1,-1,-1,-1\n0,-1,-1,-1,-1\n" $lcpo
+annotators
+accepts '' '{"annotator": 0.0, "chosen": -1, "rejected": -1, "ref_chosen": -1, "ref_rejected": -1}\n{"annotator": "1.0", "chosen": -1, "rejected": -1, "ref_chosen": -1, "ref_rejected": -1}\n{"annotator": 0, "chosen": -1, "rejected": -1, "ref_chosen": -1, "ref_rejected": -1}\n' $lcpo
+annotators
+for number in 1.5 -1.0 1. x; do
+  refuses "<stdin>:2: annotator: got '$number', expected a whole number >= 0" "annotator,${dpo}$number,-1,-1,-1,-1\n" $lcpo
+done
+
 # --- numbers ---------------------------------------------------------------------------------------------------------
 # A probability below the smallest number is 0; where a 0 is refused, it is refused.
 list='--list --loss adpo --dtype f32'

@@ -65,7 +65,7 @@ template <class T>
 void pair_reader<T>::read(number_table<prefopt::pair_family, T>& pairs) {
   numbers_.append_row(file_, pairs);
   reliability_.append(file_, pairs.columns[prefopt::pair_family::reliability]);
-  if (annotator_) annotators_.emplace_back(file_.text(*annotator_));
+  if (annotator_) annotators_.emplace_back(without_zero_fraction(file_.text(*annotator_)));
 }
 
 template class reliability_source<float>;

@@ -11,6 +11,7 @@
 #include "input_error.hpp"
 #include "json_text.hpp"
 #include "name_text.hpp"
+#include "written_words.hpp"
 
 namespace {
 
@@ -83,6 +84,8 @@ void read_cells(data_record& row, std::string const& file) {
       cell = value_of(text);
     } else if (text.empty() && !is_response) {
       cell = nullptr;
+    } else if (name == "annotator") {
+      cell = std::string{without_zero_fraction(text)};
     } else if (json value = json_of(without_blanks_around(text)); is_of_messages(value)) {
       cell = std::move(value);
     }

@@ -378,6 +378,9 @@ nulls() {
   "$program" --data annotators.jsonl --out run "${common[@]}" >out 2>err || fail "annotators: $(cat err)"
   (($(wc -l <run/reliability.csv) == 2)) || fail "3 and 3.0 are two: $(cat run/reliability.csv)"
   grep -q '^"3",' run/reliability.csv || fail "3.0 is not called 3"
+  { echo 'prompt,chosen,rejected,annotator'; lines 'p,a,b,3.0'; lines 'p,a,b,3'; lines 'p,a,b,v3.0'; } >annotators.csv
+  "$program" --data annotators.csv --out run "${common[@]}" >out 2>err || fail "annotators: $(cat err)"
+  [[ $(sed 1d run/reliability.csv | cut -d , -f 1 | tr '\n' ' ') == '"3" "v3.0" ' ]] || fail "CSV, 3 and 3.0: $(cat run/reliability.csv)"
   for number in 3.5 1e300 true '[3]'; do
     printf '{"chosen": "a", "rejected": "b", "annotator": %s}\n' "$number" >bad.jsonl
     expect_error 'bad.jsonl:1: annotator: got' --check bad.jsonl
