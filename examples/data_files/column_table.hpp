@@ -57,6 +57,12 @@ class column_table {
     if (!problem.empty()) throw error(column, "got " + problem);
     return value;
   }
+  /// A number that says yes or no, or the probability of it; true and false are 1 and 0.
+  template <class T>
+  T truth(std::size_t column, bool rounds_to_zero = false) const {
+    if (auto const word = truth_of_word(text_of_number(column))) return *word ? T(1) : T(0);
+    return number<T>(column, rounds_to_zero);
+  }
 
   /// Lines for the user on what became of the texts that were read.
   virtual std::string note() const { return {}; }

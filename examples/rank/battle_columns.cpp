@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "number_text.hpp"
+#include "written_words.hpp"
 
 namespace {
 
@@ -68,9 +69,10 @@ std::optional<battle_outcome> outcome_of_three(std::string_view first, std::stri
   battle_outcome outcome{};
   for (auto const& [text, meaning] :
        {std::pair{first, battle_outcome::first}, {second, battle_outcome::second}, {tie, battle_outcome::tie}}) {
+    auto const word = truth_of_word(text);
     auto const [number, problem] = parse_number<double>(text);
-    bool const is_one = text == "true" || text == "True" || (problem.empty() && number == 1);
-    bool const is_zero = text == "false" || text == "False" || (problem.empty() && number == 0);
+    bool const is_one = word == true || (problem.empty() && number == 1);
+    bool const is_zero = word == false || (problem.empty() && number == 0);
     if (!is_one && !is_zero) return {};
     if (!is_one) continue;
     ++ones;

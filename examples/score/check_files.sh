@@ -85,6 +85,17 @@ refuses "<stdin>:1: the header's columns are separated by tabs, expected commas"
 refuses '<stdin>:2: got 1 field (separated by tabs, which are not commas), expected 4 as in the header' "${dpo}1\t2\t3\t4\n" --loss dpo
 refuses_beginning '<stdin>:1: a\x1b[31m\nb: unknown column, expected ' '"a\033[31m\nb",rejected\n1,2\n' --loss cpo
 
+# Words for yes and no, of labels and masks alone.
+for words in 'True False' 'true false' 'TRUE FALSE' '1 0' '1.0 0.0'; do
+  accepts 'loss,d_logp,reward
+0.5,-0.0625,0
+1,0.125,0' "logp,ref_logp,label\\n-3,-3,${words% *}\\n-4,-4,${words#* }\\n" --unpaired --loss kto --beta 0.25 --undesirable_weight 2
+  accepts 'loss,d_logp
+1,-1
+0,0' "logp,advantage,mask\\n-1,1,${words% *}\\n-1,,${words#* }\\n" --tokens --loss reinforce --aggregation token_sum
+done
+refuses "<stdin>:2: label: got 'yes', expected a number" 'logp,ref_logp,label\n-3,-3,yes\n' --unpaired --loss kto
+refuses "<stdin>:2: logp: got 'True', expected a number" 'logp,ref_logp,label\nTrue,-3,True\n' --unpaired --loss kto
 # Whole numbers as pandas writes those of a column that has gaps.
 annotators() {
   [ "$(grep '^annotator' "$folder/err")" = 'annotator 0      0.8, the mean posterior of 2 pairs

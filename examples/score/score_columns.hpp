@@ -157,7 +157,9 @@ class number_reader {
   void append_row(column_table const& file, number_table<Family, T>& table) {
     bool has_positive = false;
     for (auto const& [place, column] : sources_) {
-      T const value = file.number<T>(place, is_probability(columns_[column]));
+      bool const is_tiny_zero = is_probability(columns_[column]);
+      T const value = columns_[column].kind == prefopt::columns::label ? file.truth<T>(place, is_tiny_zero)
+                                                                       : file.number<T>(place, is_tiny_zero);
       if (auto const expected = expectation(value, columns_[column], command_); !expected.empty()) {
         throw file.error(place, "got " + in_quotes(file.text_of_number(place)) + ", expected " + std::string{expected});
       }

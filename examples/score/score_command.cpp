@@ -77,9 +77,11 @@ std::optional<score_command> parse_score_command(int argc, char** argv) {
       "logp, ref_logp, length, reward, target, weight (the same in all of a group); ref_logp, length and "
       "reward may be there for a loss that does not read them; one that reads length scores per token (sums: --ignore "
       "length, where length is optional)");
-  app.add_flag("--unpaired", unpaired,
-               "single completions: a row is one. Columns: logp, and what the loss reads of ref_logp, label, target, "
-               "length, kl_logp, ref_kl_logp; weight")
+  app.add_flag(
+         "--unpaired", unpaired,
+         "single completions: a row is one. Columns: logp, and what the loss reads of ref_logp, label, target, "
+         "length, kl_logp, ref_kl_logp; weight. A label is 1 or true for a good one, 0 or false for a bad one, or "
+         "a number between")
       ->excludes("--list");
   // Asked for, these two are modes with options of their own.
   bool tokens = false;

@@ -198,7 +198,8 @@ std::optional<token_command> parse_token_command(int argc, char** argv) {
   input.add_file(
       "CSV with a header, or JSON objects, as without --tokens. Columns in any order: logp, advantage, and what is "
       "read "
-      "of old_logp, ref_logp, rollout_logp, entropy; mask, 1 for a token that counts and 0 for one that does not; "
+      "of old_logp, ref_logp, rollout_logp, entropy; mask, 1 or true for a token that counts and 0 or false for one "
+      "that does not; "
       "sequence and group (any text), the rows of each one after the other, for losses that look at those; token, the "
       "place in the sequence, which then has to rise. These may be there and not be read. All rows are kept in memory, "
       "about as much as the file has");

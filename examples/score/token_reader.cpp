@@ -170,7 +170,7 @@ class token_numbers {
 
  private:
   bool append_mask(column_table const& file, number_table<token_family, T>& table) {
-    T const value = file.number<T>(*mask_);
+    T const value = file.truth<T>(*mask_);
     if (value != 0 && value != 1) {
       throw file.error(*mask_, "got " + in_quotes(file.text_of_number(*mask_)) + ", expected 0 or 1");
     }
