@@ -19,11 +19,14 @@ void read_all(column_table& table) {
     line = table.line();
     for (std::size_t c = 0; c < table.header().size(); ++c) {
       if (table.header()[c].empty()) continue;
-      for (auto const read : {0, 1, 2}) {
+      for (auto const read : {0, 1, 2, 3, 4, 5}) {
         try {
           if (read == 0) static_cast<void>(table.number<double>(c, true));
           if (read == 1) static_cast<void>(table.number<float>(c));
           if (read == 2) static_cast<void>(table.text(c).size() + (table.is_absent(c) ? 1 : 0));
+          if (read == 3) static_cast<void>(table.text_of_number(c).size());
+          if (read == 4) static_cast<void>(table.number<std::uint64_t>(c));
+          if (read == 5) static_cast<void>(table.truth<double>(c));
         } catch (input_error const&) {
         }
       }
