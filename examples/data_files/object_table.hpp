@@ -10,7 +10,8 @@
 #include "record_reader.hpp"
 
 /// JSON objects, one a line or all in one array, each a row: its names are the columns. Numbers are kept as they are
-/// written, also NaN, Infinity and -Infinity, and null is a value that is not there. Between lines, blank ones and those that begin with '#' are skipped.
+/// written, also NaN, Infinity and -Infinity, and null is a value that is not there. Between lines, blank ones and those
+/// that begin with '#' are skipped.
 class object_table : public column_table {
  public:
   /// The text is at the first object, or at the array's bracket.
