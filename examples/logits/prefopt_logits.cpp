@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <limits>
-#include <numeric>
 #include <prefopt/adapter/eigen_product.hpp>
 #include <prefopt/prefopt.hpp>
 #include <random>
@@ -18,6 +17,7 @@
 #include "adamw.hpp"
 #include "byte_model.hpp"
 #include "command_line.hpp"
+#include "holdout_split.hpp"
 #include "input_error.hpp"
 #include "loss_options.hpp"
 #include "number_option.hpp"
@@ -33,7 +33,7 @@ constexpr char introduction[] =
 
 constexpr char examples[] = R"(
 The table has, for each epoch, the mean loss in training, and the loss and the accuracy (the share of pairs ranked right)
-on the fifth of the pairs that is held out. Epoch 0 is the untrained model, which is the reference of the losses that
+on the pairs of the fifth of the prompts that is held out. Epoch 0 is the untrained model, which is the reference of the losses that
 have one. --full-logits makes the same numbers, but for rounding.
 
 Examples:
@@ -115,11 +115,10 @@ prefopt::report judge(prefopt::any_pair_loss const& loss, byte_model const& mode
 
 std::string train(settings const& settings, prefopt::any_pair_loss const& loss, preference_set const& data) {
   std::mt19937_64 random{settings.seed};
-  std::vector<std::size_t> order(data.records.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::shuffle(order, random);
-  std::span<std::size_t> const training = std::span{order}.subspan(order.size() / 5);
-  pair_rows const held_out{data, std::span{order}.first(order.size() / 5)};
+  holdout_split const split{data, random};
+  std::vector<std::size_t> order = split.training();
+  std::span<std::size_t> const training{order};
+  pair_rows const held_out{data, split.held_out()};
 
   byte_model model{random};
   byte_model const reference = model;

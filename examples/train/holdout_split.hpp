@@ -10,11 +10,12 @@
 #include "preference.hpp"
 
 /// Which records are trained on and which are held out. Those that have the same prompt go together: what was trained on
-/// one of them would tell of the others. A record without a prompt of its own goes alone, and so does each where all have
-/// the one prompt.
+/// one of them would tell of the others. So do those without a prompt that have the same texts, in any order, which count
+/// as a prompt; and so they do where all have the one prompt. What is all the same goes alone.
 class holdout_split {
  public:
-  /// Of these records of the data. Throws input_error if there are none for one of the two.
+  /// Of these records of the data. Where some go together, at least one prompt is on either side; otherwise throws
+  /// input_error if there are no records for one of the two.
   holdout_split(preference_set const& data, std::vector<std::size_t> const& records, double holdout,
                 std::uint64_t seed);
   /// Of all records: a fifth of the prompts, rounded down, but one at least, of which the first that come up are held out.

@@ -16,7 +16,8 @@ constexpr std::size_t first_further = prefopt::pair_family::target,
 /// alone that is good or bad.
 struct preference {
   std::string prompt;
-  /// The record names its prompt, or its messages have one; otherwise it is the text that its responses begin with.
+  /// The record names its prompt, or its messages or the marks of turns in its texts tell it; otherwise it is the words
+  /// that its responses begin with.
   bool has_prompt = false;
   std::vector<std::string> responses;  ///< two or more; of a pair chosen and rejected; or a completion alone
   std::vector<double> rewards;         ///< one a response; of a pair 1 and 0; of a completion alone its label

@@ -9,16 +9,21 @@ namespace {
 
 constexpr std::string_view assistant_turn = "\n\nAssistant:";
 
-/// Where the completions begin in texts that share a prompt.
-std::size_t prompt_length(std::vector<std::string> const& dialogues) {
+/// Where the completions begin in texts that share a prompt, and whether a mark says so.
+struct prompt_end {
+  std::size_t length = 0;
+  bool is_marked = false;
+};
+
+prompt_end end_of_prompt(std::vector<std::string> const& dialogues) {
   std::string_view shared = dialogues.front();
   for (auto const& other : dialogues) {
     auto const end = std::mismatch(shared.begin(), shared.end(), other.begin(), other.end()).first;
     shared = shared.substr(0, static_cast<std::size_t>(end - shared.begin()));
   }
-  if (auto const turn = shared.rfind(assistant_turn); turn != shared.npos) return turn + assistant_turn.size();
+  if (auto const turn = shared.rfind(assistant_turn); turn != shared.npos) return {turn + assistant_turn.size(), true};
   auto const space = shared.find_last_of(" \t\n");
-  return space == shared.npos ? 0 : space + 1;
+  return {space == shared.npos ? 0 : space + 1, false};
 }
 
 void set_plain_texts(preference& record, std::optional<std::string> prompt, std::vector<std::string> responses) {
@@ -27,9 +32,11 @@ void set_plain_texts(preference& record, std::optional<std::string> prompt, std:
   if (prompt) {
     record.prompt = std::move(*prompt);
   } else if (!record.is_completion) {
-    std::size_t const length = prompt_length(record.responses);
-    record.prompt = record.responses.front().substr(0, length);
-    for (auto& response : record.responses) response.erase(0, length);
+    // Without a mark it may be no more than the words that both answers happen to begin with.
+    prompt_end const end = end_of_prompt(record.responses);
+    record.has_prompt = end.is_marked;
+    record.prompt = record.responses.front().substr(0, end.length);
+    for (auto& response : record.responses) response.erase(0, end.length);
   }
 }
 

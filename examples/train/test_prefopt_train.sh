@@ -52,9 +52,9 @@ learns() {
   grep -q '^accuracy  *0\.500 ' out || fail "the table does not begin at 0.500"
   (($(wc -l <run/metrics.csv) == 8)) || fail "metrics.csv has $(wc -l <run/metrics.csv) lines, expected 8"
   ls run/curves.* >/dev/null || fail "no curves"
-  # 113 prompts and 120 dialogues without one are 233 prompts, of which a fifth is held out.
+  # 113 prompts and those of the dialogues, which come after a mark, are 187 prompts, of which a fifth is held out.
   grep -qE '^dpo, beta 0.1: 3[0-9]{2} pairs to train on, [0-9]+ held out, from ' err || fail "the run does not tell what it does"
-  grep -q ' pairs of 47 prompts)$' out || fail "$(tail -n 1 out), expected 47 prompts"
+  grep -q ' pairs of 37 prompts)$' out || fail "$(tail -n 1 out), expected 37 prompts"
   cp out first
   train --out run
   cmp -s out first || fail "a second run gives other numbers"
@@ -107,13 +107,13 @@ learns_ranked() {
   for loss in adpo pro plackett_luce; do
     train --out run --loss $loss
     ((status == 0)) || fail "$loss: exit status $status: $(cat err)"
-    expect_learning out 800
+    expect_learning out 780
     local before
     before=$(sed -nE '$s/^held-out accuracy: ([01])\.([0-9]{3}) .*/\1\2/p' out)
     ((10#$before < 520)) || fail "$loss: begins at $before / 1000"
     grep -q '^best probability ' out || fail "$loss: no probability of the best"
-    # 110 prompts and 48 dialogues.
-    grep -q ' pairs of 32 prompts)$' out || fail "$loss: $(tail -n 1 out), expected 32 prompts"
+    # 110 prompts and those of the dialogues, 147.
+    grep -q ' pairs of 29 prompts)$' out || fail "$loss: $(tail -n 1 out), expected 29 prompts"
     grep -qE ': 1[0-9]{2} groups to train on, [0-9]{2} held out, from ' err || fail "$loss: the run does not tell what it does"
     [[ $(head -n 1 run/metrics.csv) == *,held_out_best_probability ]] || fail "$loss: $(head -n 1 run/metrics.csv)"
   done
@@ -147,7 +147,7 @@ both_kinds() {
   ((status == 0)) || fail "pairs, adpo: $(cat err)"
   expect_learning out 700
   grep -q '^each pair is a group of two, with rewards 1 and 0$' err || fail "pairs, adpo: $(cat err)"
-  grep -q ' pairs of 47 prompts)$' out || fail "pairs, adpo: $(tail -n 1 out)"
+  grep -q ' pairs of 37 prompts)$' out || fail "pairs, adpo: $(tail -n 1 out)"
 
   # To the letter of the losses, these two are one on pairs.
   train --out run --policy linear --loss dpo --beta 0.5 --data "$data/preferences.jsonl"
@@ -175,7 +175,7 @@ both_kinds() {
     train --out run --data both.jsonl.gz $options
     ((status == 0)) || fail "$options: $(cat err)"
     expect_learning out 750
-    # The 113 prompts of the pairs and the 110 of the ranked are 223 or fewer, with 168 dialogues.
+    # A fifth of the prompts is not a fifth of the records.
     sed -nE 's/.*: ([0-9]+) groups to train on, ([0-9]+) held out, from .*/\1 + \2/p' err >sum
     (($(cat sum) == 720)) || fail "$options: $(head -n 2 err)"
   done
@@ -593,7 +593,7 @@ by_prompt() {
     train --data pairs.jsonl --policy $policy --out run --epochs 2
     ((status == 0)) || fail "$policy: $(cat err)"
     grep -q ': 192 pairs to train on, 48 held out, from ' err || fail "$policy: $(head -n 1 err), expected a fifth of 40 prompts"
-    grep -q '^note: 240 of 240 pairs share their prompt with others: ' err || fail "$policy: no note: $(cat err)"
+    grep -q '^note: 240 of 240 pairs share their prompt with others, or without one their texts: ' err || fail "$policy: no note: $(cat err)"
     grep -q ', 48 pairs of 8 prompts)$' out || fail "$policy: $(tail -n 1 out)"
   done
   # Wilson's interval at one half of 8: z = 1.959964, 0.5 -+ z / (2 sqrt(8 + z^2)) = 0.215, 0.785.
@@ -619,6 +619,37 @@ by_prompt() {
   train --data alone.jsonl --policy linear --out run
   grep -q ', 12 pairs)$' out || fail "alone: $(tail -n 1 out)"
   grep -q 'share their prompt' err && fail "alone: $(cat err)"
+
+  # A prompt is the same however it is written: by itself, before the mark of a turn in both texts, or as a message.
+  sed -E 's/"prompt": "([^"]*)"/"prompt": "\\n\\nHuman: \1\\n\\nAssistant:"/' pairs.jsonl >named.jsonl
+  sed -E 's/"prompt": "([^"]*)", "chosen": "([^"]*)", "rejected": "([^"]*)"/"chosen": "\\n\\nHuman: \1\\n\\nAssistant:\2", "rejected": "\\n\\nHuman: \1\\n\\nAssistant:\3"/' \
+    pairs.jsonl >marked.jsonl
+  { head -n 120 named.jsonl; tail -n 120 marked.jsonl; } >both.jsonl
+  local file
+  for file in named marked both; do
+    train --data $file.jsonl --policy linear --out $file
+    grep -q ', 48 pairs of 8 prompts)$' out || fail "$file: $(tail -n 1 out)"
+    cmp $file/metrics.csv named/metrics.csv || fail "$file: other numbers"
+  done
+
+  # Without a prompt the same texts go together, in either order. Of random words nothing can be learnt but by heart.
+  awk 'function words(  i, text) { for (i = 0; i < 8; ++i) text = text (i ? " " : "") "w" int(rand() * 1e6); return text }
+    BEGIN { srand(3); for (p = 0; p < 100; ++p) { a = words(); b = words()
+      for (i = 0; i < 3; ++i) printf "%d {\"chosen\": \"%s\", \"rejected\": \"%s\"}\n", int(rand() * 1e6), a, b } }' |
+    sort -n | cut -d ' ' -f 2- >annotated.jsonl
+  train --data annotated.jsonl --policy linear --out run
+  [[ $(tail -n 1 out) == *', 60 pairs of 20 prompts)' ]] || fail "annotated: $(tail -n 1 out)"
+  low=$(sed -nE '$s/.*interval ([01])\.([0-9]{3})\.\..*/\1\2/p' out)
+  ((10#$low < 500)) || fail "annotated: $(tail -n 1 out)"
+  sed -E '1~2s/"chosen": ("[^"]*"), "rejected": ("[^"]*")/"chosen": \2, "rejected": \1/' annotated.jsonl >either.jsonl
+  sed 's/^{/{"prompt": "", /' either.jsonl >empty.jsonl
+  sed 's/^{/{"prompt": "the one", /' either.jsonl >one_prompt.jsonl
+  for file in either empty one_prompt; do
+    train --data $file.jsonl --policy linear --out run --epochs 0
+    [[ $(tail -n 1 out) == *', 60 pairs of 20 prompts)' ]] || fail "$file: $(tail -n 1 out)"
+  done
+  grep -q '^note: all 300 pairs have one prompt, .*; those with the same texts go together and count as one prompt, and the interval' err ||
+    fail "one prompt, the same texts: $(cat err)"
 
   # All of one prompt: it cannot be held out, its records are, and that is said.
   sed 's/"prompt": "[^"]*"/"prompt": "the one"/' pairs.jsonl >one.jsonl
@@ -808,7 +839,8 @@ real_data() {
   train --policy linear --loss bradley_terry --data "$data" --out linear
   expect_learning out 580
   tail -n 1 out
-  grep -q ', 462 pairs)$' out || fail "the held-out fifth has not 462 pairs"
+  # Some dialogues are the same up to the last turn.
+  grep -qE ', 46[0-9] pairs( of 46[0-9] prompts)?\)$' out || fail "$(tail -n 1 out): not the fifth that is held out"
   train --policy ngram --loss dpo --data "$data" --out ngram
   expect_learning out 550
   tail -n 1 out

@@ -84,8 +84,9 @@ Policies:
            ICU's dictionaries, in folded case. The reference is the untrained model, whose rewards are all 0. Rewards have
            no length: simpo, ipo_mean, ln_dpo, pro, rrhf and real need ngram.
 
-Records with the same "prompt" are all held out or all trained on, so --holdout is a part of the prompts; a record without
-one is a prompt by itself, and so is each where all have the same. A record that says that some answer is better although
+Records with the same prompt are all held out or all trained on, so --holdout is a part of the prompts. Texts without "prompt"
+have one if they share a "\n\nAssistant:"; records without one that have the same texts, in either order, are a prompt, and
+so they are where all have the same prompt. A record that says that some answer is better although
 all of its answers are the same, to the policy at least, is left out with a note.
 
 Accuracy is the share of held-out pairs that are ranked right: of ranked answers every two with different rewards, or the
