@@ -45,6 +45,15 @@ expect_error() {
   grep -qF -- "prefopt_train: " err && grep -qF -- "$text" err || fail "$*: got \"$(cat err)\", expected \"$text\""
 }
 
+# expect_told TEXT ARGUMENTS...: exit status 2, and what the error is in the last line, of a run that has begun.
+expect_told() {
+  local text=$1
+  shift
+  train --out "$run" "$@"
+  ((status == 2)) || fail "$*: exit status $status, expected 2"
+  [[ $(tail -n 1 err) == "$text" ]] || fail "$*: got \"$(tail -n 1 err)\", expected \"$text\""
+}
+
 learns() {
   train --out run
   ((status == 0)) || fail "exit status $status: $(cat err)"
@@ -563,6 +572,45 @@ unpaired() {
   expect_error "bad.jsonl:1: label: got 2, expected true or false, or a number from 0 to 1" --data bad.jsonl --loss kto
   printf '{"completion": "x", "label": 1, "chosen": "y"}\n' >bad.jsonl
   expect_error "bad.jsonl:1: chosen: stands beside completion, expected one or the other" --data bad.jsonl --loss kto
+}
+
+# What a record weighs counts in sft, too.
+sft_weights() {
+  local i
+  # Of the records that weigh nothing the words are others.
+  for i in {1..80}; do
+    printf '{"prompt": "p%d", "chosen": "good %d", "rejected": "bad %d", "weight": %d}\n' $i $i $i $((i % 2 ? 2 : 0))
+  done >half.jsonl
+  sed -E '/"weight": 0/s/good/kind/' half.jsonl >other.jsonl
+  sed -E 's/, "weight": 0//; s/, "weight": 2//' half.jsonl >none.jsonl
+  sed -E 's/"weight": [02]/"weight": 1/' half.jsonl >one.jsonl
+  sed -E 's/"weight": [02]/"weight": 0/' half.jsonl >zero.jsonl
+  local file
+  for file in half other none one zero; do
+    train --data $file.jsonl --out $file --epochs 0
+    ((status == 0)) || fail "$file: $(cat err)"
+    grep -E '^sft,' $file/metrics.csv >$file.sft
+    (($(wc -l <$file.sft) == 2)) || fail "$file: $(cat $file/metrics.csv)"
+    cp err $file.err
+  done
+  cmp -s none.sft one.sft || fail "a weight of 1 changes sft: $(cat none.sft one.sft)"
+  cmp -s half.sft one.sft && fail "weights do not count in sft"
+  cmp -s half.sft other.sft || fail "records of weight 0 count in sft: $(cat half.sft other.sft)"
+  grep -q '^sft 1/2: -log p a byte none, no byte has a weight, held out none, no byte has a weight$' zero.err || fail "$(cat zero.err)"
+  grep -qE '^sft,2,0,,,0,,$' zero.sft || fail "all weights 0: $(cat zero.sft)"
+  grep -qi nan zero/metrics.csv zero.err && fail "all weights 0: $(cat zero/metrics.csv)"
+  sed -E 's/"weight": 2/"weight": 1e308/' half.jsonl >large.jsonl
+  expect_told 'prefopt_train: large.jsonl: weight: times the bytes of a batch is inf in sft, expected at most 3.4028234663852886e+38' --data large.jsonl
+  # AdaGrad's step does not see a factor that all gradients have.
+  for i in {1..60}; do
+    printf '{"prompt": "p%d", "chosen": "good %d", "rejected": "bad %d"}\n' $i $((i % 7)) $((i % 5))
+  done >once.jsonl
+  sed 's/}$/, "weight": 4}/' once.jsonl >four.jsonl
+  for file in once four; do
+    train --data $file.jsonl --out $file --epochs 0
+    awk -F , '$1 == "sft" { printf "%.4f %.4f\n", $3, $6 }' $file/metrics.csv >$file.sft
+  done
+  cmp -s once.sft four.sft || fail "a weight that all have changes the mean: $(cat once.sft four.sft)"
 }
 
 further() {

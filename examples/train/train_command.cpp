@@ -65,8 +65,8 @@ of records may stand in one file.
       from 0 to 1. These losses take pairs and ranked answers, too: chosen is good and rejected bad, and of ranked ones
       those above their mean reward are good. The rewards are the target of losses that read one.
   All: without "prompt", what all answers begin with is the prompt, up to the last "\n\nAssistant:" if there is one (the
-  form of HH-RLHF). Optional: "weight" (a number >= 0 that multiplies the record's loss), "annotator" (for lcpo: a name or a
-  number). A field that the loss does not read is named and left alone; one that is null is absent.
+  form of HH-RLHF). Optional: "weight" (a number >= 0 that multiplies the record's loss, in sft, too), "annotator" (for
+  lcpo: a name or a number). A field that the loss does not read is named and left alone; one that is null is absent.
   Known by themselves, too, examples/train/README.md shows each: TRL's conversational forms, UltraFeedback-binarized,
   OpenAI's preferences (input, preferred_output, non_preferred_output), Nectar (answers with ranks), NeMo RL (completions
   with ranks), LLaMA-Factory's alpaca and sharegpt forms, of pairs and for KTO. Lists of messages become text by

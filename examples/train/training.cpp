@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <prefopt/prefopt.hpp>
@@ -20,6 +21,7 @@
 #include "input_error.hpp"
 #include "linear_policy.hpp"
 #include "ngram_policy.hpp"
+#include "number_text.hpp"
 #include "objective.hpp"
 #include "pairs_option.hpp"
 #include "progress.hpp"
@@ -197,50 +199,67 @@ class trainer {
     }
   }
 
-  /// What the mean of -log p a byte is made of.
+  /// Of the best completions, each times its record's weight; and how many bytes they have without.
   struct sft_sums {
-    double negative_log_prob, bytes;
-    double mean() const { return bytes == 0 ? 0 : negative_log_prob / bytes; }
+    double negative_log_prob = 0, weighted_bytes = 0, bytes = 0;
+    /// -log p a byte.
+    double mean() const { return weighted_bytes > 0 ? negative_log_prob / weighted_bytes : 0; }
   };
 
   /// Of the best completions, by maximum likelihood: the same backward pass, with another gradient. Leaves those of
-  /// this rank's records in batch_, and sums over all ranks.
+  /// this rank's records in batch_ and their weights in weight_, and sums over all ranks.
   sft_sums sft(index_view records) {
     batch_.clear();
+    weight_.clear();
     for (std::size_t const record : records) {
       preference const& of = data_.records[record];
       if (of.is_completion && of.rewards[0] < 0.5) continue;
       batch_.push_back(static_cast<std::size_t>(candidates_.best()[record]));
+      weight_.push_back(of.weight);
     }
     logp_.resize(batch_.size());
     length_.resize(batch_.size());
     policy_.log_probs(batch_, {logp_, length_});
-    std::array<double, 2> sums{-std::accumulate(logp_.begin(), logp_.end(), 0.0),
+    std::array<double, 3> sums{-std::inner_product(logp_.begin(), logp_.end(), weight_.begin(), 0.0),
+                               std::inner_product(length_.begin(), length_.end(), weight_.begin(), 0.0),
                                std::accumulate(length_.begin(), length_.end(), 0.0)};
     all_.sum(sums);
-    return {sums[0], sums[1]};
+    constexpr double largest = std::numeric_limits<float>::max();  // the policy's gradients are of that type
+    if (!(sums[1] <= largest)) {
+      throw error_at(command_.data, 0, "weight",
+                     "times the bytes of a batch is " + number_text(sums[1]) + " in sft, expected at most " +
+                         number_text(largest));
+    }
+    return {sums[0], sums[1], sums[2]};
   }
 
   void sft_epoch() {
     std::uint64_t const epoch = state_.sft_epochs + 1;
     std::string const name = "sft " + std::to_string(epoch) + "/" + std::to_string(command_.sft_epochs);
-    sft_sums training{};
+    sft_sums training;
+    std::vector<double> gradient;
     for_each_batch(training_phase::sft, epoch, name, [&](index_view batch) {
       sft_sums const sums = sft(all_.share(batch));
       training.negative_log_prob += sums.negative_log_prob;
-      training.bytes += sums.bytes;
-      std::vector<double> const gradient(batch_.size(), -1 / sums.bytes);
+      training.weighted_bytes += sums.weighted_bytes;
+      // Divided by the bytes as they are, so that a weight means the same in every batch.
+      gradient.resize(batch_.size());
+      std::ranges::transform(weight_, gradient.begin(), [&](double weight) { return -weight / sums.bytes; });
       policy_.backward(batch_, {gradient});
       policy_.add_up(all_);
       policy_.update(sft_learning_rate);
     });
     state_.sft_epochs = epoch;
-    double const held_out = sft(all_.share(index_view{split_.held_out()})).mean();
+    sft_sums const held_out = sft(all_.share(index_view{split_.held_out()}));
     finish_epoch(
-        {training_phase::sft, static_cast<std::uint32_t>(epoch), {.loss = training.mean()}, {.loss = held_out}});
-    char text[96];
-    std::snprintf(text, sizeof text, ": -log p a byte %.4f, held out %.4f", training.mean(), held_out);
-    tell(name + text);
+        {training_phase::sft, static_cast<std::uint32_t>(epoch), {.loss = training.mean()}, {.loss = held_out.mean()}});
+    auto const text = [](sft_sums const& of) {
+      if (!(of.weighted_bytes > 0)) return std::string{"none, no byte has a weight"};
+      char number[32];
+      std::snprintf(number, sizeof number, "%.4f", of.mean());
+      return std::string{number};
+    };
+    tell(name + ": -log p a byte " + text(training) + ", held out " + text(held_out));
   }
 
   /// The reference is the policy as it is now. It never changes, so it is asked once, but for what comes together only
@@ -350,7 +369,7 @@ class trainer {
   progress progress_;
   std::string checkpoint_path_, metrics_path_;
   index_list batch_, mismatched_;
-  std::vector<double> logp_, ref_logp_, length_, kl_logp_, ref_kl_logp_;
+  std::vector<double> logp_, ref_logp_, length_, weight_, kl_logp_, ref_kl_logp_;
 };
 
 template <class Policy>

@@ -15,7 +15,8 @@ std::string described(loss_metrics const& metrics, bool has_best_probability);
 
 enum class training_phase : std::uint32_t { sft, preference };
 
-/// One epoch. During sft the loss is the mean of -log p a byte of the best completions, and there is no accuracy.
+/// One epoch. During sft the loss is the mean of -log p a byte of the best completions, weighted by their records'
+/// weights and 0 if all are 0, and there is no accuracy.
 /// Epoch 0 of the preference phase is the policy before it: nothing was trained.
 struct epoch_metrics {
   training_phase phase;
