@@ -138,10 +138,39 @@ objective::evaluation objective::evaluate(prefopt::any_pair_loss const& loss, in
   }
 
   for (auto* const column : {&d_chosen_, &d_rejected_}) column->resize(pairs.size());
-  prefopt::report const seen = prefopt::evaluate(
-      loss, batch, {.d_chosen = d_chosen_, .d_rejected = d_rejected_, .posterior = posterior_}, options(pairs_of_all));
+  for (auto* const column : {&chosen_reward_, &rejected_reward_}) column->resize(reads_label() ? pairs.size() : 0);
+  prefopt::report seen = prefopt::evaluate(loss, batch,
+                                           {.d_chosen = d_chosen_,
+                                            .d_rejected = d_rejected_,
+                                            .chosen_reward = chosen_reward_,
+                                            .rejected_reward = rejected_reward_,
+                                            .posterior = posterior_},
+                                           options(pairs_of_all));
   pairs.scatter(d_chosen_, d_rejected_, d_logp_);
+  if (reads_label()) judge_by_label(seen, pairs_of_all);
   return {seen, static_cast<std::size_t>(pairs_of_all)};
+}
+
+void objective::judge_by_label(prefopt::report& seen, double pairs_of_all) const {
+  std::array<double, 2> sums{};
+  for (std::size_t i = 0; i < chosen_reward_.size(); ++i) {
+    double const side = label_[i] > 0.5 ? 1 : label_[i] < 0.5 ? -1 : 0;
+    double const margin = side * (chosen_reward_[i] - rejected_reward_[i]);
+    sums[0] += margin > 0 ? 1 : margin == 0 ? 0.5 : 0;
+    sums[1] += margin;
+  }
+  ranks_.sum(sums);
+  seen.accuracy = sums[0] / pairs_of_all;
+  seen.margin = sums[1] / pairs_of_all;
+}
+
+bool objective::reads_label() const {
+  return data_.has_label && std::holds_alternative<prefopt::any_pair_loss>(loss_) &&
+         reads(loss_, prefopt::columns::label);
+}
+
+bool objective::favours_rejected(std::size_t record) const {
+  return reads_label() && data_.records[record].is_pair && data_.records[record].label < 0.5;
 }
 
 objective::evaluation objective::evaluate(prefopt::any_unpaired_loss const& loss, index_view records,

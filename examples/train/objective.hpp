@@ -39,9 +39,15 @@ class objective {
   /// The pairs of these records of which one is better, or their completions: those that the accuracy is a share of.
   std::size_t count_pairs(std::span<std::size_t const> records);
 
+  /// Of a pair: whether the loss reads its label, and that makes rejected the better one. At 1/2 neither is.
+  bool favours_rejected(std::size_t record) const;
+
   struct evaluation {
-    prefopt::report report;  ///< its loss is the sum over the counted pairs or groups, divided by their number
-    std::size_t pairs;       ///< that its accuracy is a share of
+    /// Its loss is the sum over the counted pairs or groups, divided by their number. Where the loss reads labels, a
+    /// pair is right if the side that its label favours has the higher reward, and its margin is that side's; at 1/2
+    /// it is half right, without a margin.
+    prefopt::report report;
+    std::size_t pairs;  ///< that its accuracy is a share of
   };
 
   /// `records` are this rank's share of a batch, and the evaluation is of the whole batch: every rank calls. `scores`
@@ -74,6 +80,9 @@ class objective {
   evaluation evaluate(prefopt::any_unpaired_loss const& loss, std::span<std::size_t const> records,
                       prefopt::list_batch<double> candidates, prefopt::unpaired_batch<double> batch);
   bool learns_reliability() const;
+  bool reads_label() const;
+  /// Accuracy and margin by the labels of the pairs; on all ranks.
+  void judge_by_label(prefopt::report& seen, double pairs_of_all) const;
 
   any_loss loss_;
   prefopt::pairing pairing_;
@@ -85,6 +94,7 @@ class objective {
   std::vector<std::int64_t> offsets_;
   std::vector<double> reward_, target_, weight_, d_logp_;
   std::array<std::vector<double>, further_columns> further_;
-  std::vector<double> margin_, label_, reliability_column_, d_chosen_, d_rejected_, posterior_;
+  std::vector<double> margin_, label_, reliability_column_, d_chosen_, d_rejected_, chosen_reward_, rejected_reward_,
+      posterior_;
   std::vector<std::size_t> annotators_;
 };

@@ -613,6 +613,38 @@ sft_weights() {
   cmp -s once.sft four.sft || fail "a weight that all have changes the mean: $(cat once.sft four.sft)"
 }
 
+# A pair the other way round, with the label the other way round, is the same pair to a loss that reads labels.
+labels() {
+  local i file policy
+  for i in {1..60}; do printf '{"prompt": "p%d", "chosen": "good %d", "rejected": "bad %d", "label": 1}\n' $i $i $i; done >straight.jsonl
+  sed -E '1~2s/"chosen": ("[^"]*"), "rejected": ("[^"]*"), "label": 1/"chosen": \2, "rejected": \1, "label": 0/' straight.jsonl >turned.jsonl
+  for policy in "linear --loss labelled --base bradley_terry" "ngram --loss labelled --base dpo" "ngram --loss rao_kupper"; do
+    for file in straight turned; do
+      # shellcheck disable=SC2086  # a word each
+      train --data $file.jsonl --out $file --policy $policy --epochs 8
+      ((status == 0)) || fail "$policy, $file: $(cat err)"
+      cp out $file.out
+    done
+    cmp -s straight.out turned.out || fail "$policy: $(tail -n 1 straight.out), turned $(tail -n 1 turned.out)"
+    # But for the rounding of sums in another order.
+    paste -d , straight/metrics.csv turned/metrics.csv | awk -F , 'NR > 1 { for (i = 2; i <= NF / 2; ++i) {
+      d = $i - $(i + NF / 2); if (d > 1e-6 || d < -1e-6) { print; exit 1 } } }' >off || fail "$policy: other metrics: $(cat off)"
+    expect_learning straight.out 900
+  done
+  # To a loss that does not read labels chosen is the better one.
+  train --data turned.jsonl --out run --loss dpo
+  cp run/metrics.csv unread
+  sed 's/, "label": [01]//' turned.jsonl >none.jsonl
+  train --data none.jsonl --out run --loss dpo
+  cmp -s run/metrics.csv unread || fail "a loss that reads no labels gives other numbers with them"
+  # At one half nothing is right or wrong, and sft imitates chosen.
+  sed 's/"label": 1/"label": 0.5/' straight.jsonl >half.jsonl
+  train --data half.jsonl --out half --loss labelled --base dpo
+  [[ $(tail -n 1 out) == 'held-out accuracy: 0.500 -> 0.500 '* ]] || fail "one half: $(tail -n 1 out)"
+  grep -q '^margin  *0.000  *0.000$' out || fail "one half: $(grep margin out)"
+  cmp -s <(grep '^sft' half/metrics.csv) <(grep '^sft' straight/metrics.csv) || fail "one half: sft does not imitate chosen"
+}
+
 further() {
   # A target without a field of that name is the difference of the rewards.
   local loss

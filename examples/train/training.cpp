@@ -206,7 +206,7 @@ class trainer {
     double mean() const { return weighted_bytes > 0 ? negative_log_prob / weighted_bytes : 0; }
   };
 
-  /// Of the best completions, by maximum likelihood: the same backward pass, with another gradient. Leaves those of
+  /// Of the best completions, those that labels favour where the loss reads them, by maximum likelihood: the same backward pass, with another gradient. Leaves those of
   /// this rank's records in batch_ and their weights in weight_, and sums over all ranks.
   sft_sums sft(index_view records) {
     batch_.clear();
@@ -214,7 +214,9 @@ class trainer {
     for (std::size_t const record : records) {
       preference const& of = data_.records[record];
       if (of.is_completion && of.rewards[0] < 0.5) continue;
-      batch_.push_back(static_cast<std::size_t>(candidates_.best()[record]));
+      auto const rejected = static_cast<std::size_t>(candidates_.offsets()[record]) + 1;
+      batch_.push_back(objective_.favours_rejected(record) ? rejected
+                                                           : static_cast<std::size_t>(candidates_.best()[record]));
       weight_.push_back(of.weight);
     }
     logp_.resize(batch_.size());
