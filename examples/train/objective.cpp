@@ -1,9 +1,9 @@
 #include "objective.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
+#include "above_mean.hpp"
 #include "data_fields.hpp"
 
 namespace {
@@ -183,10 +183,9 @@ objective::evaluation objective::evaluate(prefopt::any_unpaired_loss const& loss
   weight_.clear();
   for (std::size_t const index : records) {
     preference const& record = data_.records[index];
-    auto const count = static_cast<double>(record.rewards.size());
-    double const mean = std::accumulate(record.rewards.begin(), record.rewards.end(), 0.0) / count;
-    for (double const reward : record.rewards) {
-      label_.push_back(record.is_completion ? reward : reward > mean ? 1 : 0);
+    std::vector<bool> const is_good = above_mean(record.rewards);
+    for (std::size_t i = 0; i < record.rewards.size(); ++i) {
+      label_.push_back(record.is_completion ? record.rewards[i] : is_good[i] ? 1 : 0);
       weight_.push_back(record.weight);
     }
   }

@@ -645,6 +645,45 @@ labels() {
   cmp -s <(grep '^sft' half/metrics.csv) <(grep '^sft' straight/metrics.csv) || fail "one half: sft does not imitate chosen"
 }
 
+# Of ranked answers those above the mean are good, whatever the fractions round to.
+above_mean() {
+  local i rewards
+  # ranked FILE REWARDS: answers to 20 prompts, beside completions.
+  ranked() {
+    for i in {1..60}; do
+      printf '{"prompt": "r%d", "completion": "%s %d", "label": %s}\n' $i "$( ((i % 2)) && echo stone || echo bread)" $i $((i % 2))
+      ((i % 3)) || printf '{"prompt": "p%d", "responses": ["red %d", "blue %d", "green %d"], "rewards": %s}\n' $i $i $i $i "$2"
+    done >"$1"
+  }
+  ranked none.jsonl '[0, 0, 0]'
+  grep -v rewards none.jsonl >only.jsonl
+  train --data only.jsonl --out only --loss kto
+  for rewards in '[0.7, 0.7, 0.7]' '[0.5, 0.5, 0.5]' '[0, 0, 0]' '[-1e308, -1e308, -1e308]'; do
+    ranked equal.jsonl "$rewards"
+    train --data equal.jsonl --out run --loss kto
+    ((status == 0)) || fail "$rewards: $(cat err)"
+    grep -q '^note: 20 of 80 records are left out: their rewards are equal, so that no response is good or bad$' err || fail "$rewards: $(cat err)"
+    cmp -s run/metrics.csv only/metrics.csv || fail "$rewards: other numbers than without them"
+  done
+  # To a loss that takes the rewards themselves they say something.
+  train --data equal.jsonl --out run --loss weighted_nll
+  grep -q 'are left out' err && fail "weighted_nll: $(cat err)"
+  for rewards in '[3, 4, 5]' '[0.7, 0.8, 0.9]' '[0.3, 0.4, 0.5]' '[1e300, 2e300, 3e300]' '[-0.9, -0.8, -0.7]' '[-1e308, 0, 1e308]'; do
+    ranked order.jsonl "$rewards"
+    train --data order.jsonl --out run --loss kto
+    ((status == 0)) || fail "$rewards: $(cat err)"
+    [[ -e first.csv ]] || cp run/metrics.csv first.csv
+    cmp -s run/metrics.csv first.csv || fail "$rewards: others are good than of 3, 4, 5"
+  done
+  ranked other.jsonl '[1, 3, 3]'
+  train --data other.jsonl --out run --loss kto
+  cmp -s run/metrics.csv first.csv && fail "1, 3, 3: the second is not good"
+  ranked equal.jsonl '[1, 1, 1]'
+  grep rewards equal.jsonl >nothing.jsonl
+  rm -rf run
+  expect_error 'nothing.jsonl: rewards: leave no record of which something can be learnt: 20 have equal ones only' --data nothing.jsonl --loss kto
+}
+
 further() {
   # A target without a field of that name is the difference of the rewards.
   local loss

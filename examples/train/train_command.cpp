@@ -63,7 +63,8 @@ of records may stand in one file.
   {"prompt": "...", "completion": "...", "label": true}
       an answer by itself that is good or bad, for losses of single completions (kto, bco, ...); a label may be a number
       from 0 to 1. These losses take pairs and ranked answers, too: chosen is good and rejected bad, and of ranked ones
-      those above their mean reward are good. The rewards are the target of losses that read one.
+      those above their mean reward are good; where all are equal the record is left out with a note. The rewards are the
+      target of losses that read one.
   All: without "prompt", what all answers begin with is the prompt, up to the last "\n\nAssistant:" if there is one (the
   form of HH-RLHF). Optional: "weight" (a number >= 0 that multiplies the record's loss, in sft, too), "annotator" (for
   lcpo: a name or a number). A field that the loss does not read is named and left alone; one that is null is absent.

@@ -48,7 +48,7 @@ class trainer {
         objective_{loss_of(command.loss), pairing_of(command.pairs), data, all},
         candidates_{data},
         policy_{candidates_.all()},
-        comparable_{checked(comparable_records{data, candidates_, policy_})},
+        comparable_{checked(comparable_records{data, candidates_, policy_, objective_.loss()})},
         split_{data, comparable_.kept, command.holdout, command.seed},
         checkpoint_path_{folder.file("checkpoint")},
         metrics_path_{folder.file("metrics.csv")} {
@@ -94,6 +94,11 @@ class trainer {
  private:
   comparable_records checked(comparable_records records) const {
     if (!records.kept.empty()) return records;
+    if (records.equal_rewards != 0) {
+      throw error_at(command_.data, 0, "rewards",
+                     "leave no record of which something can be learnt: " + std::to_string(records.equal_rewards) +
+                         " have equal ones only, so that no response is good or bad");
+    }
     throw error_at(command_.data, 0, "",
                    std::string{"in every record all responses are the same"} +
                        (records.same_to_policy == 0 ? "" : " to --policy " + command_.policy) +
@@ -182,10 +187,12 @@ class trainer {
     auto const left_out = [&](std::size_t count, std::string const& why) {
       if (count == 0) return;
       progress_.line("note: " + std::to_string(count) + " of " + std::to_string(data_.records.size()) + " " +
-                     data_.noun() + " are left out: their responses " + why);
+                     data_.noun() + " are left out: " + why);
     };
-    left_out(comparable_.same_text, "are the same text");
-    left_out(comparable_.same_to_policy, "differ in nothing that --policy " + command_.policy + " reads");
+    left_out(comparable_.same_text, "their responses are the same text");
+    left_out(comparable_.same_to_policy,
+             "their responses differ in nothing that --policy " + command_.policy + " reads");
+    left_out(comparable_.equal_rewards, "their rewards are equal, so that no response is good or bad");
   }
 
   /// Calls step(batch) for the training records in the order of this epoch.
