@@ -20,7 +20,12 @@ objective::objective(any_loss loss, prefopt::pairing pairing, preference_set con
       data_{data},
       takes_target_{takes_target(data, loss_)},
       ranks_{all},
-      reliability_{data.annotators.size()} {}
+      reliability_{data.annotators.size()} {
+  leave_out_same([&](std::size_t record, std::size_t one, std::size_t other) {
+    auto const& responses = data.records[record].responses;
+    return responses[one] == responses[other];
+  });
+}
 
 /// The columns of the groups that come from the data.
 void objective::gather(index_view records) {
@@ -35,11 +40,27 @@ void objective::gather(index_view records) {
   }
 }
 
-std::size_t objective::count_gathered_pairs() const {
+differing_pairs objective::pairs_of(index_view records, prefopt::list_batch<double> const& groups) const {
+  return {groups, pairing_, [&](std::size_t group, std::size_t chosen, std::size_t rejected) {
+            auto const found = first_same_.find(records[group]);
+            if (found == first_same_.end()) return true;
+            auto const begin = static_cast<std::size_t>(offsets_[group]);
+            return found->second[chosen - begin] != found->second[rejected - begin];
+          }};
+}
+
+std::size_t objective::count_gathered_pairs(index_view records) const {
   if (is_unpaired()) return reward_.size();
   prefopt::list_batch<double> const groups{
       .logp = reward_, .reward = takes_target_ ? target_ : reward_, .offsets = offsets_};
-  return prefopt::group_pairs<double>{groups, is_of_lists() ? prefopt::pairing::every : pairing_}.size();
+  if (is_of_lists()) return prefopt::group_pairs<double>{groups, prefopt::pairing::every}.size();
+  return pairs_of(records, groups).size();
+}
+
+std::size_t objective::count_same_pairs(index_view records) {
+  if (is_unpaired() || is_of_lists()) return 0;
+  gather(records);
+  return pairs_of(records, {.logp = reward_, .reward = reward_, .offsets = offsets_}).same();
 }
 
 double objective::total(std::size_t of_rank) const {
@@ -50,7 +71,7 @@ double objective::total(std::size_t of_rank) const {
 
 std::size_t objective::count_pairs(index_view records) {
   gather(records);
-  return count_gathered_pairs();
+  return count_gathered_pairs(records);
 }
 
 bool objective::is_separable() const {
@@ -95,13 +116,13 @@ objective::evaluation objective::evaluate(prefopt::any_list_loss const& loss, in
     groups.reward = reward_;
   }
   prefopt::report const seen = prefopt::evaluate(loss, groups, {.d_logp = d_logp_}, options(total(records.size())));
-  return {seen, static_cast<std::size_t>(total(count_gathered_pairs()))};
+  return {seen, static_cast<std::size_t>(total(count_gathered_pairs(records)))};
 }
 
 objective::evaluation objective::evaluate(prefopt::any_pair_loss const& loss, index_view records,
                                           prefopt::list_batch<double> groups) {
   groups.reward = reward_;
-  prefopt::group_pairs<double> const pairs{groups, pairing_};
+  differing_pairs const pairs = pairs_of(records, groups);
   std::ranges::fill(d_logp_, 0);
   annotators_.clear();
   posterior_.resize(loss.has_posterior() ? pairs.size() : 0);

@@ -6,9 +6,12 @@
 #include <prefopt/prefopt.hpp>
 #include <span>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "any_loss.hpp"
+#include "differing_pairs.hpp"
 #include "preference.hpp"
 #include "ranks.hpp"
 
@@ -35,6 +38,13 @@ class objective {
 
   /// What the gradient of a batch of these records is divided by.
   double denominator(std::span<std::size_t const> records);
+
+  /// Makes no pairs of ranked responses that are the same, though their rewards differ. is_same(record, one, other) says
+  /// of two responses of a record whether they are; unless this is called, those with the same text.
+  template <class IsSame>
+  void leave_out_same(IsSame const& is_same);
+  /// How many pairs of these records are left out therefore.
+  std::size_t count_same_pairs(std::span<std::size_t const> records);
 
   /// The pairs of these records of which one is better, or their completions: those that the accuracy is a share of.
   std::size_t count_pairs(std::span<std::size_t const> records);
@@ -69,7 +79,9 @@ class objective {
 
  private:
   void gather(std::span<std::size_t const> records);
-  std::size_t count_gathered_pairs() const;
+  std::size_t count_gathered_pairs(std::span<std::size_t const> records) const;
+  /// Of groups as gathered.
+  differing_pairs pairs_of(std::span<std::size_t const> records, prefopt::list_batch<double> const& groups) const;
   prefopt::options options(double own_denominator) const;
   /// Of all ranks.
   double total(std::size_t of_rank) const;
@@ -90,6 +102,8 @@ class objective {
   bool takes_target_;
   ranks ranks_;
   prefopt::annotator_reliability reliability_;
+  /// Of records with responses that are the same: of each response the first one that is.
+  std::unordered_map<std::size_t, std::vector<std::size_t>> first_same_;
   double given_denominator_ = 0;
   std::vector<std::int64_t> offsets_;
   std::vector<double> reward_, target_, weight_, d_logp_;
@@ -98,3 +112,20 @@ class objective {
       posterior_;
   std::vector<std::size_t> annotators_;
 };
+
+template <class IsSame>
+void objective::leave_out_same(IsSame const& is_same) {
+  first_same_.clear();
+  if (is_of_lists() || is_unpaired()) return;
+  for (std::size_t record = 0; record < data_.records.size(); ++record) {
+    std::size_t const count = data_.records[record].responses.size();
+    if (data_.records[record].is_pair) continue;
+    std::vector<std::size_t> first(count);
+    bool has_same = false;
+    for (std::size_t i = 0; i < count; ++i) {
+      while (first[i] < i && !is_same(record, first[i], i)) ++first[i];
+      has_same |= first[i] < i;
+    }
+    if (has_same) first_same_.emplace(record, std::move(first));
+  }
+}

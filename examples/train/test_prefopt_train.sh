@@ -884,6 +884,40 @@ identical() {
   grep -q '^note: in 20 of 40 records no response is better than another$' err || fail "$(cat err)"
 }
 
+# Ranked answers that are the same are no pair, whatever their rewards are.
+same_answers() {
+  local i
+  for i in {1..60}; do
+    printf '{"prompt": "p%d", "responses": ["good %d", "good %d", "bad %d"], "rewards": [2, 1, 0]}\n' $i $i $i $i
+  done >ranked.jsonl
+  for i in {1..60}; do
+    printf '{"prompt": "p%d", "responses": ["good %d", "bad %d"], "rewards": [2, 0]}\n' $i $i $i
+  done >once.jsonl
+  local options
+  for options in "--policy linear" "--policy ngram" "--policy linear --loss lcpo --base bradley_terry"; do
+    # shellcheck disable=SC2086
+    train --data ranked.jsonl $options --out run
+    ((status == 0)) || fail "$options: $(cat err)"
+    grep -q '^note: 60 pairs of ranked responses are left out: both are the same text$' err || fail "$options: $(cat err)"
+    # Two pairs of each of 12 groups.
+    [[ $(tail -n 1 out) == *'-> 1.000 ('*', 24 pairs of 12 groups)' ]] || fail "$options: $(tail -n 1 out)"
+  done
+  # Next to each other in rank, the second good one and the bad one: the pair is that of the answers without the first.
+  train --data ranked.jsonl --policy linear --pairs adjacent --out adjacent
+  train --data once.jsonl --policy linear --pairs adjacent --out once
+  cmp -s adjacent/metrics.csv once/metrics.csv || fail "adjacent: other numbers than without the pairs of the same"
+  # Different texts, but not to a policy that reads words in folded case.
+  sed 's/"good \([0-9]*\)", "good/"GOOD \1!", "good/' ranked.jsonl >case.jsonl
+  train --data case.jsonl --policy linear --out run
+  grep -q '^note: 60 pairs of ranked responses are left out: both are the same in all that --policy linear reads$' err || fail "case: $(cat err)"
+  train --data case.jsonl --policy ngram --out run --epochs 0 --sft-epochs 0
+  grep -q 'are left out' err && fail "case, ngram: $(cat err)"
+  # The first and the last in rank are the same in every group.
+  sed 's/"rewards": \[2, 1, 0\]/"rewards": [2, 0, 1]/' ranked.jsonl >ends.jsonl
+  rm -rf run
+  expect_error '--seed: 1 leaves no response that is better than another for training' --data ends.jsonl --policy linear --pairs best-worst
+}
+
 # One run a folder, and what is wrong with a folder is told before anything is trained.
 out_folder() {
   local quick=(--epochs 0 --sft-epochs 0)

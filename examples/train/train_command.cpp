@@ -75,8 +75,8 @@ of records may stand in one file.
   "<|start_header_id|>user<|end_header_id|>\n\n...<|eot_id|>". The first line on standard error tells what was read.
   A list loss takes a pair as two answers with rewards 1 and 0. A pair loss takes the pairs that --pairs makes of ranked
   answers: every answer and every worse one, those next to each other in rank (adjacent), the best and each other one
-  (best-rest), the best and the worst (best-worst). Answers with equal rewards are no pair. Losses that read a target
-  get the difference of the pair's rewards, unless the records have one.
+  (best-rest), the best and the worst (best-worst). Answers with equal rewards are no pair, nor, with a note, are answers that
+  are the same to the policy. Losses that read a target get the difference of the pair's rewards, unless the records have one.
 
 Policies:
   ngram    a language model over bytes; first fitted to the best answers (sft), then trained by the loss. The reference of

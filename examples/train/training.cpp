@@ -52,6 +52,12 @@ class trainer {
         split_{data, comparable_.kept, command.holdout, command.seed},
         checkpoint_path_{folder.file("checkpoint")},
         metrics_path_{folder.file("metrics.csv")} {
+    same_text_pairs_ = objective_.count_same_pairs(comparable_.kept);
+    objective_.leave_out_same([&](std::size_t record, std::size_t one, std::size_t other) {
+      auto const first = static_cast<std::size_t>(candidates_.offsets()[record]);
+      return policy_.is_same(first + one, first + other);
+    });
+    same_pairs_ = objective_.count_same_pairs(comparable_.kept);
     for (auto const* part : {&split_.training(), &split_.held_out()}) {
       if (objective_.count_pairs(*part) != 0) continue;
       throw input_error{"--seed: " + std::to_string(command.seed) + " leaves no response that is better than another " +
@@ -192,6 +198,13 @@ class trainer {
     left_out(comparable_.same_text, "their responses are the same text");
     left_out(comparable_.same_to_policy,
              "their responses differ in nothing that --policy " + command_.policy + " reads");
+    auto const left_out_pairs = [&](std::size_t count, std::string const& why) {
+      if (count != 0) {
+        progress_.line("note: " + std::to_string(count) + " pairs of ranked responses are left out: both " + why);
+      }
+    };
+    left_out_pairs(same_text_pairs_, "are the same text");
+    left_out_pairs(same_pairs_ - same_text_pairs_, "are the same in all that --policy " + command_.policy + " reads");
     left_out(comparable_.equal_rewards, "their rewards are equal, so that no response is good or bad");
   }
 
@@ -374,6 +387,8 @@ class trainer {
   std::optional<Policy> reference_;  ///< as the policy was at the start, of losses that read completions of others
   comparable_records comparable_;
   holdout_split split_;
+  /// Pairs of ranked responses that are left out: with the same text, and all that are the same to the policy.
+  std::size_t same_text_pairs_ = 0, same_pairs_ = 0;
   checkpoint state_;
   progress progress_;
   std::string checkpoint_path_, metrics_path_;
