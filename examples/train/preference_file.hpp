@@ -21,7 +21,8 @@
 /// and all shapes have
 ///     prompt             text or messages, optional. The others are completions if it is there, otherwise whole
 ///                        dialogues: what all begin with is the prompt then, of texts up to the last mark of the
-///                        assistant's turn ("\n\nAssistant:") if it has one, otherwise up to a whole word
+///                        assistant's turn ("\n\nAssistant:") if it has one, otherwise up to a whole word; of a
+///                        completion alone up to that mark, otherwise nothing
 ///     weight             a number >= 0, 1 if it is missing
 ///     annotator          text or a whole number; records without one share an annotator of their own
 /// Throws input_error with file, line and field for everything else, and where memory runs out.

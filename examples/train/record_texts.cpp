@@ -31,10 +31,11 @@ void set_plain_texts(preference& record, std::optional<std::string> prompt, std:
   record.has_prompt = prompt.has_value();
   if (prompt) {
     record.prompt = std::move(*prompt);
-  } else if (!record.is_completion) {
-    // Without a mark it may be no more than the words that both answers happen to begin with.
+  } else {
+    // Without a mark it may be no more than the words that both answers happen to begin with; of one answer, all of them.
     prompt_end const end = end_of_prompt(record.responses);
     record.has_prompt = end.is_marked;
+    if (record.is_completion && !end.is_marked) return;
     record.prompt = record.responses.front().substr(0, end.length);
     for (auto& response : record.responses) response.erase(0, end.length);
   }

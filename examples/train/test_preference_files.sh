@@ -210,6 +210,13 @@ completions() {
     lines "{\"prompt\": [$user], \"completion\": [$bad]$no"; } >messages.jsonl
   expect_check '20 single completions, conversational (TRL); 10 prompts' messages.jsonl
   same_training messages.jsonl alone.jsonl
+  # Without a prompt it is the text up to the last mark of the assistant's turn, and nothing where there is none.
+  sed -E 's/Assistant:", "completion": "/Assistant:/; s/"prompt"/"completion"/' alone.jsonl >marked.jsonl
+  expect_check '20 single completions (TRL); 10 prompts; 0 ties' marked.jsonl
+  same_training marked.jsonl alone.jsonl
+  lines '{"completion": "It is green, @."'"$label" >no_prompt.jsonl
+  lines '{"prompt": "", "completion": "It is green, @."'"$label" >empty_prompt.jsonl
+  same no_prompt.jsonl empty_prompt.jsonl
   label=', "kto_tag": true}' no=', "kto_tag": false}'
   { lines '{"instruction": "Which", "input": "\"@\"?", "output": "It is green, @."'"$label"
     lines '{"instruction": "Which", "input": "\"@\"?", "output": "No."'"$no"; } >alpaca.jsonl

@@ -66,8 +66,9 @@ of records may stand in one file.
       those above their mean reward are good; where all are equal the record is left out with a note. The rewards are the
       target of losses that read one.
   All: without "prompt", what all answers begin with is the prompt, up to the last "\n\nAssistant:" if there is one (the
-  form of HH-RLHF). Optional: "weight" (a number >= 0 that multiplies the record's loss, in sft, too), "annotator" (for
-  lcpo: a name or a number). A field that the loss does not read is named and left alone; one that is null is absent.
+  form of HH-RLHF), otherwise up to a whole word; an answer by itself has no prompt otherwise. Optional: "weight" (a number
+  >= 0 that multiplies the record's loss, in sft, too), "annotator" (for lcpo: a name or a number). A field that the loss
+  does not read is named and left alone; one that is null is absent.
   Known by themselves, too, examples/train/README.md shows each: TRL's conversational forms, UltraFeedback-binarized,
   OpenAI's preferences (input, preferred_output, non_preferred_output), Nectar (answers with ranks), NeMo RL (completions
   with ranks), LLaMA-Factory's alpaca and sharegpt forms, of pairs and for KTO. Lists of messages become text by
@@ -86,8 +87,8 @@ Policies:
            no length: simpo, ipo_mean, ln_dpo, pro, rrhf and real need ngram.
 
 Records with the same prompt are all held out or all trained on, so --holdout is a part of the prompts. Texts without "prompt"
-have one if they share a "\n\nAssistant:"; records without one that have the same texts, in either order, are a prompt, and
-so they are where all have the same prompt. A record that says that some answer is better although
+have one if they share a "\n\nAssistant:", or one by itself has it; records without one that have the same texts, in any
+order, are a prompt, and so they are where all have the same prompt. A record that says that some answer is better although
 all of its answers are the same, to the policy at least, is left out with a note.
 
 Accuracy is the share of held-out pairs that are ranked right: of ranked answers every two with different rewards, or the
