@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <string_view>
+#include <variant>
 
 #include "input_error.hpp"
 #include "number_text.hpp"
@@ -41,6 +43,38 @@ void check_targets(preference_set const& data, std::string const& path, std::str
                      " expects it in all records or in none");
 }
 
+/// The number that the loss gets for a record in a column of pairs, or in the label of completions; none if it gets
+/// several, or what cannot be refused.
+std::optional<double> value_of(preference const& record, preference_set const& data, any_loss const& loss,
+                               prefopt::columns kind) {
+  if (std::holds_alternative<prefopt::any_unpaired_loss>(loss)) {
+    return record.is_completion && kind == prefopt::columns::label ? std::optional{record.rewards[0]} : std::nullopt;
+  }
+  if (kind == prefopt::columns::label) return record.label;
+  for (std::size_t c = 0; c < further_columns; ++c) {
+    if (prefopt::pair_family::inputs<double>[first_further + c].kind == kind && data.has_further[c]) {
+      return record.further[c];
+    }
+  }
+  return {};
+}
+
+void check_values(preference_set const& data, std::string const& path, any_loss const& loss) {
+  if (std::holds_alternative<prefopt::any_list_loss>(loss)) return;
+  auto const rule = std::visit([](auto const& any) { return any.rule(); }, loss);
+  if (rule.kind == prefopt::columns::none) return;
+  auto const& inputs = prefopt::pair_family::inputs<double>;
+  std::string const name = std::ranges::find(inputs, rule.kind, [](auto const& column) { return column.kind; })->name;
+  for (auto const& record : data.records) {
+    auto const value = value_of(record, data, loss, rule.kind);
+    if (!value || prefopt::is_allowed(*value, rule.values)) continue;
+    bool const may_be_missing = !record.is_completion && *value == (name == "label" ? 1 : 0);
+    throw error_at(path, record.line, name,
+                   "got " + number_text(*value) + (may_be_missing ? ", as where it is missing" : "") + ", expected " +
+                       prefopt::expectation_of(rule.values) + " with " + name_of(loss));
+  }
+}
+
 }  // namespace
 
 bool takes_target(preference_set const& data, any_loss const& loss) {
@@ -56,7 +90,7 @@ void check_fields(preference_set const& data, std::string const& path, any_loss 
                    "stands alone, and " + name_of(loss) + " compares responses; losses of single completions are " +
                        names_of_losses(loss_kind::unpaired));
   }
-  if (is_unpaired) return;
+  if (is_unpaired) return check_values(data, path, loss);
   if (needs(loss, prefopt::columns::label) && !data.has_label) {
     throw error_at(path, 0, "label", "is in no record, and " + name_of(loss) + " needs it");
   }
@@ -69,6 +103,7 @@ void check_fields(preference_set const& data, std::string const& path, any_loss 
       throw error_at(path, 0, column.name, "is in no record, and " + name_of(loss) + " needs it");
     }
   }
+  check_values(data, path, loss);
   if (takes_target(data, loss)) {
     check_targets(data, path, name_of(loss));
   } else if (auto const* const list_loss = std::get_if<prefopt::any_list_loss>(&loss)) {

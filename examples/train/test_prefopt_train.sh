@@ -379,6 +379,26 @@ bad_data() {
   for _ in 1 2 3 4; do printf '%s\n' "$good" >>data; done
   expect_error 'data: label: is in no record, and labelled<dpo> needs it' --data data --loss labelled --base dpo
 
+  # What a loss refuses of the data is told with its line, before anything is trained.
+  # refused EXPECTED FIELDS OTHERS LOSS...: the third of the records has these fields, the others have those.
+  refused() {
+    local expected=$1 fields=$2 other=$3
+    shift 3
+    for i in 1 2 3 4 5; do
+      printf '{"prompt": "p%d", "chosen": "a", "rejected": "b"%s}\n' $i "$( ((i == 3)) && echo "$fields" || echo "$other")"
+    done >data
+    expect_error "data:3: $expected" --data data --loss "$@"
+  }
+  refused 'target: got 0, as where it is missing, expected a number > 0 with odpo' ', "target": 0' ', "target": 1' odpo
+  refused 'target: got -2, expected a number > 0 with odpo' ', "target": -2' ', "target": 1' odpo
+  refused 'target: got 0, as where it is missing, expected a number > 0 with odpo' '' ', "target": 1' odpo
+  refused 'label: got 0.3, expected 0, 0.5 or 1 with rao_kupper' ', "label": 0.3' ', "label": 0.5' rao_kupper
+  refused 'label: got 0.3, expected 0 or 1 with noise_mixture' ', "label": 0.3' ', "label": 1' noise_mixture
+  refused 'label: got 1, as where it is missing, expected a number in (0, 1) with irepo' '' ', "label": 0.5' irepo
+  refused 'label: got 0, expected a number in (0, 1) with irepo' ', "label": 0' ', "label": 0.5' irepo
+  for i in 1 2 3 4 5; do printf '{"completion": "a %d", "label": %s}\n' $i "$( ((i == 3)) && echo 0.5 || echo true)"; done >data
+  expect_error 'data:3: label: got 0.5, expected 0 or 1 with nbpo' --data data --loss nbpo
+
   gzip -c "$source/examples/data/preferences.jsonl" >whole.gz
   head -c 5000 whole.gz >data.gz
   expect_error 'the gzip stream breaks off here, the file is truncated' --data data.gz
