@@ -104,6 +104,12 @@ weights() {
     printf '{"prompt":"p%d","chosen":"a%d","rejected":"b%d","weight":%d}\n' $i $i $i $((i % 8 == 0))
   done >weights.jsonl
   equals ngram --data weights.jsonl --sft-epochs 0 --epochs 1 --batch 1 --holdout 0.4 --seed 7
+  equals ngram --data weights.jsonl --sft-epochs 1 --epochs 1 --batch 3
+  # Accuracy and margin by labels are of all ranks.
+  for i in {1..40}; do
+    printf '{"prompt":"p%d","chosen":"a%d","rejected":"b%d","label":%s}\n' $i $i $i "$( ((i % 3)) && echo 1 || echo 0.25)"
+  done >labels.jsonl
+  equals linear --data labels.jsonl --loss labelled --base bradley_terry --epochs 2 --batch 3
 }
 
 # A run goes on over another number of ranks.
