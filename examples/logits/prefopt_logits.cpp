@@ -180,6 +180,10 @@ int run(int argc, char** argv) {
     throw input_error{"--loss: " + loss.name() + " learns whom to trust, which prefopt_train shows"};
   }
   preference_set const data = read_preferences(settings.data);
+  if (data.has_completions) {
+    auto const alone = std::ranges::find(data.records, true, &preference::is_completion);
+    throw error_at(settings.data, alone->line, "completion", "stands alone, expected pairs");
+  }
   if (data.has_ranked) throw error_at(settings.data, 0, "responses", "got ranked answers, expected pairs");
   if (data.records.size() < 5) {
     throw error_at(settings.data, 0, "",

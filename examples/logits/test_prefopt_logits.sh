@@ -29,6 +29,14 @@ done
 [[ $(tail -n 1 untrained) =~ ^\ +0\ +0\.6931\ +0\.500$ ]] || fail "untrained: $(tail -n 1 untrained)"
 "$program" >first && "$program" >second && cmp first second || fail "a second run gives other numbers"
 
+# What is held out is held out with all pairs of its prompt: of answers that are drawn at random those of other prompts tell
+# nothing, though each prompt has the same pair five times.
+awk 'function words(  i, text) { for (i = 0; i < 4; ++i) text = text " " int(rand() * 1e6); return text }
+  BEGIN { srand(5); for (p = 0; p < 60; ++p) { a = words(); b = words(); for (i = 0; i < 5; ++i)
+    printf "{\"prompt\": \"p%d\", \"chosen\": \"%s\", \"rejected\": \"%s\"}\n", p, a, b } }' >annotated
+"$program" --data annotated --epochs 12 >by_heart 2>err || fail "annotated: $(cat err)"
+awk 'END { exit !($2 < 0.2 && $3 > 0.4) }' by_heart || fail "annotated: held-out pairs were learnt: $(cat by_heart)"
+
 "$program" --help >help || fail "--help"
 for word in --loss --full-logits --seed "hidden states" Examples; do
   grep -qF -- "$word" help || fail "the help does not tell about $word"
@@ -59,6 +67,8 @@ printf '{"chosen": "a", "rejected": "b"}\n{"chosen": "a"}\n' >data
 expect_error 'data:2: rejected: is missing' --data data
 printf '{"chosen": "a", "rejected": "b"}\n' >data
 expect_error 'data: got 1 pair, expected 5 or more' --data data
+printf '{"chosen": "a", "rejected": "b"}\n{"completion": "a", "label": 1}\n' >data
+expect_error 'data:2: completion: stands alone, expected pairs' --data data
 printf '{"responses": ["a", "b"], "rewards": [1, 0]}\n' >data
 expect_error 'data: responses: got ranked answers, expected pairs' --data data
 
