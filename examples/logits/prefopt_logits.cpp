@@ -33,8 +33,8 @@ constexpr char introduction[] =
 
 constexpr char examples[] = R"(
 The table has, for each epoch, the mean loss in training, and the loss and the accuracy (the share of pairs ranked right)
-on the pairs of the fifth of the prompts that is held out. Epoch 0 is the untrained model, which is the reference of the losses that
-have one. --full-logits makes the same numbers, but for rounding.
+on the pairs of the fifth of the prompts that is held out. Epoch 0 is the untrained model, which is the reference of the
+losses that have one. --full-logits makes the same numbers, but for rounding.
 
 Examples:
   prefopt_logits

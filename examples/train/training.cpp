@@ -226,8 +226,9 @@ class trainer {
     double mean() const { return weighted_bytes > 0 ? negative_log_prob / weighted_bytes : 0; }
   };
 
-  /// Of the best completions, those that labels favour where the loss reads them, by maximum likelihood: the same backward pass, with another gradient. Leaves those of
-  /// this rank's records in batch_ and their weights in weight_, and sums over all ranks.
+  /// Of the best completions, those that labels favour where the loss reads them, by maximum likelihood: the same
+  /// backward pass, with another gradient. Leaves those of this rank's records in batch_ and their weights in weight_,
+  /// and sums over all ranks.
   sft_sums sft(index_view records) {
     batch_.clear();
     weight_.clear();
