@@ -12,6 +12,17 @@
 constexpr std::size_t first_further = prefopt::pair_family::target,
                       further_columns = prefopt::pair_family::input_count - first_further;
 
+/// What they are where a record has none: what they are to a loss without the column.
+constexpr std::array<double, further_columns> neutral_further() {
+  std::array<double, prefopt::pair_family::input_count> of_column{};
+#define SET_NEUTRAL(name, kind, range, neutral, type) of_column[prefopt::pair_family::name] = neutral;
+  PREFOPT_PAIR_COLUMNS(SET_NEUTRAL, )
+#undef SET_NEUTRAL
+  std::array<double, further_columns> further{};
+  for (std::size_t c = 0; c < further_columns; ++c) further[c] = of_column[first_further + c];
+  return further;
+}
+
 /// Responses to one prompt and how good each is: ranked by rewards, a pair of which the first was liked better, or one
 /// alone that is good or bad.
 struct preference {
@@ -26,7 +37,7 @@ struct preference {
   double weight = 1;
   double margin = 0;  ///< of a pair
   double label = 1;   ///< of a pair: probability that chosen is the better one
-  std::array<double, further_columns> further{};
+  std::array<double, further_columns> further = neutral_further();
   std::size_t annotator = 0;  ///< index into the annotators of the set
   std::size_t line = 0;       ///< of the file
 };

@@ -706,7 +706,7 @@ above_mean() {
 
 further() {
   # A target without a field of that name is the difference of the rewards.
-  local loss
+  local loss file
   for loss in rpo_sq "simper" "apo_zero" "dpo:0.8+bco_pair:0.2+sft:1 --mode 1" "with_nll --base dpo --nll 0.1 --nll_mode 1"; do
     # shellcheck disable=SC2086  # a word each
     train --out run --loss $loss
@@ -720,6 +720,11 @@ further() {
   grep -q 'note: tdpo does not read these fields: .*scale' err || fail "tdpo: no note on scale"
   train --out run --loss mallows_dpo --data kl.jsonl
   ((status == 0)) || fail "mallows_dpo: $(cat err)"
+  # Where a record has none it is what it is without the field in all of them.
+  sed 's/"scale": 2/"scale": 1/' kl.jsonl >ones.jsonl
+  sed '1~2s/, "scale": 1//' ones.jsonl >some.jsonl
+  for file in ones some; do train --out $file --loss mallows_dpo --data $file.jsonl; done
+  cmp -s ones/metrics.csv some/metrics.csv || fail "a record without a scale is not as one of scale 1"
 }
 
 # Nothing is to be learnt from words that are drawn at random; who knows prompts from training knows better.
