@@ -44,7 +44,7 @@ void check_with_slope(char const* name, F const& f, Formula const& formula, Slop
   }
 }
 
-std::vector<double> const negative{-40, -3.5, -1, -0.25, -1e-3}, positive{1e-3, 0.25, 0.75, 1},
+std::vector<double> const below_zero{-40, -3.5, -1, -0.25, -1e-3}, up_to_one{1e-3, 0.25, 0.75, 1},
     any_number{-40, -3.5, -1, -0.25, 0.125, 0.75, 2, 30};
 
 real own_exp(real x) { return std::exp(x); }
@@ -55,11 +55,11 @@ real own_sigmoid_slope(real x) { return std::exp(-x) / ((1 + std::exp(-x)) * (1 
 
 TEST_CASE("exponentials and logarithms of scalars that are no batches") {
   check_with_slope(
-      "exp", [](auto x) { return math::exp(x); }, own_exp, own_exp, negative);
+      "exp", [](auto x) { return math::exp(x); }, own_exp, own_exp, below_zero);
   check_with_slope(
       "exp_of_any", [](auto x) { return math::exp_of_any(x); }, own_exp, own_exp, any_number);
   check_with_slope(
-      "expm1", [](auto x) { return math::expm1(x); }, [](real x) { return std::expm1(x); }, own_exp, negative);
+      "expm1", [](auto x) { return math::expm1(x); }, [](real x) { return std::expm1(x); }, own_exp, below_zero);
   check_with_slope(
       "expm1_with_rest.value", [](auto x) { return math::expm1_with_rest(x).value; },
       [](real x) { return std::expm1(x); }, own_exp, any_number);
@@ -68,7 +68,7 @@ TEST_CASE("exponentials and logarithms of scalars that are no batches") {
       [](real x) { return std::expm1(x) - x; }, [](real x) { return std::expm1(x); }, any_number, 1);
   check_with_slope(
       "log1p", [](auto x) { return math::log1p(x); }, [](real x) { return std::log1p(x); },
-      [](real x) { return 1 / (1 + x); }, positive);
+      [](real x) { return 1 / (1 + x); }, up_to_one);
   check_with_slope(
       "log1p_unbounded", [](auto x) { return math::log1p_unbounded(x); }, [](real x) { return std::log1p(x); },
       [](real x) { return 1 / (1 + x); }, {1e-3, 1, 50});
@@ -98,7 +98,7 @@ TEST_CASE("sigmoid, tanh and arctangent of scalars that are no batches") {
       [](real x) { return -2 * std::tanh(x) / (std::cosh(x) * std::cosh(x)); }, any_number);
   check_with_slope(
       "arctangent", [](auto x) { return math::arctangent(x); }, [](real x) { return std::atan(x); },
-      [](real x) { return 1 / (1 + x * x); }, positive);
+      [](real x) { return 1 / (1 + x * x); }, up_to_one);
 }
 
 TEST_CASE("the normal distribution of scalars that are no batches") {
