@@ -295,7 +295,7 @@ SEEN_BY = [
     ("engine/block.hpp", pair_kernels),
     ("engine/block_kernel.hpp", pair_kernels),
     ("engine/finish_block.hpp", pair_kernels),
-    ("engine/pair_lanes.hpp", lambda: pair_kernels() + pairs_of("with_nll<dpo>")),
+    ("engine/pair_lanes.hpp", lambda: pair_kernels() + pairs_of("sft")),
     ("engine/inspect.hpp", lambda: pairs_of("dpo", "labelled<dpo>", "lcpo<dpo>", "simpo") + pair_kernels()[2:]),
     ("engine/check.hpp", lambda: pairs_of("dpo") + engine_tests("errors", "every_refusal", "columns") + list_engine_tests("errors", "outputs")),
     ("engine/*.hpp", lambda: pairs_of("dpo") + engine_tests("errors", "reduction", "every_refusal", "invalid", "columns", "bounds", "position")
