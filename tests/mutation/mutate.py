@@ -310,6 +310,7 @@ SEEN_BY = [
     ("logprob/*filter*.hpp", lambda: native("chain/gradient_filter.cpp")),
     ("logprob/vocabulary_shard.hpp", lambda: native("chain/vocabulary_shard.cpp")),
     ("logprob/linear*.hpp", lambda: native(*in_folder("chain", "linear_plain", "linear", "linear_policy", "memory_budget", "vocabulary_shard"))),
+    ("logprob/token_rows.hpp", lambda: native(*in_folder("chain", "chain", "chain_errors"))),
     ("logprob/tokens.hpp", lambda: above("logprob/sequence.cpp", "logprob/token_loss.cpp", "logprob/token_weights.cpp")),
     ("logprob/sequence.hpp", lambda: above("logprob/sequence.cpp", "logprob/token_loss.cpp")),
     ("logprob/logit_kernel.hpp", lambda: native(*LOGITS, "logit_numbers/accuracy.cpp", "logit_numbers/gradients.cpp", "logit_numbers/transforms.cpp")),

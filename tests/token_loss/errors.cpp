@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <prefopt/surrogate/cispo.hpp>
+#include <prefopt/surrogate/gspo.hpp>
 #include <prefopt/token/policy_gradient.hpp>
 #include <refusal.hpp>
 #include <special_numbers.hpp>
@@ -290,4 +292,11 @@ TEST_CASE("a loss that is chosen at run time is the plainest one before") {
   token_batch<double> const batch{.log_prob = log_prob, .advantage = advantage, .offsets = offsets};
   CHECK(evaluate(loss, batch, {.d_log_prob = gradient}).loss == 2);
   CHECK(gradient == std::vector<double>{-1.5, -0.25});
+}
+
+TEST_CASE("surrogates whose names are those of presets have their own standard parameters") {
+  CHECK(surrogate::cispo{}.low == 0);
+  CHECK(surrogate::cispo{}.high == 5);
+  CHECK(surrogate::gspo{}.low == 3e-4);
+  CHECK(surrogate::gspo{}.high == 4e-4);
 }
