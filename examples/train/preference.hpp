@@ -12,10 +12,12 @@
 constexpr std::size_t first_further = prefopt::pair_family::target,
                       further_columns = prefopt::pair_family::input_count - first_further;
 
-/// What they are where a record has none: what they are to a loss without the column.
+/// What they are where a record has none: what they are to a loss without the column. A sign that is not told is none:
+/// 1 or -1 would be made up.
 constexpr std::array<double, further_columns> neutral_further() {
   std::array<double, prefopt::pair_family::input_count> of_column{};
-#define SET_NEUTRAL(name, kind, range, neutral, type) of_column[prefopt::pair_family::name] = neutral;
+#define SET_NEUTRAL(name, kind, range, neutral, type) \
+  of_column[prefopt::pair_family::name] = prefopt::columns::kind == prefopt::columns::sign ? 0 : neutral;
   PREFOPT_PAIR_COLUMNS(SET_NEUTRAL, )
 #undef SET_NEUTRAL
   std::array<double, further_columns> further{};

@@ -16,6 +16,7 @@ namespace prefopt::inline PREFOPT_ABI {
 
 /// On-policy distillation: A + coefficient (T - o). With A = 0 and a coefficient of 1 what is descended is the reverse KL to
 /// the teacher.
+///     special   a coefficient of 0 gives A, also where the teacher gives a token no probability; NaN gives NaN
 ///     source    swift
 struct opd {
   double coefficient = 1;  ///< finite
@@ -23,6 +24,7 @@ struct opd {
 
 /// RLSD, a reward told by a teacher which tokens it is due to: A ((1 - lambda) + lambda clip(e^(sgn(A) (T - o)), 1 - epsilon,
 /// 1 + epsilon)). The sign stays A's.
+///     special   A = 0 gives 0, also where the teacher gives a token no probability; NaN gives NaN
 ///     source    swift
 struct rlsd {
   double lambda = 1;     ///< in [0, 1]; 0 leaves A

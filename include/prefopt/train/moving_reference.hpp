@@ -55,8 +55,8 @@ concept refers_to_parameters = viewable_vector<std::remove_cvref_t<Part>> ||
 
 /// An anchor that follows the policy: a copy of it, moved by a schedule. Call `update` once after every step of the
 /// optimizer. Copying and assigning the policy must copy its weights; where it is a handle (a torch module, a pointer),
-/// wrap it in a type that does. Throws std::invalid_argument for a schedule out of its range, and for parameters that
-/// the policy and the anchor do not have alike, with the anchor unchanged.
+/// wrap it in a type that does. Throws std::invalid_argument for a schedule or saved numbers out of range, and for
+/// parameters that the policy and the anchor do not have alike, with the anchor unchanged.
 template <class Policy, class Schedule>
 class moving_reference {
  public:

@@ -21,7 +21,8 @@ namespace prefopt::inline PREFOPT_ABI {
 ///                              both labels, but not how many completions each has
 ///     add(rewards, report)     where some may have been left out: their rewards are 0, and the report does not count them
 ///     add(rewards, all_reduce) the rewards of all ranks; one call with two numbers, on every rank
-/// Throws std::invalid_argument, with the mean unchanged, for what is not finite: on every rank alike.
+/// Throws std::invalid_argument, with the mean unchanged, for what is not finite, on every rank alike, and for
+/// rewards that are not as many as the report's.
 ///     source    arXiv:2404.04656; TRL's RunningMoments
 class running_mean {
  public:
