@@ -6,15 +6,18 @@ usage() {
 cmake/fuzz.sh MINUTES [TARGET]... [OPTION]...
 Looks for inputs that break a promise: the fuzz targets of tests/fuzz with libFuzzer, under the address and
 undefined-behaviour sanitizers. Needs clang; the first build takes some minutes, most of it the losses' kernels.
+With --fast, of random inputs, without sanitizers: hundreds of times as many.
 
   MINUTES          of running, in all; the targets share them alike, in several turns each
   TARGET           pair_losses, rankings, ...: some of tests/fuzz/*.cpp (default: all)
-  --build FOLDER   where to build (default: build-fuzz in the checkout)
+  --fast           inputs made of a seed, as in the suite, by a program that is optimised; with any compiler
+  --seed N         of --fast (default: the time)
+  --build FOLDER   where to build (default: build-fuzz in the checkout; with --fast, build-fuzz-fast)
   --found FOLDER   where inputs go that break a promise (default: found in the build folder)
   --jobs N         processes that build (default: as many as there are cores)
   --help           this text
 
-What a target has learnt stays in the build folder, in corpus/TARGET, and the next run begins there. To look at an input
+What a target has learnt from libFuzzer stays in the build folder, in corpus/TARGET, and the next run begins there. To look at an input
 that was found:
   build-fuzz/tests/fuzz/fuzz_TARGET FOUND/TARGET-crash-...
 What was mended goes, made small (-minimize_crash=1 -runs=100000), into tests/fuzz/corpus/TARGET, which the suite runs.
@@ -28,15 +31,17 @@ die() {
 }
 
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-build=$checkout/build-fuzz found='' minutes='' targets=() jobs=$(nproc)
+build='' found='' minutes='' targets=() jobs=$(nproc) is_fast='' seed=$(date +%s)
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) usage; exit 0 ;;
-    --build | --found | --jobs)
+    --fast) is_fast=1 ;;
+    --build | --found | --jobs | --seed)
       [ $# -ge 2 ] || die "$1 needs a value"
       case $1 in
         --build) build=$2 ;;
         --found) found=$2 ;;
+        --seed) [[ $2 =~ ^[0-9]+$ ]] || die "--seed is \"$2\", expected a whole number >= 0"; seed=$2 ;;
         --jobs) [[ $2 =~ ^[1-9][0-9]*$ ]] || die "--jobs is \"$2\", expected a number of processes"; jobs=$2 ;;
       esac
       shift
@@ -56,19 +61,25 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ -n "$minutes" ] || { usage >&2; exit 2; }
-command -v clang++ >/dev/null || die "there is no clang++ (Debian: clang)"
+[ -n "$is_fast" ] || command -v clang++ >/dev/null || die "there is no clang++ (Debian: clang)"
 [ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(cd "$checkout/tests/fuzz/corpus" && ls)
 
+build=${build:-$checkout/build-fuzz${is_fast:+-fast}}
 mkdir -p "$build"
 build=$(cd "$build" && pwd)
 found=${found:-$build/found}
 mkdir -p "$found"
 found=$(cd "$found" && pwd)
-echo "== builds in $build"
-# As the suite's own leg with sanitizers, so that a compiler cache has the kernels.
-cmake -S "$checkout" -B "$build" -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 -DCMAKE_CXX_COMPILER=clang++ \
-  -DCMAKE_BUILD_TYPE=None -DPREFOPT_FUZZ=ON -DPREFOPT_BUILD_BENCHMARKS=OFF -DPREFOPT_TEST_EACH_INSTRUCTION_SET=OFF \
-  -DPREFOPT_TEST_STANDALONE=OFF "-DCMAKE_CXX_FLAGS=-O1 -fsanitize=address,undefined -fno-sanitize-recover=all" \
+echo "== builds in $build${is_fast:+, seeds from $((seed + 1))}"
+# As the suite's own legs, so that a compiler cache has the kernels.
+if [ -n "$is_fast" ]; then
+  kind=(-DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG")
+else
+  kind=(-DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=None -DPREFOPT_FUZZ=ON
+    "-DCMAKE_CXX_FLAGS=-O1 -fsanitize=address,undefined -fno-sanitize-recover=all")
+fi
+cmake -S "$checkout" -B "$build" -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 "${kind[@]}" \
+  -DPREFOPT_BUILD_BENCHMARKS=OFF -DPREFOPT_TEST_EACH_INSTRUCTION_SET=OFF -DPREFOPT_TEST_STANDALONE=OFF \
   >"$build/fuzz.log" 2>&1 || { cat "$build/fuzz.log"; die "cannot be configured"; }
 cmake --build "$build" --parallel "$jobs" --target "${targets[@]/#/fuzz_}" >>"$build/fuzz.log" 2>&1 ||
   { tail -40 "$build/fuzz.log"; die "cannot be built"; }
@@ -87,12 +98,19 @@ for ((i = 1; i <= turns; ++i)); do
     log=$build/corpus/$target.log
     status=0
     # A program reads what its working directory has: an empty one.
-    (cd "$build/corpus" && "$build/tests/fuzz/fuzz_$target" -max_total_time="$turn" -timeout=25 -rss_limit_mb=4096 \
-      -print_final_stats=1 -artifact_prefix="$found/$target-" -max_len=4096 "$build/corpus/$target" \
-      "$checkout/tests/fuzz/corpus/$target") >"$log" 2>&1 || status=$?
-    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -1)
-    # Where it ends early there are no statistics: the last line of progress has a number.
-    [ -n "$runs" ] || runs=$(grep -oE '^#[0-9]+' "$log" | tail -1 | tr -d '#' || true)
+    if [ -n "$is_fast" ]; then
+      (cd "$build/corpus" && "$build/tests/fuzz/fuzz_$target" "$checkout/tests/fuzz/corpus/$target" "${turn}s" \
+        $((seed + i))) >"$log" 2>&1 || status=$?
+      runs=$(sed -nE 's/.* and ([0-9]+) made of a seed$/\1/p' "$log" | tail -1)
+      [ "$status" -eq 0 ] || mv "$build/corpus/crash-fuzz_$target" "$found/$target-crash-$((seed + i))"
+    else
+      (cd "$build/corpus" && "$build/tests/fuzz/fuzz_$target" -max_total_time="$turn" -timeout=25 -rss_limit_mb=4096 \
+        -print_final_stats=1 -artifact_prefix="$found/$target-" -max_len=4096 "$build/corpus/$target" \
+        "$checkout/tests/fuzz/corpus/$target") >"$log" 2>&1 || status=$?
+      runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -1)
+      # Where it ends early there are no statistics: the last line of progress has a number.
+      [ -n "$runs" ] || runs=$(grep -oE '^#[0-9]+' "$log" | tail -1 | tr -d '#' || true)
+    fi
     executions[$target]=$((${executions[$target]:-0} + ${runs:-0}))
     printf 'turn %d of %d  %-16s %12d executions  %s\n' "$i" "$turns" "$target" "${executions[$target]}" \
       "$([ "$status" -eq 0 ] || grep -aE 'promise is broken|ERROR: |runtime error' "$log" | head -1 | cut -c1-160 || true)"

@@ -55,7 +55,7 @@ class batch_target {
   static constexpr bool in_groups = std::same_as<Family, prefopt::list_family>;
 
  public:
-  batch_target(fuzz_input& in, prefopt::any_loss<f> const& loss, std::string const& name, bool is_moderate)
+  batch_target(fuzz_input& in, prefopt::any_loss<f> const& loss, late_text const& name, bool is_moderate)
       : in_{in}, loss_{loss}, name_{name}, is_moderate_{is_moderate} {}
 
   void run() {
@@ -91,7 +91,7 @@ class batch_target {
       options_.non_finite = options_.empty = prefopt::on_invalid::error;
     }
     bool const is_computed = check_call();
-    promise(is_computed || !shape_.is_sound, name_ + ": refuses a batch that is as it should be: " + refusal_);
+    promise(is_computed || !shape_.is_sound, name_, ": refuses a batch that is as it should be: ", refusal_);
     if (!is_computed) return;
     if (!in_groups) shape_.examples = shape_.items = values_.columns[0].size();
     if (is_independent()) {
@@ -172,17 +172,17 @@ class batch_target {
       refusal_ = error.what();
     }
     for (std::size_t o = 0; o < f::output_count; ++o) {
-      promise(report ? outputs[o].has_whole_gaps() : outputs[o].is_untouched(),
-              name_ + (report ? ": writes between the results" : ": writes before it refuses") + " to " +
-                  f::template results<T>[o].name);
+      promise(report ? outputs[o].has_whole_gaps() : outputs[o].is_untouched(), name_,
+              (report ? ": writes between the results" : ": writes before it refuses"), " to ",
+              f::template results<T>[o].name);
     }
     auto const same = plain(loss_, values_, before, options_);
-    promise(report.has_value() == same.report.has_value(), name_ + ": refuses by the layout alone: " + refusal_);
+    promise(report.has_value() == same.report.has_value(), name_, ": refuses by the layout alone: ", refusal_);
     if (!report) return false;
-    promise(is_same(*report, *same.report), name_ + ": reports otherwise by the layout alone");
+    promise(is_same(*report, *same.report), name_, ": reports otherwise by the layout alone");
     for (std::size_t o = 0; o < f::output_count; ++o) {
-      promise(is_same(outputs[o].values(), same.outputs[o]),
-              name_ + ": computes otherwise by the layout alone: " + f::template results<T>[o].name);
+      promise(is_same(outputs[o].values(), same.outputs[o]), name_,
+              ": computes otherwise by the layout alone: ", f::template results<T>[o].name);
     }
     return true;
   }
@@ -200,12 +200,12 @@ class batch_target {
     if (!whole.report) return;  // for a weight or a denominator
     auto const other_values = values_.of(places);
     auto const other = plain(loss_, other_values, wanted(other_values), options);
-    promise(other.report.has_value(), name_ + ": refuses by the order alone");
+    promise(other.report.has_value(), name_, ": refuses by the order alone");
     batch_values<f, T> expected;
     for (std::size_t o = 0; o < f::output_count; ++o) {
       if (whole.outputs[o].empty()) continue;
-      promise(is_same(in_order(o, whole.outputs[o], places), other.outputs[o]),
-              name_ + ": computes otherwise by the order alone: " + f::template results<T>[o].name);
+      promise(is_same(in_order(o, whole.outputs[o], places), other.outputs[o]), name_,
+              ": computes otherwise by the order alone: ", f::template results<T>[o].name);
     }
   }
 
@@ -244,8 +244,8 @@ class batch_target {
     for (std::size_t o = 0; o < f::output_count; ++o) {
       auto joined = parts[0].outputs[o];
       joined.insert(joined.end(), parts[1].outputs[o].begin(), parts[1].outputs[o].end());
-      promise(is_same(joined, whole.outputs[o]),
-              name_ + ": parts are not those of the whole: " + f::template results<T>[o].name);
+      promise(is_same(joined, whole.outputs[o]), name_,
+              ": parts are not those of the whole: ", f::template results<T>[o].name);
     }
     long double size = 0;
     for (T const value : whole.outputs[f::loss]) size += std::fabs(static_cast<long double>(value));
@@ -254,10 +254,10 @@ class batch_target {
     long double const bound =
         roundings * static_cast<long double>(std::numeric_limits<T>::epsilon()) * size / *options.denominator;
     long double const sum = static_cast<long double>(parts[0].report->loss) + parts[1].report->loss;
-    promise(std::fabs(sum - whole.report->loss) <= bound, name_ + ": the whole's loss is not the sum of its parts'");
+    promise(std::fabs(sum - whole.report->loss) <= bound, name_, ": the whole's loss is not the sum of its parts'");
     promise(parts[0].report->count + parts[1].report->count == whole.report->count &&
                 parts[0].report->skipped + parts[1].report->skipped == whole.report->skipped,
-            name_ + ": the whole does not count what its parts do");
+            name_, ": the whole does not count what its parts do");
   }
 
   /// Finite numbers within 1e4 make no NaN.
@@ -270,11 +270,11 @@ class batch_target {
     bool is_finite = true;
     for (std::size_t o = 0; o < f::output_count; ++o) {
       for (T const value : got.outputs[o]) {
-        promise(value == value, name_ + ": NaN of finite numbers in " + f::template results<T>[o].name);
+        promise(value == value, name_, ": NaN of finite numbers in ", f::template results<T>[o].name);
         is_finite = is_finite && std::isfinite(value);
       }
     }
-    promise(!is_finite || got.report->loss == got.report->loss, name_ + ": a report of NaN of finite numbers");
+    promise(!is_finite || got.report->loss == got.report->loss, name_, ": a report of NaN of finite numbers");
   }
 
   /// Of one example, every gradient lies where the differences of the value say.
@@ -292,8 +292,9 @@ class batch_target {
         if (values.columns[column].empty() || has_constants(loss_.name(), f::template inputs<T>[column].name)) continue;
         std::size_t const item = in_.below(values.columns[column].size());
         double const x = values.columns[column][item];
-        check_quotient(name_ + " by " + f::template inputs<T>[column].name, x, at.outputs[o][item],
-                       size_of_terms(values, at), [&](double moved) {
+        check_quotient([&] { return name_() + " by " + f::template inputs<T>[column].name; }, x, at.outputs[o][item],
+                       size_of_terms(values, at),
+                       [&](double moved) {
                          auto other = values;
                          other.columns[column][item] = moved;
                          auto const there = plain(loss_, other, {}, own);
@@ -317,7 +318,7 @@ class batch_target {
 
   fuzz_input& in_;
   prefopt::any_loss<f> const& loss_;
-  std::string const& name_;
+  late_text const& name_;
   bool is_moderate_;
   batch_shape shape_;
   std::array<fuzzed_column<T>, f::input_count> columns_;
@@ -331,13 +332,13 @@ template <class Family, class Make>
 void run_batch_target(fuzz_input& in, std::vector<fuzzed_loss_name> const& names, Make const& make) {
   auto const& named = names[in.below(names.size())];
   auto const parameters = parameters_for(in, named.parameters);
-  std::string const text = text_of(named, parameters.values);
+  late_text const text = [&] { return text_of(named, parameters.values); };
   std::optional<prefopt::any_loss<Family>> loss;
   try {
     loss = make(named, parameters.values);
   } catch (std::invalid_argument const&) {
   }
-  promise(!loss || parameters.in_range, text + ": a parameter out of its range is taken");
+  promise(!loss || parameters.in_range, text, ": a parameter out of its range is taken");
   if (!loss) return;
   if (in.one_in(2)) {
     batch_target<Family, float>{in, *loss, text, parameters.moderate}.run();

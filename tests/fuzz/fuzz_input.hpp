@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -15,10 +16,23 @@
 /// The one entry of a target: of libFuzzer, and of replay.cpp where there is none.
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size);
 
-/// Ends the program, so that the input is kept, where a promise is broken.
-inline void promise(bool kept, std::string_view broken) {
+/// A text that is made when it is wanted: hardly ever.
+using late_text = std::function<std::string()>;
+
+/// Ends the program, so that the input is kept, where a promise is broken; says so in texts and numbers.
+template <class... Parts>
+void promise(bool kept, Parts const&... broken) {
   if (kept) return;
-  std::fprintf(stderr, "a promise is broken: %.*s\n", static_cast<int>(broken.size()), broken.data());
+  auto const text_of = []<class Part>(Part const& part) -> std::string {
+    if constexpr (std::is_arithmetic_v<Part>) {
+      return std::to_string(part);
+    } else if constexpr (std::is_invocable_v<Part>) {
+      return part();
+    } else {
+      return std::string{part};
+    }
+  };
+  std::fprintf(stderr, "a promise is broken: %s\n", (... + text_of(broken)).c_str());
   std::abort();
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <string>
 
 #include "fuzz_input.hpp"
 
@@ -13,7 +12,7 @@
 /// the third derivative makes of h^2, which the quotients over 2 h tell, threefold; and the value has roundings of `size`,
 /// which the division by h makes larger.
 template <class Value>
-void check_quotient(std::string const& what, double x, double gradient, double size, Value const& value) {
+void check_quotient(late_text const& what, double x, double gradient, double size, Value const& value) {
   using real = long double;
   double const h = std::ldexp(std::max(1.0, std::fabs(x)), -16);
   auto const at = [&](double steps) { return static_cast<real>(value(x + steps * h)); };
@@ -28,8 +27,6 @@ void check_quotient(std::string const& what, double x, double gradient, double s
   // An edge between x and x + 2 h is seen by the wider quotients.
   real const low = std::min({right, left, far_right, far_left}) - rounding - turning,
              high = std::max({right, left, far_right, far_left}) + rounding + turning;
-  promise(low <= gradient && gradient <= high, what + " at " + std::to_string(x) + ": the gradient is " +
-                                                   std::to_string(gradient) + ", its value's slopes are " +
-                                                   std::to_string(static_cast<double>(left)) + " and " +
-                                                   std::to_string(static_cast<double>(right)));
+  promise(low <= gradient && gradient <= high, what, " at ", x, ": the gradient is ", gradient,
+          ", its value's slopes are ", static_cast<double>(left), " and ", static_cast<double>(right));
 }

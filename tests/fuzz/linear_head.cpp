@@ -60,7 +60,7 @@ class linear_target {
       prefopt::linear_token_logprobs(head_, labels_, {log_prob.view(), log_sum_exp.view(), entropy.view(), {}, {}},
                                      product_, options);
     });
-    promise(is_computed || !is_sound_, "linear_token_logprobs refuses what it should take: " + refusal_);
+    promise(is_computed || !is_sound_, "linear_token_logprobs refuses what it should take: ", refusal_);
     promise(hidden_.is_untouched() && weight_.is_untouched(), "linear_token_logprobs writes to what it reads");
     if (!is_computed) {
       promise(log_prob.is_untouched() && entropy.is_untouched() && log_sum_exp.is_untouched(),
@@ -139,7 +139,7 @@ class linear_target {
       prefopt::linear_token_logprob_gradients(head_, labels_, slopes,
                                               {d_hidden.writable(), d_weight.writable(), d_bias}, product_, options);
     });
-    promise(is_computed || !is_sound_, "linear_token_logprob_gradients refuses what it should take: " + refusal_);
+    promise(is_computed || !is_sound_, "linear_token_logprob_gradients refuses what it should take: ", refusal_);
     promise(hidden_.is_untouched() && weight_.is_untouched(), "linear_token_logprob_gradients writes to what it reads");
     if (is_computed) {
       promise(d_hidden.has_whole_gaps() && d_weight.has_whole_gaps(),

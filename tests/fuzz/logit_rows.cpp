@@ -79,7 +79,7 @@ class logit_target {
       prefopt::token_logprobs(logits_.view(), labels_,
                               {log_prob.view(), log_sum_exp.view(), entropy.view(), {}, highest.view()}, options);
     });
-    promise(is_computed || !is_sound_, "token_logprobs refuses rows that are as they should be: " + refusal_);
+    promise(is_computed || !is_sound_, "token_logprobs refuses rows that are as they should be: ", refusal_);
     if (!is_computed) {
       promise(log_prob.is_untouched() && entropy.is_untouched() && highest.is_untouched() && log_sum_exp.is_untouched(),
               "token_logprobs writes before it refuses");
@@ -160,9 +160,8 @@ class logit_target {
                                     (spread / sum + 36 + static_cast<long double>(vocabulary_) / 512 + 8 * (1 - right) +
                                      3 * (-of_label + spread / sum) + 2 * cap) +
                                 static_cast<long double>(vocabulary_) * (sizeof(T) == 4 ? 1.2e-38L : 1e-307L);
-      promise(std::fabs(static_cast<long double>(all.log_prob[row]) - right) <= bound,
-              "log_prob is " + std::to_string(all.log_prob[row]) + ", right is " +
-                  std::to_string(static_cast<double>(right)));
+      promise(std::fabs(static_cast<long double>(all.log_prob[row]) - right) <= bound, "log_prob is ",
+              all.log_prob[row], ", right is ", static_cast<double>(right));
       promise(std::isfinite(all.entropy[row]) && all.entropy[row] >= 0 && all.square_sum[row] > 0 &&
                   all.square_sum[row] <= 1.000001,
               "entropy or square_sum out of what they can be");
@@ -184,7 +183,7 @@ class logit_target {
     auto const start = apart.copy();
     bool const is_computed =
         computes([&] { prefopt::token_logprob_gradients(logits_.view(), labels_, slopes, apart.writable(), options); });
-    promise(is_computed || !is_sound_, "token_logprob_gradients refuses what it should take: " + refusal_);
+    promise(is_computed || !is_sound_, "token_logprob_gradients refuses what it should take: ", refusal_);
     promise(logits_.is_untouched(), "token_logprob_gradients writes to what it reads");
     if (!is_computed) {
       promise(apart.equals(start), "token_logprob_gradients writes before it refuses");
@@ -230,7 +229,7 @@ class logit_target {
       double const reference = sizeof(T) == 4 ? 0 : 0x1p-53 * 2e4 * std::max(1.0, slope);
       double const flushed = static_cast<double>(vocabulary_) * smallest_of<U> * 2;
       promise(std::fabs(sum) <= 2 * most * (unit * (40 + furthest) + reference) + unit * size + flushed,
-              "the gradient of a row adds up to " + std::to_string(sum));
+              "the gradient of a row adds up to ", sum);
     }
   }
 

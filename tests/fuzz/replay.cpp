@@ -1,10 +1,12 @@
 // What runs a fuzz target where there is no libFuzzer: the inputs of its folder, then inputs made of a seed, half of them
 // random bytes and half changed inputs of the folder.
 //   fuzz_NAME FOLDER RUNS [SEED]
+// RUNS is a number of inputs, or how long: 90s.
 // An input that ends the program is left in crash-NAME in the working directory.
 #include <fcntl.h>
 #include <unistd.h>
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -106,9 +108,17 @@ int main(int argc, char** argv) {
 
   auto const inputs = inputs_of(argv[1]);
   for (bytes const& input : inputs) run(input);
-  unsigned long long const runs = std::strtoull(argv[2], nullptr, 10);
+  char* unit = nullptr;
+  unsigned long long const runs = std::strtoull(argv[2], &unit, 10);
+  bool const is_time = *unit == 's';
+  auto const begin = std::chrono::steady_clock::now();
   std::mt19937_64 random{argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1};
-  for (unsigned long long i = 0; i < runs; ++i) {
+  unsigned long long made = 0;
+  auto const goes_on = [&] {
+    if (!is_time) return made < runs;
+    return made % 64 != 0 || std::chrono::steady_clock::now() - begin < std::chrono::seconds{runs};
+  };
+  for (; goes_on(); ++made) {
     if (!inputs.empty() && random() % 2 == 0) {
       run(changed(inputs[static_cast<std::size_t>(random() % inputs.size())], random));
       continue;
@@ -117,5 +127,5 @@ int main(int argc, char** argv) {
     for (auto& byte : input) byte = static_cast<std::uint8_t>(random());
     run(input);
   }
-  std::fprintf(stderr, "%s: %zu inputs of the folder and %llu made of a seed\n", name.c_str(), inputs.size(), runs);
+  std::fprintf(stderr, "%s: %zu inputs of the folder and %llu made of a seed\n", name.c_str(), inputs.size(), made);
 }

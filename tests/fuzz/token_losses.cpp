@@ -126,16 +126,16 @@ bool has_gradient_of_value(std::string const& name, prefopt::any_token_loss cons
 template <class T>
 class token_target {
  public:
-  token_target(fuzz_input& in, token_terms_made const& made, std::string const& name, std::string text)
-      : in_{in}, loss_{made.loss}, is_moderate_{made.is_moderate}, name_{name}, text_{std::move(text)} {}
+  token_target(fuzz_input& in, token_terms_made const& made, std::string const& name, late_text const& text)
+      : in_{in}, loss_{made.loss}, is_moderate_{made.is_moderate}, name_{name}, text_{text} {}
 
   void run() {
     is_sound_ = !in_.one_in(3);
     make();
     auto const options = options_for(in_, is_sound_);
     bool const is_computed = check_call(options);
-    promise(is_computed || !is_sound_ || !is_moderate_ || reads_more_than_is_given_,
-            text_ + ": refuses a batch that is as it should be: " + refusal_);
+    promise(is_computed || !is_sound_ || !is_moderate_ || reads_more_than_is_given_, text_,
+            ": refuses a batch that is as it should be: ", refusal_);
     if (!is_computed || !is_sound_ || !is_moderate_) return;
     check_numbers(options);
     if constexpr (std::same_as<T, double>) {
@@ -254,16 +254,16 @@ class token_target {
       refusal_ = error.what();
     }
     for (auto const& output : outputs) {
-      promise(report ? output.has_whole_gaps() : output.is_untouched(),
-              text_ + (report ? ": writes between the results" : ": writes before it refuses"));
+      promise(report ? output.has_whole_gaps() : output.is_untouched(), text_,
+              (report ? ": writes between the results" : ": writes before it refuses"));
     }
     auto const same = plain(loss_, values_, before, plain_options);
-    promise(report.has_value() == same.report.has_value(), text_ + ": refuses by the layout alone: " + refusal_);
+    promise(report.has_value() == same.report.has_value(), text_, ": refuses by the layout alone: ", refusal_);
     if (!report) return false;
-    promise(is_same_report(*report, *same.report), text_ + ": reports otherwise by the layout alone");
+    promise(is_same_report(*report, *same.report), text_, ": reports otherwise by the layout alone");
     for (std::size_t o = 0; o < f::output_count; ++o) {
-      promise(are_same(outputs[o].values(), same.outputs[o]),
-              text_ + ": computes otherwise by the layout alone: " + f::results<T>[o].name);
+      promise(are_same(outputs[o].values(), same.outputs[o]), text_,
+              ": computes otherwise by the layout alone: ", f::results<T>[o].name);
     }
     return true;
   }
@@ -280,12 +280,12 @@ class token_target {
     for (std::size_t o = 0; o < f::output_count; ++o) {
       for (std::size_t i = 0; i < got.outputs[o].size(); ++i) {
         T const value = got.outputs[o][i];
-        promise(value == value, text_ + ": NaN of finite numbers in " + f::results<T>[o].name);
+        promise(value == value, text_, ": NaN of finite numbers in ", f::results<T>[o].name);
         bool const counts = !values_.is_given[f::mask] || values_.columns[f::mask][i] != 0;
-        promise(counts || value == 0, text_ + ": a token that does not count has a result");
+        promise(counts || value == 0, text_, ": a token that does not count has a result");
       }
     }
-    promise(got.report->loss == got.report->loss, text_ + ": a loss of NaN of finite numbers");
+    promise(got.report->loss == got.report->loss, text_, ": a loss of NaN of finite numbers");
   }
 
   /// Of one token, the gradient of the aggregated loss.
@@ -315,7 +315,8 @@ class token_target {
   prefopt::any_token_loss const& loss_;
   bool is_moderate_, is_sound_ = true, reads_more_than_is_given_ = false;
   std::string const& name_;
-  std::string text_, refusal_;
+  late_text const& text_;
+  std::string refusal_;
   std::array<fuzzed_column<T>, f::input_count> columns_;
   token_values<T> values_;
 };
@@ -327,20 +328,23 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   fuzz_input in{data, size};
   auto const& card = cards[in.below(cards.size())];
   auto const parameters = parameters_for(in, card.parameters);
-  std::string const name{card.card.name}, text = text_of({name, {}, {}}, parameters.values);
+  std::string const name{card.card.name};
+  late_text const text = [&] { return text_of({name, {}, {}}, parameters.values); };
   std::unique_ptr<prefopt::any_token_loss const> loss;
   try {
     loss = std::make_unique<prefopt::any_token_loss const>(prefopt::make_token_loss(name, parameters.values));
   } catch (std::invalid_argument const&) {
   }
   // Of gspo and cispo the card of the surrogate comes second, and the preset is made.
-  promise(!loss || parameters.in_range, text + ": a parameter out of its range is taken");
+  promise(!loss || parameters.in_range, text, ": a parameter out of its range is taken");
   if (!loss) return 0;
   token_terms_made made{*loss, parameters.moderate};
   if (in.one_in(2)) set_terms(in, made);
-  auto const with_terms = text + " kl " + std::string{name_of(made.loss.kl.estimator)} + " correction " +
-                          std::string{name_of(made.loss.correction.mode)} + " aggregation " +
-                          std::string{name_of(made.loss.aggregation.mode)};
+  late_text const with_terms = [&] {
+    return text() + " kl " + std::string{name_of(made.loss.kl.estimator)} + " correction " +
+           std::string{name_of(made.loss.correction.mode)} + " aggregation " +
+           std::string{name_of(made.loss.aggregation.mode)};
+  };
   if (in.one_in(2)) {
     token_target<float>{in, made, name, with_terms}.run();
   } else {
