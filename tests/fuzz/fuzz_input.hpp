@@ -25,7 +25,9 @@ void promise(bool kept, Parts const&... broken) {
   if (kept) return;
   auto const text_of = []<class Part>(Part const& part) -> std::string {
     if constexpr (std::is_arithmetic_v<Part>) {
-      return std::to_string(part);
+      char digits[32];
+      std::snprintf(digits, sizeof digits, "%.17g", static_cast<double>(part));
+      return digits;
     } else if constexpr (std::is_invocable_v<Part>) {
       return part();
     } else {

@@ -44,6 +44,7 @@ inline constexpr loss_with_constants losses_with_constants[]{
     {"alpha_dpo", "", "the margin's difference from its mean"},
     {"lcpo", "", "the posterior, which is the E-step's"},
     {"tdpo", "chosen_kl", "all of it, in version 2"},
+    {"unbiased<focal_bt>", "", "of equal rewards, where both orders have their kink, which of its slopes is taken"},
 };
 
 inline bool has_constants(std::string_view loss, std::string_view column) {

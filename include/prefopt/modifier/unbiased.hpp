@@ -9,6 +9,8 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     L = ((1 - epsilon) L_base(chosen, rejected) - epsilon L_base(rejected, chosen)) / (1 - 2 epsilon)
 /// The second term is the pair swapped, margin and all. For dpo it is unbounded below: a negative loss is right.
 ///     special   NaN where both orders are infinite (a base like ipo or cdpo at an infinite margin)
+///               where both orders have a kink (focal_bt, of equal rewards) the blend of the slopes that the base takes
+///               there, which lies outside of those on both sides
 ///     source    Ray Chowdhury et al. 2024, arXiv:2403.00409, eq. 10
 template <pair_loss L>
 struct unbiased {
