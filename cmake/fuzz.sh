@@ -10,7 +10,7 @@ With --fast, of random inputs, without sanitizers: hundreds of times as many.
 
   MINUTES          of running, in all; the targets share them alike, in several turns each
   TARGET           pair_losses, rankings, ...: some of tests/fuzz/*.cpp (default: all)
-  --fast           inputs made of a seed, as in the suite, by a program that is optimised; with any compiler
+  --fast           inputs made of a seed, as in the suite, by a program that is optimized; needs g++ alone
   --seed N         of --fast (default: the time)
   --build FOLDER   where to build (default: build-fuzz in the checkout; with --fast, build-fuzz-fast)
   --found FOLDER   where inputs go that break a promise (default: found in the build folder)
@@ -73,13 +73,14 @@ found=$(cd "$found" && pwd)
 echo "== builds in $build${is_fast:+, seeds from $((seed + 1))}"
 # As the suite's own legs, so that a compiler cache has the kernels.
 if [ -n "$is_fast" ]; then
-  kind=(-DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG")
+  kind=(-DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG")
 else
   kind=(-DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=None -DPREFOPT_FUZZ=ON
+    -DPREFOPT_TEST_EACH_INSTRUCTION_SET=OFF
     "-DCMAKE_CXX_FLAGS=-O1 -fsanitize=address,undefined -fno-sanitize-recover=all")
 fi
 cmake -S "$checkout" -B "$build" -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 "${kind[@]}" \
-  -DPREFOPT_BUILD_BENCHMARKS=OFF -DPREFOPT_TEST_EACH_INSTRUCTION_SET=OFF -DPREFOPT_TEST_STANDALONE=OFF \
+  -DPREFOPT_BUILD_BENCHMARKS=OFF -DPREFOPT_TEST_STANDALONE=OFF \
   >"$build/fuzz.log" 2>&1 || { cat "$build/fuzz.log"; die "cannot be configured"; }
 cmake --build "$build" --parallel "$jobs" --target "${targets[@]/#/fuzz_}" >>"$build/fuzz.log" 2>&1 ||
   { tail -40 "$build/fuzz.log"; die "cannot be built"; }

@@ -310,6 +310,7 @@ SEEN_BY = [
     ("logprob/*filter*.hpp", lambda: native("chain/gradient_filter.cpp")),
     ("logprob/vocabulary_shard.hpp", lambda: native("chain/vocabulary_shard.cpp")),
     ("logprob/linear*.hpp", lambda: native(*in_folder("chain", "linear_plain", "linear", "linear_policy", "memory_budget", "vocabulary_shard"))),
+    ("logprob/matrix_product.hpp", lambda: native("chain/linear_plain.cpp")),
     ("logprob/token_rows.hpp", lambda: native(*in_folder("chain", "chain", "chain_errors"))),
     ("logprob/tokens.hpp", lambda: above("logprob/sequence.cpp", "logprob/token_loss.cpp", "logprob/token_weights.cpp")),
     ("logprob/sequence.hpp", lambda: above("logprob/sequence.cpp", "logprob/token_loss.cpp")),

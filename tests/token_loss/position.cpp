@@ -367,3 +367,28 @@ TEST_CASE("clip_cov draws of tokens without an advantage, too, which are not cli
   CHECK(drawn > 0);
   CHECK(drawn < rounds);
 }
+
+TEST_CASE("clip_cov draws no token that is clipped, each side by its own bound") {
+  struct row {
+    double advantage, ratio;
+    bool is_clipped;
+  };
+  // clang-format off
+  auto const [advantage, ratio, is_clipped] = GENERATE(
+      row{2, 0.5, false}, row{2, 1.2, false}, row{2, 1.4, true},
+      row{-2, 2, false}, row{-2, 0.95, false}, row{-2, 0.8, true});
+  // clang-format on
+  CAPTURE(advantage, ratio);
+  auto const loss =
+      made_token_loss("clip_cov", {{"low", 0.1}, {"high", 0.3}, {"lowest_covariance", 1}, {"highest_covariance", 2}});
+  // The covariance of the first is 1.2, and 0.3 of the others.
+  std::vector<double> const log_prob{-2 + 0.45 * advantage, -2, -2},
+      advantages{advantage, -advantage / 2, -advantage / 2}, old_log_prob{log_prob[0] - std::log(ratio), -2, -2};
+  std::vector<double> result(3);
+  std::vector<std::int64_t> const offsets{0, 3};
+  token_batch<double> const batch{
+      .log_prob = log_prob, .old_log_prob = old_log_prob, .advantage = advantages, .offsets = offsets};
+  evaluate(loss, batch, {.loss = result});
+  CHECK((result[0] != 0) == is_clipped);
+  CHECK(result[1] == advantage / 2);
+}
