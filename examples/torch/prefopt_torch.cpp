@@ -21,15 +21,16 @@ constexpr char introduction[] =
     "trainer in torch calls prefopt: logits go in, a loss with its gradient comes out, and torch does all else.";
 
 constexpr char manual[] = R"(
-The model first learns the best answers by heart (sft), then the preferences. The reference of the losses that take one is
-the model in between; --reference keeps its log-probs in a file, which another run with the same data and the same options
-of sft, --batch, --learning-rate and --seed reads instead of computing them.
+The model first learns the best answers by heart (sft; those that labels favour, each times its record's weight), then
+the preferences. The reference of the losses that take one is the model in between; --reference keeps its log-probs in a
+file, which another run with the same data and the same options of sft, --batch, --learning-rate and --seed reads instead
+of computing them.
 
 Data are those of prefopt_train, see its --help: pairs for a loss of pairs, pairs or ranked answers for a list loss.
-The table has the mean loss in training, and the loss and the accuracy (the share of pairs ranked right) on the records of
-the fifth of the prompts that is held out; epoch 0 is the model after sft, which against itself as the reference has an
-accuracy of 0.500. Before the first step log-probs and gradients are compared with those of torch's autograd in float64,
-and the run ends if they differ by more than 1e-6 of the largest.
+The table has the mean loss in training, and the loss and the accuracy (the share of pairs ranked right, whatever their
+labels say) on the records of the fifth of the prompts that is held out; epoch 0 is the model after sft, which against
+itself as the reference has an accuracy of 0.500. Before the first step log-probs and gradients are compared with those of
+torch's autograd in float64, and the run ends if they differ by more than 1e-6 of the largest.
 
 Examples:
   prefopt_torch

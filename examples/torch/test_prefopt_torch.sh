@@ -149,6 +149,26 @@ by_prompt() {
   grep -q '^note: all 30 pairs have one prompt, ' err || fail "one prompt: $(cat err)"
 }
 
+# What sft imitates: the side that a label favours, as much as its record's weight says.
+imitated() {
+  local i loss
+  for i in {0..29}; do echo "{\"prompt\": \"p $i\", \"chosen\": \"yes yes\", \"rejected\": \"no\", \"label\": 1}"; done >sides
+  sed 's/"chosen"/"side"/; s/"rejected"/"chosen"/; s/"side"/"rejected"/; s/"label": 1/"label": 0/' sides >turned
+  train --data sides --loss labelled --base simpo --epochs 0
+  loss=$(awk 'NR == 2 { print $2 }' out)
+  train --data turned --loss labelled --base simpo --epochs 0
+  ((status == 0)) || fail "turned sides: $(cat err)"
+  [[ $loss == "$(awk 'NR == 2 { print $2 }' out)" ]] || fail "turned sides: $loss, then $(cat out)"
+  sed 's/"label": 1/"weight": 1e-20/' sides >light
+  train --data light --loss simpo --epochs 0
+  ((status == 0)) || fail "small weights: $(cat err)"
+  mv out of_light
+  train --data sides --loss simpo --epochs 0 --sft-epochs 0
+  cmp -s out of_light || fail "small weights: $(cat of_light), without sft $(cat out)"
+  train --data sides --loss simpo --epochs 0
+  cmp -s out of_light && fail "sft changes nothing"
+}
+
 bad_options() {
   expect_error "there is no loss 'dpoo'" --loss dpoo
   expect_error 'learns whom to trust' --loss lcpo --base dpo

@@ -12,6 +12,7 @@
 
 #include "byte_model.hpp"
 #include "holdout_split.hpp"
+#include "number_text.hpp"
 #include "preference_loss.hpp"
 #include "progress.hpp"
 
@@ -46,6 +47,10 @@ class trainer {
     held_out_ = split.held_out();
     training_ = split.training();
     notes_ = split.notes(data);
+    imitated_.assign(texts_.best().begin(), texts_.best().end());
+    for (std::size_t i = 0; i < imitated_.size(); ++i) {
+      if (favours_rejected(loss_.loss, data, i)) imitated_[i] = texts_.offsets()[i] + 1;
+    }
   }
 
   std::string run() {
@@ -138,13 +143,14 @@ class trainer {
     optimizer_.step();
   }
 
-  /// Minimizes -log p a byte of each record's best answer.
+  /// Minimizes -log p a byte of each record's best answer, times its weight.
   void learn_best(std::uint64_t epoch) {
     for_each_batch("sft epoch " + std::to_string(epoch), [&](index_view records) {
       std::vector<std::int64_t> best;
-      for (std::size_t const i : records) best.push_back(texts_.best()[i]);
+      for (std::size_t const i : records) best.push_back(imitated_[i]);
       auto const [log_prob, length] = log_probs(torch::tensor(best, at::kLong));
-      step(-log_prob.sum() / length.sum());
+      at::Tensor const weight = record_columns{loss_.data, texts_, records}.weight;
+      step(-(weight * log_prob).sum() / length.sum());
     });
   }
 
@@ -153,7 +159,10 @@ class trainer {
     prefopt::data_checksum checksum;
     checksum.add(settings_.sft_name);
     for (auto const& [prompt, completion] : texts_.all()) checksum.add(prompt).add(completion);
-    checksum.add(texts_.offsets()).add(texts_.best());  // the best ones have been learnt
+    checksum.add(texts_.offsets()).add(std::span<std::int64_t const>{imitated_});  // they have been learnt
+    if (loss_.data.has_weight) {
+      for (auto const& record : loss_.data.records) checksum.add(number_text(record.weight));
+    }
     std::string const& path = settings_.reference;
     if (!path.empty() && std::filesystem::exists(path)) {
       prefopt::list_reference_file<float> const file{path, checksum};
@@ -218,6 +227,7 @@ class trainer {
   byte_model model_;
   torch::optim::Adam optimizer_;
   index_list training_, held_out_;
+  std::vector<std::int64_t> imitated_;  ///< of each record, the better candidate
   std::vector<std::string> notes_;
   at::Tensor reference_;
   progress show_;

@@ -185,14 +185,9 @@ void objective::judge_by_label(prefopt::report& seen, double pairs_of_all) const
   seen.margin = sums[1] / pairs_of_all;
 }
 
-bool objective::reads_label() const {
-  return data_.has_label && std::holds_alternative<prefopt::any_pair_loss>(loss_) &&
-         reads(loss_, prefopt::columns::label);
-}
+bool objective::reads_label() const { return ::reads_label(loss_, data_); }
 
-bool objective::favours_rejected(std::size_t record) const {
-  return reads_label() && data_.records[record].is_pair && data_.records[record].label < 0.5;
-}
+bool objective::favours_rejected(std::size_t record) const { return ::favours_rejected(loss_, data_, record); }
 
 objective::evaluation objective::evaluate(prefopt::any_unpaired_loss const& loss, index_view records,
                                           prefopt::list_batch<double> candidates,
