@@ -142,3 +142,11 @@ TEST_CASE("what does not fit is refused and changes nothing") {
         }) == "prefopt::annotator_reliability: assign: a value is nan, expected a number in [0, 1]");
   CHECK(values_of(state) == std::vector<double>{0.7, 0.7});
 }
+
+TEST_CASE("by itself it is of one annotator, of 0.9, who is followed by a tenth") {
+  annotator_reliability state;
+  CHECK(values_of(state) == std::vector{0.9});
+  state.accumulate(std::array{0}, std::array{0.4});
+  state.update();
+  CHECK(std::fabs(state.values()[0] - 0.85) <= 4 * std::numeric_limits<double>::epsilon());
+}
