@@ -251,10 +251,13 @@ class batch_target {
     for (T const value : whole.outputs[f::loss]) size += std::fabs(static_cast<long double>(value));
     if (!(size < std::numeric_limits<T>::max() / 4)) return;
     double const roundings = 4.0 * static_cast<double>(std::min<std::size_t>(shape_.examples, 4096) + 8);
+    // The steps of the smallest numbers do not become smaller.
     long double const bound =
-        roundings * static_cast<long double>(std::numeric_limits<T>::epsilon()) * size / *options.denominator;
+        roundings * (static_cast<long double>(std::numeric_limits<T>::epsilon()) * size / *options.denominator +
+                     static_cast<long double>(std::numeric_limits<T>::denorm_min()));
     long double const sum = static_cast<long double>(parts[0].report->loss) + parts[1].report->loss;
-    promise(std::fabs(sum - whole.report->loss) <= bound, name_, ": the whole's loss is not the sum of its parts'");
+    promise(std::fabs(sum - whole.report->loss) <= bound, name_, ": the whole's loss is ", whole.report->loss,
+            ", that of its parts is ", sum, ", no further apart may be ", bound);
     promise(parts[0].report->count + parts[1].report->count == whole.report->count &&
                 parts[0].report->skipped + parts[1].report->skipped == whole.report->skipped,
             name_, ": the whole does not count what its parts do");
