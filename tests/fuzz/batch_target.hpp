@@ -62,11 +62,11 @@ class batch_target {
     shape_.is_sound = !in_.one_in(3);
     shape_.most = in_.one_in(2) ? 30 : 1e4;
     std::vector<std::size_t> sizes;
-    shape_.examples = in_.below(in_.one_in(8) ? 601 : 24);
+    shape_.examples = in_.below(in_.is_large() ? 601 : 24);
     if (!in_groups) {
       shape_.items = shape_.examples;
     } else {
-      std::size_t const most = in_.one_in(8) ? 90 : 7;
+      std::size_t const most = in_.is_large() ? 90 : 7;
       for (std::size_t g = 0; g < shape_.examples && shape_.items < 600; ++g) {
         std::size_t size = in_.below(most) + (shape_.is_sound ? 1 : 0);
         if (loss_.is_square() && shape_.is_sound) size = (size % 8 + 1) * (size % 8 + 1);

@@ -57,6 +57,8 @@ class fuzz_input {
   /// In [0, bound); bound > 0.
   std::size_t below(std::size_t bound) noexcept { return static_cast<std::size_t>(bits(bound <= 256 ? 1 : 4) % bound); }
   bool one_in(std::size_t n) noexcept { return below(n) == n - 1; }
+  /// Whether something is to be large, which takes most of the time where it often is.
+  bool is_large() noexcept { return one_in(24); }
 
   /// In [low, high).
   double uniform(double low, double high) noexcept {

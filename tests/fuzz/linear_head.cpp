@@ -23,7 +23,7 @@ class linear_target {
         is_sound_{!in.one_in(3)},
         rows_{in.below(7)},
         width_{is_sound_ ? 1 + in.below(6) : in.below(6)},
-        vocabulary_{is_sound_ ? 1 + in.below(in.one_in(8) ? 1100 : 12) : in.below(12)},
+        vocabulary_{is_sound_ ? 1 + in.below(in.is_large() ? 1100 : 12) : in.below(12)},
         hidden_{in, rows_, width_, layout::any},
         weight_{in, vocabulary_, width_, is_sound_ ? layout::upwards : layout::any},
         bias_(in.one_in(2) ? vocabulary_ : 0),

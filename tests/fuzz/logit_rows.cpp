@@ -52,7 +52,7 @@ class logit_target {
       : in_{in},
         is_sound_{!in.one_in(3)},
         rows_{in.below(9)},
-        vocabulary_{is_sound_ ? 1 + in.below(in.one_in(6) ? 1100 : 40) : in.below(40)},
+        vocabulary_{is_sound_ ? 1 + in.below(in.is_large() ? 1100 : 40) : in.below(40)},
         logits_{in, rows_, vocabulary_, layout::any},
         labels_(rows_) {
     options_.transform = transform_for(in, !is_sound_);

@@ -146,11 +146,12 @@ class token_target {
 
  private:
   void make() {
-    std::size_t const sequences = in_.below(in_.one_in(8) ? 90 : 9);
+    std::size_t const sequences = in_.below(in_.is_large() ? 90 : 9);
+    bool const is_long = in_.is_large();
     values_.offsets = {0};
     bool is_one_each = true;
     for (std::size_t s = 0; s < sequences && tokens() < 600; ++s) {
-      std::size_t const size = in_.below(in_.one_in(8) ? 300 : 6);
+      std::size_t const size = in_.below(is_long && in_.one_in(2) ? 300 : 6);
       is_one_each = is_one_each && size == 1;
       values_.offsets.push_back(values_.offsets.back() + static_cast<std::int64_t>(size));
     }
