@@ -130,13 +130,18 @@ TEMPLATE_TEST_CASE("strided, reversed and repeated columns give the bits of cont
     REQUIRE(wide[3 * (pair_count - 1 - i) + 1] == expected.d_chosen[i]);
     REQUIRE(wide[3 * i + 2] == T(7));
   }
-  std::vector<T> plain(pair_count, T(0.5)), spread(2 * pair_count, T(0.5));
   options const adds{.gradient = gradient_write::accumulate};
-  evaluate(loss, strided, {.d_rejected = plain}, adds);
-  evaluate(loss, strided, {.d_rejected = {spread.data(), pair_count, 2}}, adds);
-  for (std::size_t i = 0; i < pair_count; ++i) {
-    REQUIRE(plain[i] == spread[2 * i]);
-    REQUIRE(spread[2 * i + 1] == T(0.5));
+  for (auto const gradient : {&pair_outputs<T>::d_chosen, &pair_outputs<T>::d_rejected}) {
+    std::vector<T> plain(pair_count, T(0.5)), spread(2 * pair_count, T(0.5));
+    pair_outputs<T> together, apart;
+    together.*gradient = plain;
+    apart.*gradient = {spread.data(), pair_count, 2};
+    evaluate(loss, strided, together, adds);
+    evaluate(loss, strided, apart, adds);
+    for (std::size_t i = 0; i < pair_count; ++i) {
+      REQUIRE(plain[i] == spread[2 * i]);
+      REQUIRE(spread[2 * i + 1] == T(0.5));
+    }
   }
 
   // Stride 0 repeats one value.
