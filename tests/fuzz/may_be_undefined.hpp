@@ -26,6 +26,7 @@ inline constexpr undefined_loss undefined_losses[]{
     {"simper", true,
      "e^mean of a positive mean is infinite, in one order with one sign and in the other with the other"},
     {"alpha_po", true, "the slope e^(-alpha mean) is infinite in both orders, with both signs"},
+    {"rao_kupper", true, "without a threshold a tie is infinite in both orders, with both signs"},
     {"f_dpo_forward_kl", true, "the slope e^-a is infinite in both orders, with both signs"},
     {"f_dpo_alpha", true, "the slope e^((alpha - 1) a) is infinite in both orders, with both signs"},
 };

@@ -28,6 +28,7 @@ namespace {
 using bytes = std::vector<std::uint8_t>;
 
 bytes const* current = nullptr;
+unsigned long long made = 0;  ///< of a seed
 char crash_name[256];
 
 /// Calls nothing that allocates: it runs in signal handlers.
@@ -37,7 +38,7 @@ void keep_current() {
   if (file < 0) return;
   if (write(file, current->data(), current->size()) < 0) std::perror(crash_name);
   close(file);
-  std::fprintf(stderr, "the input is in %s\n", crash_name);
+  std::fprintf(stderr, "the input is in %s, after those of the folder and %llu made of a seed\n", crash_name, made);
   current = nullptr;
 }
 
@@ -113,7 +114,6 @@ int main(int argc, char** argv) {
   bool const is_time = *unit == 's';
   auto const begin = std::chrono::steady_clock::now();
   std::mt19937_64 random{argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1};
-  unsigned long long made = 0;
   auto const goes_on = [&] {
     if (!is_time) return made < runs;
     return made % 64 != 0 || std::chrono::steady_clock::now() - begin < std::chrono::seconds{runs};
