@@ -206,8 +206,11 @@ std::vector<row<T>> table_of_rows() {
   auto const exact_scaled_exp = [](auto off) { return std::exp(off * decltype(off)(0x1.622512p+0)); };
   auto const tanh = [](V const& x) { return row_tanh<V>{1}(x); };
   auto const scaled_tanh = [](V const& x) { return row_tanh<V>{0.0625}(x); };
+  // Of factors like these none is small.
+  auto const far_scaled_tanh = [](V const& x) { return row_tanh<V>{0x1p-12}(x); };
   auto const exact_tanh = [](auto x) { return std::tanh(x); };
   auto const exact_scaled_tanh = [](auto x) { return std::tanh(x / 16); };
+  auto const exact_far_scaled_tanh = [](auto x) { return std::tanh(x / 4096); };
   // A rounding of t is |t| / 2 ULP of a power of two, and |t| ULP of what is next below it.
   double const ulps = sizeof(T) == 8 ? 1.3 : 1.1, of_t = sizeof(T) == 8 ? 0 : 0.05;
   auto const stated = [=](double t) { return ulps + of_t * t; };
@@ -225,6 +228,8 @@ std::vector<row<T>> table_of_rows() {
       {"tanh of rows", tanh, exact_tanh, T(-20), T(20), stated_tanh},
       {"tanh of scaled rows", scaled_tanh, exact_scaled_tanh, -most, most, stated_tanh},
       {"tanh of scaled rows", scaled_tanh, exact_scaled_tanh, T(-320), T(320), stated_tanh},
+      {"tanh of far scaled rows", far_scaled_tanh, exact_far_scaled_tanh, -most, most, stated_tanh},
+      {"tanh of far scaled rows", far_scaled_tanh, exact_far_scaled_tanh, T(-81920), T(81920), stated_tanh},
   };
 }
 
