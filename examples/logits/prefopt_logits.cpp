@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <limits>
@@ -17,6 +18,8 @@
 #include "adamw.hpp"
 #include "byte_model.hpp"
 #include "command_line.hpp"
+#include "data_fields.hpp"
+#include "further_members.hpp"
 #include "holdout_split.hpp"
 #include "input_error.hpp"
 #include "loss_options.hpp"
@@ -54,6 +57,7 @@ struct settings {
 struct pair_rows {
   text_rows texts;
   std::vector<float> weight, margin, label;
+  std::array<std::vector<float>, further_columns> further;
 
   pair_rows(preference_set const& data, std::span<std::size_t const> records) {
     for (std::size_t response = 0; response < 2; ++response) {
@@ -63,6 +67,9 @@ struct pair_rows {
       weight.push_back(static_cast<float>(data.records[i].weight));
       margin.push_back(static_cast<float>(data.records[i].margin));
       label.push_back(static_cast<float>(data.records[i].label));
+      for (std::size_t c = 0; c < further_columns; ++c) {
+        further[c].push_back(static_cast<float>(further_of(data, data.records[i], c)));
+      }
     }
   }
 };
@@ -73,14 +80,19 @@ struct head_gradients {
 };
 
 /// Loss and metrics of the pairs, and the gradients unless `d` is null.
-prefopt::report judge(prefopt::any_pair_loss const& loss, byte_model const& model, row_major_matrix const& hidden,
-                      byte_model const& reference, pair_rows const& pairs, bool full_logits, head_gradients* d) {
+prefopt::report judge(prefopt::any_pair_loss const& loss, preference_set const& data, byte_model const& model,
+                      row_major_matrix const& hidden, byte_model const& reference, pair_rows const& pairs,
+                      bool full_logits, head_gradients* d) {
   row_major_matrix const ref_hidden = reference.hidden(pairs.texts);
   prefopt::token_rows const tokens{
       .labels = pairs.texts.labels, .offsets = pairs.texts.offsets, .ignore_index = text_rows::ignored};
-  prefopt::policy_pairs<float> batch{.weight = pairs.weight};
+  prefopt::policy_pairs<float> batch;
+  if (data.has_weight && reads_weight(loss)) batch.weight = pairs.weight;
   if (loss.reads(prefopt::columns::margin)) batch.margin = pairs.margin;
   if (loss.reads(prefopt::columns::label)) batch.label = pairs.label;
+  for (std::size_t c = 0; c < further_columns; ++c) {
+    if (gives_further(data, loss, c)) batch.*further_members_of<prefopt::policy_pairs<float>>[c] = pairs.further[c];
+  }
   if (d != nullptr) {
     d->hidden.resize(hidden.rows(), hidden.cols());
     d->output.resize(model.output.rows(), model.output.cols());
@@ -137,17 +149,17 @@ std::string train(settings const& settings, prefopt::any_pair_loss const& loss, 
       pair_rows const batch{data, training.subspan(begin, std::min(pairs_in_step, training.size() - begin))};
       row_major_matrix const hidden = model.hidden(batch.texts);
       head_gradients d;
-      auto const seen = judge(loss, model, hidden, reference, batch, settings.full_logits, &d);
+      auto const seen = judge(loss, data, model, hidden, reference, batch, settings.full_logits, &d);
       step(embedding_steps, model.embedding, embedding_gradient(batch.texts, hidden, d.hidden));
       step(output_steps, model.output, d.output);
       sum += seen.loss * seen.weight;
       weight += seen.weight;
     }
     auto const seen =
-        judge(loss, model, model.hidden(held_out.texts), reference, held_out, settings.full_logits, nullptr);
+        judge(loss, data, model, model.hidden(held_out.texts), reference, held_out, settings.full_logits, nullptr);
     char line[128];
     char before[32] = "";
-    if (epoch != 0) std::snprintf(before, sizeof before, "%.4f", sum / weight);
+    if (epoch != 0) std::snprintf(before, sizeof before, "%.4f", weight > 0 ? sum / weight : 0);
     std::snprintf(line, sizeof line, "%5zu  %13s  %13.4f  %17.3f\n", epoch, before, seen.loss, seen.accuracy);
     table += line;
   }
@@ -158,8 +170,7 @@ int run(int argc, char** argv) {
   settings settings;
   CLI::App app{introduction, "prefopt_logits"};
   app.footer(examples);
-  app.add_option("--data", settings.data,
-                 "pairs as JSON lines, as prefopt_train takes them; by default the bundled ones")
+  app.add_option("--data", settings.data, "pairs as prefopt_train takes them; by default the bundled ones")
       ->type_name("FILE");
   loss_options const losses{app, "a loss of pairs, see prefopt_train --help; by default dpo"};
   app.add_flag("--full-logits", settings.full_logits,
@@ -174,7 +185,9 @@ int run(int argc, char** argv) {
 
   auto const choice = losses.chosen("dpo", loss_kind::pair);
   if (choice.kind != loss_kind::pair)
-    throw input_error{"--loss: " + choice.name + " is a list loss, expected one of pairs"};
+    throw input_error{"--loss: " + choice.name +
+                      (choice.kind == loss_kind::list ? " is a list loss" : " is a loss of single completions") +
+                      ", expected one of pairs"};
   auto const loss = make_pair_loss(choice);
   if (loss.needs(prefopt::columns::reliability)) {
     throw input_error{"--loss: " + loss.name() + " learns whom to trust, which prefopt_train shows"};
@@ -190,6 +203,8 @@ int run(int argc, char** argv) {
                    "got " + std::to_string(data.records.size()) + (data.records.size() == 1 ? " pair" : " pairs") +
                        ", expected 5 or more");
   }
+  check_fields(data, settings.data, loss);
+  for (auto const& note : notes_on_fields(data, loss)) std::fprintf(stderr, "%s\n", note.c_str());
   write_standard_output(train(settings, loss, data));
   return 0;
 }

@@ -1,10 +1,13 @@
 #include "preference_loss.hpp"
 
 #include <algorithm>
+#include <array>
+#include <limits>
 #include <string_view>
 #include <vector>
 
 #include "data_fields.hpp"
+#include "further_members.hpp"
 
 namespace {
 
@@ -47,7 +50,9 @@ at::Tensor by_formula(loss_choice const& choice, record_columns const& records, 
 }
 
 double share_of_largest(at::Tensor const& got, at::Tensor const& expected) {
-  return ((got.to(at::kDouble) - expected).abs().max() / expected.abs().max()).item<double>();
+  auto const largest = expected.abs().max().item<double>(),
+             difference = (got.to(at::kDouble) - expected).abs().max().item<double>();
+  return difference == 0 ? 0 : difference / largest;
 }
 
 }  // namespace
@@ -56,6 +61,7 @@ record_columns::record_columns(preference_set const& data, candidate_list const&
                                std::span<std::size_t const> records) {
   std::vector<std::int64_t> indices, ends{0};
   std::vector<double> rewards, targets, weights, margins, labels;
+  std::array<std::vector<double>, further_columns> further_values;
   for (std::size_t const i : records) {
     auto const& record = data.records[i];
     for (std::int64_t c = all.offsets()[i]; c < all.offsets()[i + 1]; ++c) indices.push_back(c);
@@ -65,6 +71,9 @@ record_columns::record_columns(preference_set const& data, candidate_list const&
     weights.push_back(record.weight);
     margins.push_back(record.margin);
     labels.push_back(record.label);
+    for (std::size_t c = 0; c < further_columns; ++c) {
+      if (record.is_pair) further_values[c].push_back(further_of(data, record, c));
+    }
   }
   candidates = torch::tensor(indices, at::kLong);
   offsets = torch::tensor(ends, at::kLong);
@@ -73,6 +82,7 @@ record_columns::record_columns(preference_set const& data, candidate_list const&
   weight = floats(weights);
   margin = floats(margins);
   label = floats(labels);
+  for (std::size_t c = 0; c < further_columns; ++c) further[c] = floats(further_values[c]);
 }
 
 prefopt::torch_loss preference_loss::operator()(record_columns const& records,
@@ -80,16 +90,14 @@ prefopt::torch_loss preference_loss::operator()(record_columns const& records,
                                                 at::Tensor const& reference) const {
   using prefopt::columns;
   at::Tensor const& log_prob = sequences.log_prob;
-  at::Tensor ref_log_prob, length;
+  at::Tensor ref_log_prob, length, weight;
+  if (data.has_weight && reads_weight(loss)) weight = records.weight;
   if (reads(loss, columns::reference)) ref_log_prob = reference.index_select(0, records.candidates);
   if (needs(loss, columns::length)) length = sequences.length;
   prefopt::options const options{.non_finite = prefopt::on_invalid::error};
   if (auto const* const list_loss = std::get_if<prefopt::any_list_loss>(&loss)) {
-    prefopt::torch_groups groups{.logp = log_prob,
-                                 .ref_logp = ref_log_prob,
-                                 .length = length,
-                                 .weight = records.weight,
-                                 .offsets = records.offsets};
+    prefopt::torch_groups groups{
+        .logp = log_prob, .ref_logp = ref_log_prob, .length = length, .weight = weight, .offsets = records.offsets};
     if (takes_target(data, loss)) {
       groups.target = records.target;
     } else if (reads(loss, columns::reward)) {
@@ -97,8 +105,7 @@ prefopt::torch_loss preference_loss::operator()(record_columns const& records,
     }
     return torch_evaluate(*list_loss, groups, options);
   }
-  prefopt::torch_pairs pairs{
-      .chosen = of_pairs(log_prob, 0), .rejected = of_pairs(log_prob, 1), .weight = records.weight};
+  prefopt::torch_pairs pairs{.chosen = of_pairs(log_prob, 0), .rejected = of_pairs(log_prob, 1), .weight = weight};
   if (ref_log_prob.defined()) {
     pairs.ref_chosen = of_pairs(ref_log_prob, 0);
     pairs.ref_rejected = of_pairs(ref_log_prob, 1);
@@ -109,6 +116,9 @@ prefopt::torch_loss preference_loss::operator()(record_columns const& records,
   }
   if (data.has_margin && reads(loss, columns::margin)) pairs.margin = records.margin;
   if (reads(loss, columns::label)) pairs.label = records.label;
+  for (std::size_t c = 0; c < further_columns; ++c) {
+    if (gives_further(data, loss, c)) pairs.*further_members_of<prefopt::torch_pairs>[c] = records.further[c];
+  }
   return torch_evaluate(std::get<prefopt::any_pair_loss>(loss), pairs, options);
 }
 
@@ -129,8 +139,10 @@ autograd_difference difference_from_autograd(preference_loss const& loss, loss_c
       reference.defined() ? reference.index_select(0, records.candidates).to(at::kDouble) : reference;
   at::Tensor const each = by_formula(choice, records, rounded, length, of_records);
   bool const knows_formula = each.defined() && !takes_target(loss.data, loss.loss);
-  at::Tensor const value = knows_formula ? (records.weight * each).sum() / records.weight.to(at::kDouble).sum()
-                                         : loss(records, {rounded, length}, reference).loss;
+  at::Tensor const value = knows_formula
+                               ? (records.weight * each).sum() /
+                                     records.weight.to(at::kDouble).sum().clamp_min(std::numeric_limits<double>::min())
+                               : loss(records, {rounded, length}, reference).loss;
   at::Tensor const d_expected = torch::autograd::grad({value}, {wide})[0];
   return {share_of_largest(sequences.log_prob.detach(), log_prob.detach()), share_of_largest(d, d_expected),
           knows_formula};

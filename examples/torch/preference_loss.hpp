@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <array>
 #include <cstddef>
 #include <prefopt/adapter/torch.hpp>
 #include <span>
@@ -12,10 +13,11 @@
 
 /// Some records as tensors, in float: what the data say of their candidates, one behind the other.
 struct record_columns {
-  at::Tensor candidates;             ///< which they are of all
-  at::Tensor offsets;                ///< where the records' candidates begin, and the end of the last
-  at::Tensor reward, target;         ///< one a candidate
-  at::Tensor weight, margin, label;  ///< one a record
+  at::Tensor candidates;                            ///< which they are of all
+  at::Tensor offsets;                               ///< where the records' candidates begin, and the end of the last
+  at::Tensor reward, target;                        ///< one a candidate
+  at::Tensor weight, margin, label;                 ///< one a record
+  std::array<at::Tensor, further_columns> further;  ///< the same, of pairs
 
   record_columns(preference_set const& data, candidate_list const& all, std::span<std::size_t const> records);
 };

@@ -43,6 +43,9 @@ void check(loss_choice const& choice, preference_set const& data, std::string co
   if (needs(loss, prefopt::columns::reliability)) {
     throw input_error{"--loss: " + name + " learns whom to trust, which prefopt_train shows"};
   }
+  if (choice.kind == loss_kind::unpaired) {
+    throw input_error{"--loss: " + name + " is a loss of single completions, expected one of pairs or lists"};
+  }
   if (auto const* const list_loss = std::get_if<prefopt::any_list_loss>(&loss)) {
     if (list_loss->is_square()) {
       throw input_error{"--loss: " + name + " takes every response under as many prompts, and a record has one prompt"};
@@ -62,7 +65,8 @@ int run(int argc, char** argv) {
   std::string data_path;
   CLI::App app{introduction, "prefopt_torch"};
   app.footer(manual);
-  app.add_option("--data", data_path, "JSON lines, plain or .gz; by default the small sets that come with the project")
+  app.add_option("--data", data_path,
+                 "records as prefopt_train takes them; by default the small sets that come with the project")
       ->type_name("FILE");
   loss_options const losses{app, "a loss of pairs or lists, see prefopt_train --help; by default dpo"};
   app.add_option("--reference", settings.reference,

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "byte_model.hpp"
+#include "data_fields.hpp"
 #include "holdout_split.hpp"
 #include "number_text.hpp"
 #include "preference_loss.hpp"
@@ -57,6 +58,7 @@ class trainer {
     show_.line(description(choice_) + ": " + std::to_string(training_.size()) + " " + loss_.data.noun() +
                " to train on, " + std::to_string(held_out_.size()) + " held out");
     for (auto const& note : notes_) show_.line(note);
+    for (auto const& note : notes_on_fields(loss_.data, loss_.loss)) show_.line(note);
     for (std::uint64_t epoch = 1; epoch <= settings_.sft_epochs; ++epoch) learn_best(epoch);
     if (reads(loss_.loss, prefopt::columns::reference)) make_reference();
     compare_with_autograd();

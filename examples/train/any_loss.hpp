@@ -34,6 +34,12 @@ inline bool reads_label(any_loss const& loss, preference_set const& data) {
   return data.has_label && std::holds_alternative<prefopt::any_pair_loss>(loss) && reads(loss, prefopt::columns::label);
 }
 
+/// What compares pairs of the same rank in the whole batch reads no weights.
+inline bool reads_weight(any_loss const& loss) {
+  auto const* const of_pairs = std::get_if<prefopt::any_pair_loss>(&loss);
+  return of_pairs == nullptr || of_pairs->facts().matches == prefopt::rank_matching::none;
+}
+
 /// Whether to the loss the rejected side of a record is the better one.
 inline bool favours_rejected(any_loss const& loss, preference_set const& data, std::size_t record) {
   return reads_label(loss, data) && data.records[record].is_pair && data.records[record].label < 0.5;

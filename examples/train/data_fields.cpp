@@ -82,6 +82,17 @@ bool takes_target(preference_set const& data, any_loss const& loss) {
          reads(loss, prefopt::columns::target);
 }
 
+bool gives_further(preference_set const& data, any_loss const& loss, std::size_t c) {
+  auto const kind = prefopt::pair_family::inputs<double>[first_further + c].kind;
+  return std::holds_alternative<prefopt::any_pair_loss>(loss) && reads(loss, kind) &&
+         (data.has_further[c] || kind == prefopt::columns::target);
+}
+
+double further_of(preference_set const& data, preference const& pair, std::size_t c) {
+  bool const is_difference = !data.has_further[c] && first_further + c == prefopt::pair_family::target;
+  return is_difference ? pair.rewards[0] - pair.rewards[1] : pair.further[c];
+}
+
 void check_fields(preference_set const& data, std::string const& path, any_loss const& loss) {
   bool const is_unpaired = std::holds_alternative<prefopt::any_unpaired_loss>(loss);
   if (data.has_completions && !is_unpaired) {
@@ -120,6 +131,7 @@ std::vector<std::string> notes_on_fields(preference_set const& data, any_loss co
   std::vector<std::string> notes;
   std::string unread;
   bool const is_unpaired = std::holds_alternative<prefopt::any_unpaired_loss>(loss);
+  if (data.has_weight && !reads_weight(loss)) append(unread, "weight (but sft)");
   if (data.has_margin && !reads(loss, prefopt::columns::margin)) append(unread, "margin");
   if (data.has_label && !reads(loss, prefopt::columns::label)) append(unread, "label");
   if (data.has_annotator && !reads(loss, prefopt::columns::reliability)) append(unread, "annotator");

@@ -100,7 +100,7 @@ objective::evaluation objective::evaluate(index_view records, prefopt::list_batc
   gather(records);
   d_logp_.resize(reward_.size());
   scores.offsets = offsets_;
-  if (data_.has_weight) scores.weight = weight_;
+  if (data_.has_weight && reads_weight(loss_)) scores.weight = weight_;
   if (auto const* const loss = std::get_if<prefopt::any_unpaired_loss>(&loss_)) {
     return evaluate(*loss, records, scores, others);
   }
@@ -140,9 +140,7 @@ objective::evaluation objective::evaluate(prefopt::any_pair_loss const& loss, in
   if (loss.reads(prefopt::columns::label)) batch.label = gather(label_, &preference::label);
   for (std::size_t c = 0; c < further_columns; ++c) {
     auto const& column = prefopt::pair_family::inputs<double>[first_further + c];
-    if (!loss.reads(column.kind)) continue;
-    bool const is_target = column.kind == prefopt::columns::target;
-    if (!data_.has_further[c] && !is_target) continue;
+    if (!gives_further(data_, loss_, c)) continue;
     further_[c].resize(pairs.size());
     for (std::size_t i = 0; i < pairs.size(); ++i) {
       // Without a target the pair's difference of rewards is one.

@@ -142,7 +142,7 @@ class large_tanh<V, true> {
 #endif
 
 /// tanh(inner x), but x where that is infinite; NaN stays. It depends on x alone how it is computed.
-///     lanes     largest error 3.3 ULP of tanh, of float with a table 1.3
+///     lanes     largest error 3.3 ULP of tanh, of float with a table 1.4
 template <batch V>
 class row_tanh {
  public:
