@@ -36,7 +36,8 @@ constexpr column_names list_columns[] = {{prefopt::columns::reference, "ref_logp
 constexpr std::string_view pair_notation =
     "  u = chosen - rejected, h = (chosen - ref_chosen) - (rejected - ref_rejected); mean: each log-probability "
     "divided\n"
-    "  by its completion's length; softplus(x) = log(1 + exp(x)), sigma(x) = 1 / (1 + exp(-x)). All take a weight.\n\n";
+    "  by its completion's length; softplus(x) = log(1 + exp(x)), sigma(x) = 1 / (1 + exp(-x)). All take a weight,\n"
+    "  but aot and aot_unpaired, which sort the batch.\n\n";
 constexpr std::string_view list_notation =
     "  s = logp, less ref_logp and per token of length if those columns are given (pro, rrhf: always per token, never\n"
     "  less ref_logp; real: always both). The K candidates come best first: by reward, or without that column as in\n"

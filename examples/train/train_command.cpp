@@ -84,7 +84,7 @@ Policies:
            the losses that have one, or can do with one, is the model as sft left it.
   linear   a reward model over words and pairs of words, made for bradley_terry; words in any script, by Unicode's rules and
            ICU's dictionaries, in folded case. The reference is the untrained model, whose rewards are all 0. Rewards have
-           no length: simpo, ipo_mean, ln_dpo, pro, rrhf and real need ngram.
+           no length: losses that read lengths need ngram.
 
 Records with the same prompt are all held out or all trained on, so --holdout is a part of the prompts. Texts without "prompt"
 have one if they share a "\n\nAssistant:", or one by itself has it; records without one that have the same texts, in any
@@ -102,8 +102,7 @@ checkpoint of the same run, of one that is damaged from the one before it, check
 had never been stopped; more --epochs may be asked for.
 
 Losses, with the defaults of their parameters and the columns that they read. A modifier takes the parameters of its --base,
-too. The columns weight, margin, label, reward and target come from the data, reliability is learnt, the policy makes all
-others.
+too. Reliability is learnt, the policy makes log-probs and lengths; all other columns come from the data.
 
 Losses of pairs:
 )";

@@ -186,6 +186,10 @@ TEST_CASE("the reference as a policy") {
   CHECK(evaluate(loss, of.policy(), other.policy(), by_policy).loss == evaluate(loss, of.policy(), by_column).loss);
   CHECK(refusal([&] { evaluate(loss, of.policy(), other.policy(), by_column); }) ==
         "prefopt::evaluate: ref_log_prob and a reference policy are both given");
+  other.labels[0] = -100;
+  CHECK(refusal([&] { evaluate(loss, of.policy(), other.policy(), by_policy); }) ==
+        "prefopt::evaluate: labels or masks of the reference leave out other tokens than those of the policy");
+  other.labels[0] = 3;
   other.offsets = {0, 3, 7, 9};
   CHECK(refusal([&] { evaluate(loss, of.policy(), other.policy(), by_policy); }) ==
         "prefopt::evaluate: the sequences of the reference have other lengths: it has 9 tokens, the policy has 9");
@@ -202,6 +206,10 @@ TEST_CASE("what a chain of tokens refuses, before anything is written") {
         "prefopt::evaluate: mask has 8 elements, the policy has 9 tokens");
   CHECK(refusal([&] { evaluate(loss, of.policy(d_logits.data()), of.given(), {.log_prob = eight}); }) ==
         "prefopt::evaluate: output log_prob has 8 elements, the policy has 9 tokens");
+  std::vector<double> const none;
+  given.mask = none;
+  CHECK(refusal([&] { evaluate(loss, of.policy(d_logits.data()), given); }) ==
+        "prefopt::evaluate: mask has 0 elements, the policy has 9 tokens");
   given = of.given();
   given.old_log_prob = eight;
   CHECK(refusal([&] { evaluate(loss, of.policy(d_logits.data()), given); }) ==

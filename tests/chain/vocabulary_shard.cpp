@@ -150,7 +150,12 @@ TEST_CASE("logits of any size, of masked tokens and of none that can be, over ra
                                               {1, 2, nan, 3, 4},
                                               {1, 2, infinity, 3, 4},
                                               {-infinity, -infinity, -infinity, -infinity, -infinity}};
-  for (auto const& logits : rows) {
+  // A factor above 1 takes the lowest number beyond all.
+  std::vector<prefopt::logit_transform> const transforms{
+      {}, {.temperature = 0.5}, {.soft_cap = 30, .temperature = 0.5}, {.scale = 0.5, .soft_cap = 2, .temperature = 4}};
+  for (std::size_t which = 0; which < rows.size() * transforms.size(); ++which) {
+    auto const& logits = rows[which / transforms.size()];
+    auto const& transform = transforms[which % transforms.size()];
     for (std::int64_t label = 0; label < 5; ++label) {
       std::vector<double> const hidden{0};
       std::vector<double> weight(5, 1.0);
@@ -160,7 +165,7 @@ TEST_CASE("logits of any size, of masked tokens and of none that can be, over ra
         prefopt::linear_head<double> const head{.hidden = {hidden.data(), 1, 1},
                                                 .weight = {weight.data(), count, 1},
                                                 .bias = {logits.data() + first, count}};
-        linear_options const options{.shard = shard};
+        linear_options const options{.transform = transform, .shard = shard};
         linear_token_logprobs(head, labels,
                               {.log_prob = {found.data(), 1},
                                .log_sum_exp = {found.data() + 1, 1},
@@ -185,7 +190,8 @@ TEST_CASE("logits of any size, of masked tokens and of none that can be, over ra
         for (std::size_t i = 0; i < one.size(); ++i) {
           double const seen = i < 5 ? got[0][i] : got[i < 5 + split ? 0 : 1][i];
           INFO("label " << label << " of " << logits[0] << ", " << logits[1] << " …, split at " << split << ", number "
-                        << i << " is " << seen << ", of one process " << one[i]);
+                        << i << " under transform " << which % transforms.size() << " is " << seen
+                        << ", of one process " << one[i]);
           bool const is_near =
               same_number(seen, one[i]) || std::fabs(seen - one[i]) <= 1e-13 * std::fabs(one[i]) + 1e-300;
           CHECK(is_near);
@@ -276,6 +282,11 @@ TEST_CASE("what one rank refuses all ranks refuse, and so do they shards that do
   auto const outside =
       errors([](std::size_t, vocabulary_shard& shard, std::size_t&, labels_type&) { shard.rank += 2; });
   CHECK(outside.second == where + "shard.rank is 3, expected less than shard.ranks, 2");
+  auto const one_outside = errors([](std::size_t rank, vocabulary_shard& shard, std::size_t&, labels_type&) {
+    if (rank == 1) shard.rank = 2;
+  });
+  CHECK(one_outside.first == head + "another rank refused its shard");
+  CHECK(one_outside.second == where + "shard.rank is 2, expected less than shard.ranks, 2");
   auto const alone =
       errors([](std::size_t, vocabulary_shard& shard, std::size_t&, labels_type&) { shard.all_reduce = {}; });
   CHECK(alone.first == where + "shard has no all_reduce, which tells the other ranks");

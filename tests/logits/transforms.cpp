@@ -205,3 +205,30 @@ TEST_CASE("the gradient by the entropy needs the entropy") {
   CHECK(with({.d_entropy = two, .entropy = two}) == "prefopt::token_logprob_gradients: log_sum_exp is not given");
   CHECK(with({.log_sum_exp = log_sum_exp}) == "prefopt::token_logprob_gradients: d_log_prob is not given");
 }
+
+TEST_CASE("gradients in two passes where a step of the numbers is far beyond what a probability can follow") {
+  struct row {
+    std::vector<float> logits;
+    double temperature, d_log_prob;
+    std::vector<float> right;
+  };
+  std::vector<row> const rows{{{2e9F, 2e9F}, 1, 1, {0.5F, -0.5F}},
+                              {{20, 20, 19}, 1e-8, 1, {5e7F, -5e7F, 0}},
+                              {{3e4F, 3e4F, 1}, 1e-5, 1, {5e4F, -5e4F, 0}},
+                              {{-3e4F, -4e4F, -3e4F}, 1e-5, 2, {1e5F, 0, -1e5F}}};
+  for (auto const& [logits, temperature, d_log_prob, right] : rows) {
+    std::vector<std::int64_t> const labels{0};
+    std::vector<double> log_sum_exp(1);
+    std::vector<float> gradient(logits.size());
+    std::vector<float> const d{static_cast<float>(d_log_prob)};
+    row_major<float const> const view{logits.data(), 1, logits.size()};
+    token_options const options{.transform = {.temperature = temperature}};
+    token_logprobs(view, labels, {.log_sum_exp = log_sum_exp}, options);
+    token_logprob_gradients(view, labels, {.log_sum_exp = log_sum_exp, .d_log_prob = d},
+                            {gradient.data(), 1, logits.size()}, options);
+    CAPTURE(logits, temperature, gradient);
+    for (std::size_t j = 0; j < logits.size(); ++j) {
+      CHECK(std::fabs(gradient[j] - right[j]) <= 1e-6F * std::fabs(right[j]));
+    }
+  }
+}

@@ -173,6 +173,10 @@ TEST_CASE("terms out of their range") {
      [](call& c) { c.loss.correction.drops_off_policy = true; });
   is("aggregation.horizon is 0, expected a finite number > 0", [](call& c) { c.loss.aggregation.horizon = 0; });
   is("aggregation.horizon is inf, expected a finite number > 0", [&](call& c) { c.loss.aggregation.horizon = inf; });
+  CHECK(told([](call& c) {
+          c.loss.aggregation = {.mode = aggregation_mode::sequence_mean_of_sums_scaled, .horizon = 1e-310};
+        }) ==
+        "prefopt::evaluate: aggregation.horizon is 1e-310, by which nothing can be divided in the type of the batch");
   is("entropy_coefficient is inf, expected a finite number", [&](call& c) { c.loss.entropy_coefficient = inf; });
   is("log_ratio_limit is 0, expected a number > 0", [](call& c) { c.loss.log_ratio_limit = 0; });
   is("log_ratio_limit is nan, expected a number > 0", [&](call& c) { c.loss.log_ratio_limit = nan; });

@@ -105,4 +105,6 @@ TEST_CASE("the KL in the reward: small and far differences, masked tokens, error
         "prefopt::kl_rewards: kl.coefficient is -1, expected a finite number >= 0");
   CHECK(told(reward, ref, offsets, {.estimator = kl_estimator::k1, .value_limit = 0}) ==
         "prefopt::kl_rewards: kl.value_limit is 0, expected a number > 0");
+  CHECK(told(reward, ref, offsets, {.estimator = kl_estimator::k1, .is_corrected = true}) ==
+        "prefopt::kl_rewards: penalty.is_corrected is set, but a reward has no correction");
 }

@@ -122,3 +122,20 @@ TEMPLATE_TEST_CASE("what is dropped hides no error, and what is skipped says not
   CHECK(none.seen.loss == 0);
   CHECK(none.seen.masked_share == 1);
 }
+
+TEMPLATE_TEST_CASE("equal corrections have the effective sample size of all tokens, however small", "", float, double) {
+  using T = TestType;
+  constexpr std::size_t sequences = 4, length = 700, tokens = sequences * length;
+  auto loss = made_token_loss("reinforce");
+  loss.correction = {.mode = correction_mode::sequence_truncate, .high = 2};
+  std::vector<T> const log_prob(tokens, T(-1)), rollout(tokens, T(-0.875)), advantage(sequences, T(1));
+  std::vector<std::int64_t> offsets;
+  for (std::size_t s = 0; s <= sequences; ++s) offsets.push_back(static_cast<std::int64_t>(s * length));
+  // e^(-87.5) is a float, and its square is none.
+  auto const seen = evaluate(loss, token_batch<T>{.log_prob = log_prob,
+                                                  .old_log_prob = log_prob,
+                                                  .rollout_log_prob = rollout,
+                                                  .advantage = advantage,
+                                                  .offsets = offsets});
+  CHECK(std::fabs(seen.effective_sample_size - tokens) <= 1e-6 * tokens);
+}

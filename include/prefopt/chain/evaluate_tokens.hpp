@@ -52,7 +52,9 @@ token_report evaluate_policy_tokens(loss_ref<token_family, T> const& loss, token
       fail_evaluate({name, " has ", elements(size), ", the policy has ", text(n), " tokens"});
     }
   };
-  check_size("mask", given.mask.size());
+  if (given.mask.is_given() && given.mask.size() != n) {
+    fail_evaluate({"mask has ", elements(given.mask.size()), ", the policy has ", text(n), " tokens"});
+  }
   check_size("output log_prob", outputs.log_prob.size());
   check_size("output entropy", outputs.entropy.size());
 
@@ -65,6 +67,9 @@ token_report evaluate_policy_tokens(loss_ref<token_family, T> const& loss, token
       fail_evaluate({"the sequences of the reference have other lengths: it has ", text(own.tokens()),
                      " tokens, the policy has ", text(n)});
     }
+    if (reference->layout().counted != layout.counted) {
+      fail_evaluate("labels or masks of the reference leave out other tokens than those of the policy");
+    }
     if (reference->wants_gradient()) {
       fail_evaluate("the reference has a gradient to be written, which is never computed");
     }
@@ -75,7 +80,7 @@ token_report evaluate_policy_tokens(loss_ref<token_family, T> const& loss, token
   std::vector<T> const log_prob(values.begin(), values.end()), entropy(entropies.begin(), entropies.end());
   std::vector<T> mask(n), d_log_prob(policy.wants_gradient() ? n : 0), d_entropy(has_bonus ? d_log_prob.size() : 0);
   for (std::size_t i = 0; i < n; ++i) {
-    mask[i] = layout.counted[i] == 0 ? T(0) : given.mask.empty() ? T(1) : given.mask[i];
+    mask[i] = layout.counted[i] == 0 ? T(0) : !given.mask.is_given() ? T(1) : given.mask[i];
   }
   token_batch<T> const batch{.log_prob = log_prob,
                              .old_log_prob = given.old_log_prob,

@@ -71,6 +71,22 @@ PREFOPT_INLINE auto bad_tokens(In const& in, std::size_t offset) noexcept {
   return !(probe == zero);
 }
 
+/// In double: the square of a product of many ratios is soon no float.
+template <class T>
+void add_corrections(block<T> const& block, token_sums& totals) noexcept {
+  T const* const corrections = block.in[correction_in];
+  T const* const live = block.in[live_in];
+  double sum = 0, squares = 0;
+  for (std::size_t i = 0; i < block.count; ++i) {
+    bool const counts = live == nullptr || live[i] > T(0);
+    double const correction = counts ? static_cast<double>(corrections[i]) : 0;
+    sum += correction;
+    squares += correction * correction;
+  }
+  totals.of[correction_sum] += sum;
+  totals.of[correction_square_sum] += squares;
+}
+
 /// `Plain`: of what is asked for seldom there is nothing, and nothing that is tested for it a token (is_plain).
 template <bool Plain, class L, class T, class Arch>
 PREFOPT_NOINLINE void run_surrogate_as(void const* address, surrogate_settings<T> const& settings, block<T>& block,
@@ -82,7 +98,7 @@ PREFOPT_NOINLINE void run_surrogate_as(void const* address, surrogate_settings<T
   V const zero(T(0)), one(T(1)), kl_coefficient(settings.kl_coefficient),
       entropy_coefficient(settings.entropy_coefficient), common_factor(settings.factor);
   V losses = zero, ratios = zero, below = zero, above = zero, squared = zero, kls = zero, entropies = zero,
-    corrections = zero, squares = zero, non_finite = zero, largest = zero;
+    non_finite = zero, largest = zero;
   for_each_lanes<V, surrogate_inputs, surrogate_outputs>(
       block, [&](auto const& in, auto const& out, std::size_t offset, auto const& is_there) PREFOPT_INLINE_LAMBDA {
         auto const has_rare = [&](std::size_t c) PREFOPT_INLINE_LAMBDA { return !Plain && in[c] != nullptr; };
@@ -104,8 +120,6 @@ PREFOPT_NOINLINE void run_surrogate_as(void const* address, surrogate_settings<T
         V correction = one;
         if (has_rare(correction_in)) {
           correction = V::load_unaligned(in[correction_in] + offset);
-          count_in(corrections, correction);
-          count_in(squares, V(correction * correction));
           if constexpr (!takes_correction<L>()) {
             value = product_or_zero(correction, value);
             // Those by the sequence have it in their sum.
@@ -189,10 +203,7 @@ PREFOPT_NOINLINE void run_surrogate_as(void const* address, surrogate_settings<T
   }
   if (block.in[kl_in] != nullptr) add(kl_sum, kls);
   if (block.in[entropy_in] != nullptr) add(entropy_sum, entropies);
-  if (block.in[correction_in] != nullptr) {
-    add(correction_sum, corrections);
-    add(correction_square_sum, squares);
-  }
+  if (block.in[correction_in] != nullptr) add_corrections(block, totals);
 }
 
 /// Whether nothing but a mask and the KL is asked for beyond the surrogate.

@@ -108,7 +108,12 @@ class token_engine {
     }
     work_.factors = factors_.empty() ? nullptr : factors_.data();
     bool const is_scaled = mode == aggregation_mode::sequence_mean_of_sums_scaled;
-    work_.settings.factor = static_cast<T>(is_scaled ? scale / terms_.aggregation.horizon : scale);
+    double const factor = is_scaled ? scale / terms_.aggregation.horizon : scale;
+    if (!(factor <= static_cast<double>(std::numeric_limits<T>::max()))) {
+      fail_evaluate({"aggregation.horizon is ", text(terms_.aggregation.horizon),
+                     ", by which nothing can be divided in the type of the batch"});
+    }
+    work_.settings.factor = static_cast<T>(factor);
     work_.counts = counts_.data();
     work_.selected = selected.empty() ? nullptr : selected.data();
     token_sums sums = run();

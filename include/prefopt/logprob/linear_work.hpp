@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -115,8 +116,8 @@ class linear_work {
         read(logits[i], size, column, transform_, result);
         if (!is_shard) return seen(row, result);
         T const* const own = chunk()[i];
-        sums.put(sums_ + i * sums.of_row(), options_.shard.rank, result, column < plan_.vocabulary, own[column],
-                 statistics ? *std::max_element(own, own + size) : T(0));
+        sums.put(sums_ + i * sums.of_row(), options_.shard.rank, result, column < plan_.vocabulary,
+                 transformed(own[column]), statistics ? transformed(*std::max_element(own, own + size)) : T(0));
       });
       if (!is_shard) continue;
       options_.shard.all_reduce({sums_, logits.rows * sums.of_row()});
@@ -227,6 +228,12 @@ class linear_work {
       if (labels[row] != ignore_index) rows.push_back(row);
     }
     return rows;
+  }
+
+  /// v of a logit, but for roundings, which no order depends on.
+  [[nodiscard]] T transformed(T x) const noexcept {
+    bool const is_capped = transform_.kind == row_transform::kinds::capped && !std::isinf(x);
+    return is_capped ? static_cast<T>(std::tanh(transform_.inner * static_cast<double>(x))) : x;
   }
 
   void take_memory() {

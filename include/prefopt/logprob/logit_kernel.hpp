@@ -82,7 +82,7 @@ using transform_kinds = row_transform::kinds;
 /// factor (v - reference), which may be a number where v - reference is none.
 inline double distance(row_transform const& by, double v, double reference) noexcept {
   double const off = v - reference;
-  return std::isinf(off) ? by.factor * v - by.factor * reference : by.factor * off;
+  return std::isinf(off) && std::isfinite(v) ? by.factor * v - by.factor * reference : by.factor * off;
 }
 
 /// The label's log-prob and the logarithm of the sum, from power = exp(t) of the label and the sum of all others'.

@@ -76,7 +76,8 @@ void check_kl(char const* where, row_major<R> const& reference, row_major<P> con
 ///     K          sum over the rows that count of KL(reference || policy) = sum_v p_ref (log p_ref - log p), in nats
 ///     reference  logits [tokens, vocabulary], logits alike, each float, double or of 16 bits; rows.weight is not read
 ///     transforms what becomes of each before the softmax, in double
-///     sums       in double, rounded once; a row's error is some 1e-15 (1 + log vocabulary) absolutely; never below 0
+///     sums       in double, rounded once; a row's error is some 1e-15 (1 + log vocabulary) absolutely, and
+///                with a transform, or of logits beyond some tens, 2^-53 of the largest |x'| besides; never below 0
 ///     special    equal rows have 0, exactly; +inf where the policy never says what the reference does; a probability
 ///                below double's smallest number counts as 0; a row with NaN or +inf, or of -inf alone, makes NaN
 ///     cost       three exponentials for each logit, in double and one by one: some milliseconds a row where the
@@ -116,7 +117,7 @@ void sequence_kl(row_major<R> const& reference, row_major<P> const& logits, toke
 ///                accumulating)
 ///     rows       that do not count, and those of a sequence with d_kl 0, have gradient 0 (under accumulate they are
 ///                left alone)
-///     error      a few 2^-53 of p and p_ref each, rounded once
+///     error      2^-53 (4 + |log p| + the largest |x'|) of p and p_ref each, rounded once
 ///     throws     as sequence_kl; and for d_logits that overlaps logits without being the same rows, or the reference
 /// To be added to the gradient through the log-probs: gradient_write::accumulate into the same d_logits.
 template <class R, class P>

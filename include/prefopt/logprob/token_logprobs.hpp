@@ -346,7 +346,8 @@ void read_and_write_rows(row_kernels<T> const& kernels, kept_row_kernels<T> cons
   });
 }
 
-/// The distribution of a row from its log-sum-exp: v - reference must not be above 0.
+/// The distribution of a row from its log-sum-exp. The reference is the largest T that is not above log_sum_exp / factor,
+/// but for what that is rounded by: no v of the row is larger, and the largest is no further below than log(V) / factor.
 template <class T>
 row_softmax<T> softmax_of(double log_sum_exp, row_transform const& transform) noexcept {
   if (!(log_sum_exp < std::numeric_limits<double>::infinity())) {
@@ -357,7 +358,8 @@ row_softmax<T> softmax_of(double log_sum_exp, row_transform const& transform) no
   T reference = value > static_cast<double>(highest)  ? highest
                 : value < static_cast<double>(lowest) ? lowest
                                                       : static_cast<T>(value);
-  if (static_cast<double>(reference) < value) reference = std::nextafter(reference, highest);
+  if (static_cast<double>(reference) > value + std::fabs(value) * 0x1p-50)
+    reference = std::nextafter(reference, lowest);
   return {reference, std::fma(-transform.factor, static_cast<double>(reference), log_sum_exp)};
 }
 

@@ -65,7 +65,7 @@ inline constexpr std::size_t facts_of_rank = 7;
 
 /// Tells the others that this rank goes no further: they are waiting, or will be.
 inline void refuse_shard(vocabulary_shard const& shard) {
-  if (!shard.all_reduce || shard.rank >= shard.ranks) return;
+  if (!shard.all_reduce || shard.ranks == 0) return;
   std::vector<double> values(1 + facts_of_rank * shard.ranks);
   values[0] = 1;
   shard.all_reduce(values);
@@ -114,7 +114,7 @@ class shard_sums {
 
   [[nodiscard]] std::size_t of_row() const noexcept { return of_label() + ranks_ * of_rank(); }
 
-  /// From a rank's own tokens: `label` is the label's logit if it is among them, `highest` the highest of all.
+  /// From a rank's own tokens: `label` is the label's v if it is among them, `highest` the highest of all.
   template <class T>
   void put(double* row, std::size_t rank, row_result<T> const& own, bool has_label, T label, T highest) const noexcept {
     double* const mine = row + of_label() + rank * of_rank();

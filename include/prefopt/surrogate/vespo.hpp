@@ -7,6 +7,7 @@ namespace prefopt::inline PREFOPT_ABI::surrogate {
 /// VESPO: a gamma-shaped weight of the whole sequence's ratio.
 ///     W = clip(sum over the counted tokens of clip(l - o, -20, 20) + log max(correction, 1e-8), log 1e-8, 20)
 ///     phi = exp(lambda + k W - lambda e^W), held constant, k and lambda by the sign of A;  S = -phi A l,  dS/dl = -phi A
+///               (of a correction by the sequence: once a token, too; one by the token is meant)
 ///     special   phi is 0 from W of about 5.5 on; phi A = 0 gives 0, whatever l
 ///     source    arXiv:2602.10693; TRL's `vespo`
 struct vespo {

@@ -59,7 +59,7 @@ inline double estimate_kl(kl_estimator estimator, double d) noexcept {
 ///     special     a token that the mask leaves out gets 0, whatever stands there; a coefficient of 0 reads no KL
 ///     computed    in double; over the log-probs, in place, too
 ///     throws      std::invalid_argument, before anything is written: sizes that differ, offsets that fall or do not span the
-///                 tokens, a mask other than 0 and 1, a penalty out of its range
+///                 tokens, a mask other than 0 and 1, a penalty out of its range, or a corrected one
 ///     source      OpenRLHF: k1, 0.01, within 10; TRL's RLOO: k1, 0.05; verl's use_kl_in_reward
 template <class T>
 void kl_rewards(std::type_identity_t<column<T>> const& reward, column<T> const& log_prob,
@@ -81,6 +81,7 @@ void kl_rewards(std::type_identity_t<column<T>> const& reward, column<T> const& 
     fail(where, {"reward has ", elements(reward.size()), ", there are ", text(sequences), " sequences"});
   detail::check_mask(where, mask);
   detail::check_penalty(where, penalty);
+  if (penalty.is_corrected) fail(where, "penalty.is_corrected is set, but a reward has no correction");
   for (std::size_t s = 0; s < sequences; ++s) {
     auto const begin = static_cast<std::size_t>(offsets[s]);
     bool is_last = true;

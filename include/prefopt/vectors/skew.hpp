@@ -41,7 +41,7 @@ void check_skew(char const* where, skew_pairs<T> const& pairs) {
 
 /// The general preference model's margin of each pair, skew-symmetric in its two sides: it can tell cyclic preferences.
 ///     s = sum_i c_i (chosen[2i] rejected[2i + 1] - chosen[2i + 1] rejected[2i]),  c = block_scale or 1
-///     special   s(v, v) = 0 and s(v, w) = -s(w, v), exactly; a NaN or an infinity gives NaN
+///     special   s(v, v) = 0 and s(v, w) = -s(w, v), exactly; a NaN gives NaN, an infinity one, or NaN
 ///     sums      in double, rounded once
 ///     loss      bradley_terry of the margins against zeros, {.temperature = tau}, tau 0.1; its d_chosen is d_margin. A
 ///               `margin` column is subtracted before tau; any other loss of a difference goes as well
