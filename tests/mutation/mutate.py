@@ -179,6 +179,11 @@ def native(*sources, objects=()):
     return [sources_check(source, objects=objects, overlay="native") for source in sources]
 
 
+def without_avx512(*sources):
+    """The same where the processor has more than the compiler may use: what stands beside is seen."""
+    return [Check(f"{source} without AVX-512", [source], "native", ["-mno-avx512f"]) for source in sources]
+
+
 def above(*sources, objects=()):
     """Tests whose kernels have no mutant in them: what is above a kernel is compiled sooner."""
     beside = lambda source: ["token_loss/native_made.cpp"] if source == "token_loss/kl_rewards.cpp" else []
@@ -258,7 +263,8 @@ SEEN_BY = [
     ("simd/math.hpp", lambda: native("simd/accuracy.cpp", "simd/special_values.cpp", "simd/own_scalars.cpp")),
     ("simd/half.hpp", lambda: native("simd/half.cpp", "logits/half.cpp", "logit_numbers/accuracy.cpp")),
     ("simd/transpose.hpp", lambda: lists_of("plackett_luce", "pro")),
-    ("simd/lanes.hpp", lambda: pairs_of("dpo", "hinge") + lists_of("pro") + native("simd/accuracy.cpp", "simd/special_values.cpp")),
+    ("simd/lanes.hpp", lambda: pairs_of("dpo", "hinge") + lists_of("pro") + native("simd/accuracy.cpp", "simd/special_values.cpp")
+                               + without_avx512("simd/accuracy.cpp")),
     ("simd/arithmetic.hpp", lambda: lists_of("plackett_luce") + pairs_of("dpo")),
     ("contract/observation.hpp", lambda: native("engine/native_own_statistic.cpp") + of_the_batch()),
     ("contract/parameter_values.hpp", lambda: engine_tests("any_loss") + list_engine_tests("any_list")),
@@ -296,7 +302,7 @@ SEEN_BY = [
     ("engine/block_kernel.hpp", pair_kernels),
     ("engine/finish_block.hpp", pair_kernels),
     ("engine/pair_lanes.hpp", lambda: pair_kernels() + pairs_of("sft")),
-    ("engine/inspect.hpp", lambda: pairs_of("dpo", "labelled<dpo>", "lcpo<dpo>", "simpo") + pair_kernels()[2:]),
+    ("engine/inspect.hpp", lambda: pairs_of("dpo", "odpo", "labelled<dpo>", "lcpo<dpo>", "simpo") + pair_kernels()[2:]),
     ("engine/check.hpp", lambda: pairs_of("dpo") + engine_tests("errors", "every_refusal", "columns") + list_engine_tests("errors", "outputs")),
     ("engine/*.hpp", lambda: pairs_of("dpo") + engine_tests("errors", "reduction", "every_refusal", "invalid", "columns", "bounds", "position")
                              + pair_kernels()[1:] + native("engine/native_optional_columns.cpp") + above("ranks/pairs.cpp")),

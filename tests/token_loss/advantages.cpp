@@ -10,6 +10,7 @@
 #include <refusal.hpp>
 #include <special_numbers.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "token_loss/tokens.hpp"
@@ -370,6 +371,15 @@ TEST_CASE("errors of advantages") {
   length[1] = -2;
   CHECK(told(groups, out, {.mode = advantage_mode::length_weighted}, length) ==
         "prefopt::advantages: length[1] is -2, expected a finite number >= 0");
+  length[0] = -1;
+  CHECK(told(groups, out, {.mode = advantage_mode::length_weighted}, length) ==
+        "prefopt::advantages: length[0] is -1, expected a finite number >= 0");
+  for (std::size_t const at : {0U, 2U}) {
+    double const before = std::exchange(reward[at], infinity<double>);
+    CHECK(told(groups, out, {.non_finite = on_invalid::error}) ==
+          "prefopt::advantages: reward[" + std::to_string(at) + "] is inf, expected a finite number");
+    reward[at] = before;
+  }
 
   std::vector<double> mask{1, 1, 1};
   auto const discounted = [&](column<double> const& value, column<double> const& of_mask, discounting const& by,

@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <prefopt/surrogate/cispo.hpp>
 #include <prefopt/surrogate/gspo.hpp>
 #include <prefopt/token/policy_gradient.hpp>
 #include <refusal.hpp>
 #include <special_numbers.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "token_loss/tokens.hpp"
@@ -244,6 +246,50 @@ TEST_CASE("parameters of surrogates out of their range, and unknown ones") {
   for (auto const name : surrogate_names()) CHECK(unknown.find(std::string{name}) != std::string::npos);
   CHECK(unknown.find("gspo, ") == unknown.rfind("gspo, "));
   CHECK(made("ppo_clip", {{"lo", 1}}).find("\"lo\"") != std::string::npos);
+}
+
+TEST_CASE("every parameter of a loss of tokens has the range that its header says") {
+  std::map<std::string, std::vector<double>> const outside{
+      {"in [0, 1]", {-0.5, 1.5}}, {"in (0, 1]", {0, 1.5}}, {">= 0", {-0.5}}, {"> 0", {0}}};
+  std::vector<std::pair<std::string, std::map<std::string, std::string>>> const ranges{
+      {"grpo", {{"low", "in [0, 1]"}, {"high", ">= 0"}, {"kl_coefficient", ">= 0"}}},
+      {"dr_grpo", {{"low", "in [0, 1]"}, {"high", ">= 0"}, {"horizon", "> 0"}}},
+      {"dapo", {{"low", "in [0, 1]"}, {"high", ">= 0"}}},
+      {"gspo", {{"low", "in [0, 1]"}, {"high", ">= 0"}}},
+      {"cispo", {{"low", ">= 0"}, {"high", ">= 0"}}},
+      {"reinforce_pp", {{"low", "in [0, 1]"}, {"high", ">= 0"}}},
+      {"ppo", {{"low", "in [0, 1]"}, {"high", ">= 0"}, {"dual", ">= 0"}}},
+      {"ppo_clip", {{"low", "in [0, 1]"}, {"high", ">= 0"}, {"dual", ">= 0"}}},
+      {"cispo_around_one", {{"low", "in [0, 1]"}, {"high", ">= 0"}}},
+      {"sapo", {{"tau_pos", "> 0"}, {"tau_neg", "> 0"}}},
+      {"gspo_token", {{"low", "in [0, 1]"}, {"high", ">= 0"}, {"limit", ">= 0"}}},
+      {"sequence_clip", {{"low", "in [0, 1]"}, {"high", ">= 0"}}},
+      {"gmpo", {{"low", ">= 0"}, {"high", ">= 0"}}},
+      {"vespo", {{"k_pos", ">= 0"}, {"lambda_pos", ">= 0"}, {"k_neg", ">= 0"}, {"lambda_neg", ">= 0"}}},
+      {"dro_token", {{"beta", ">= 0"}}},
+      {"dppo_tv", {{"low", "in [0, 1]"}, {"high", "in [0, 1]"}, {"cap", "> 0"}}},
+      {"dppo_kl", {{"low", ">= 0"}, {"high", ">= 0"}, {"cap", "> 0"}}},
+      {"fipo",
+       {{"low", "in [0, 1]"},
+        {"high", ">= 0"},
+        {"dual", ">= 0"},
+        {"half_life", "> 0"},
+        {"weight_low", "> 0"},
+        {"weight_high", "> 0"},
+        {"safety", "> 0"}}},
+      {"clip_cov", {{"low", "in [0, 1]"}, {"high", ">= 0"}, {"share", "in (0, 1]"}}},
+      {"kl_cov", {{"coefficient", ">= 0"}, {"share", "in (0, 1]"}}},
+      {"masked_ratio", {{"low", "in [0, 1]"}, {"high", "in [0, 1]"}, {"kl_tau", ">= 0"}}}};
+  for (auto const& [name, parameters] : ranges) {
+    for (auto const& [parameter, range] : parameters) {
+      for (double const value : outside.at(range)) {
+        CHECK(refusal([&, &loss = name, &which = parameter] {
+                made_token_loss(loss, {{which, value}});
+              }) == "prefopt::" + name + ": " + parameter + " is " + detail::text(value) +
+                        ", expected a finite number " + range);
+      }
+    }
+  }
 }
 
 TEST_CASE("names of what a loss is composed of") {

@@ -92,6 +92,8 @@ template <bool Plain, class L, class T, class Arch>
 PREFOPT_NOINLINE void run_surrogate_as(void const* address, surrogate_settings<T> const& settings, block<T>& block,
                                        token_sums& totals) noexcept {
   using V = xsimd::batch<T, Arch>;
+  // First: the block's end is elsewhere then, and a result may be where the mask was.
+  if (block.in[correction_in] != nullptr) add_corrections(block, totals);
   L const surrogate = *static_cast<L const*>(address);
   T const limit = Plain ? std::numeric_limits<T>::infinity() : settings.log_ratio_limit;
   bool const accumulate = !Plain && settings.accumulate;
@@ -203,7 +205,6 @@ PREFOPT_NOINLINE void run_surrogate_as(void const* address, surrogate_settings<T
   }
   if (block.in[kl_in] != nullptr) add(kl_sum, kls);
   if (block.in[entropy_in] != nullptr) add(entropy_sum, entropies);
-  if (block.in[correction_in] != nullptr) add_corrections(block, totals);
 }
 
 /// Whether nothing but a mask and the KL is asked for beyond the surrogate.
