@@ -118,7 +118,9 @@ bool has_gradient_of_value(std::string const& name, prefopt::any_token_loss cons
   static constexpr double none = std::numeric_limits<double>::infinity();
   auto const kl = loss.kl.estimator;
   bool const is_limited = name == "dro_token" && loss.log_ratio_limit != none;
-  bool const is_limited_kl = prefopt::detail::uses_ratio(kl) && loss.kl.log_ratio_limit != none;
+  // A ratio may be so large that within no step of the quotients the estimate is within its limits.
+  bool const is_limited_kl =
+      prefopt::detail::uses_ratio(kl) && (loss.kl.log_ratio_limit != none || loss.kl.value_limit != none);
   return std::find(std::begin(smooth), std::end(smooth), name) != std::end(smooth) && !is_limited && !is_limited_kl &&
          kl != kl_estimator::k1_straight && kl != kl_estimator::k3_straight && loss.correction.off_policy_limit == none;
 }
