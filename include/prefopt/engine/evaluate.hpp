@@ -13,8 +13,8 @@ namespace prefopt::inline PREFOPT_ABI {
 ///                element (of groups: d_logp)
 ///     results    depend on the example alone for each one, and for the report on the batch alone: not on position,
 ///                neighbours, executor or alignment
-///     memory     none for pairs (but aot, which sorts them) and single completions; for groups O(candidates of the largest) if that has more than
-///                64, for each of at most 64 parts
+///     memory     none for pairs (but aot, which sorts them) and single completions; for groups O(candidates of the
+///                largest) if that has more than 64, for each of at most 64 parts
 ///     throws     std::invalid_argument, before anything is written: a parameter or option out of range; sizes that
 ///                differ; a column that the loss needs and does not get, or gets with values and does not read; a value
 ///                that its column or the loss does not take; what `options.non_finite` and `options.empty` call errors;

@@ -230,7 +230,7 @@ class linear_work {
     return rows;
   }
 
-  /// v of a logit, but for roundings, which no order depends on.
+  /// v of a logit, rounded otherwise than by a kernel, but in the same order.
   [[nodiscard]] T transformed(T x) const noexcept {
     bool const is_capped = transform_.kind == row_transform::kinds::capped && !std::isinf(x);
     return is_capped ? static_cast<T>(std::tanh(transform_.inner * static_cast<double>(x))) : x;

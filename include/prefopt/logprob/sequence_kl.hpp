@@ -117,7 +117,7 @@ void sequence_kl(row_major<R> const& reference, row_major<P> const& logits, toke
 ///                accumulating)
 ///     rows       that do not count, and those of a sequence with d_kl 0, have gradient 0 (under accumulate they are
 ///                left alone)
-///     error      2^-53 (4 + |log p| + the largest |x'|) of p and p_ref each, rounded once
+///     error      2^-52 (4 + |log p| + the largest |x'|) of p and p_ref each, rounded once
 ///     throws     as sequence_kl; and for d_logits that overlaps logits without being the same rows, or the reference
 /// To be added to the gradient through the log-probs: gradient_write::accumulate into the same d_logits.
 template <class R, class P>
