@@ -42,6 +42,18 @@ for word in --loss --full-logits --seed "hidden states" Examples; do
   grep -qF -- "$word" help || fail "the help does not tell about $word"
 done
 
+# Further columns of the data go to the losses that read them; a weight does not go to one that sorts the batch.
+for i in {0..11}; do
+  echo "{\"prompt\": \"p $i\", \"chosen\": \"yes $i\", \"rejected\": \"no\", \"weight\": 0.5, \"scale\": 0.5, \"chosen_kl\": 0.25, \"rejected_kl\": 0.5, \"rationale\": -2, \"gold\": 0.5, \"target\": 0.5}"
+done >further
+for loss in mallows_dpo tdpo rationale_dpo odpo aot; do
+  "$program" --data further --loss $loss --epochs 1 >out 2>err || fail "$loss: $(cat err)"
+done
+grep -q 'aot does not read these fields: weight' err || fail "aot's note on weights: $(cat err)"
+sed 's/"weight": 0.5/"weight": 0/' further >weightless
+"$program" --data weightless --epochs 1 >out 2>err || fail "weights of 0: $(cat err)"
+grep -q nan out && fail "weights of 0: $(cat out)"
+
 # expect_error TEXT ARGUMENTS...: exit status 2, one line on standard error that has the text, nothing on standard output.
 expect_error() {
   local text=$1
@@ -55,6 +67,7 @@ expect_error() {
 }
 expect_error "there is no loss 'dpoo'" --loss dpoo
 expect_error 'adpo is a list loss' --loss adpo
+expect_error 'kto is a loss of single completions, expected one of pairs' --loss kto
 expect_error 'learns whom to trust' --loss lcpo --base dpo
 expect_error 'dpo has no parameter "gamma"' --gamma 1
 for number in -1 0x1 1001; do

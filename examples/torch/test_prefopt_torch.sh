@@ -89,6 +89,19 @@ other_losses() {
     grep -q "^prefopt and torch's autograd behind the loss differ by " err || fail "$loss: $(cat err)"
     [[ $loss == *few ]] || awk 'END { exit !($NF > 0.6) }' out || fail "$loss: nothing was learnt: $(tail -n 1 out)"
   done
+  # Further columns of the data go to the losses that read them; a weight does not go to one that sorts the batch.
+  local i
+  for i in {0..11}; do
+    echo "{\"prompt\": \"p $i\", \"chosen\": \"yes $i\", \"rejected\": \"no\", \"weight\": 0.5, \"scale\": 0.5, \"chosen_kl\": 0.25, \"rejected_kl\": 0.5, \"rationale\": -2, \"gold\": 0.5, \"target\": 0.5}"
+  done >further
+  for loss in mallows_dpo tdpo rationale_dpo odpo aot; do
+    train --data further --loss $loss --epochs 1
+    ((status == 0)) || fail "$loss: exit status $status: $(cat err)"
+  done
+  grep -q 'aot does not read these fields: weight' err || fail "aot's note on weights: $(cat err)"
+  sed 's/"weight": 0.5/"weight": 0/' further >weightless
+  train --data weightless --epochs 1
+  ((status == 0)) || fail "weights of 0: exit status $status: $(cat err)"
   # Pairs are groups of two.
   train --loss adpo --data few --epochs 1
   ((status == 0)) || fail "adpo of pairs: $(cat err)"
@@ -154,9 +167,9 @@ imitated() {
   local i loss
   for i in {0..29}; do echo "{\"prompt\": \"p $i\", \"chosen\": \"yes yes\", \"rejected\": \"no\", \"label\": 1}"; done >sides
   sed 's/"chosen"/"side"/; s/"rejected"/"chosen"/; s/"side"/"rejected"/; s/"label": 1/"label": 0/' sides >turned
-  train --data sides --loss labelled --base simpo --epochs 0
+  train --data sides --loss labelled --base simpo --gamma 0 --epochs 0
   loss=$(awk 'NR == 2 { print $2 }' out)
-  train --data turned --loss labelled --base simpo --epochs 0
+  train --data turned --loss labelled --base simpo --gamma 0 --epochs 0
   ((status == 0)) || fail "turned sides: $(cat err)"
   [[ $loss == "$(awk 'NR == 2 { print $2 }' out)" ]] || fail "turned sides: $loss, then $(cat out)"
   sed 's/"label": 1/"weight": 1e-20/' sides >light
@@ -172,6 +185,7 @@ imitated() {
 bad_options() {
   expect_error "there is no loss 'dpoo'" --loss dpoo
   expect_error 'learns whom to trust' --loss lcpo --base dpo
+  expect_error 'kto is a loss of single completions, expected one of pairs or lists' --loss kto
   expect_error 'takes every response under as many prompts' --loss sami
   expect_error 'dpo has no parameter "gamma"' --gamma 1
   expect_error '--epochs' --epochs -1

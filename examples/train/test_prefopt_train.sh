@@ -87,7 +87,7 @@ full_disk() {
 losses() {
   local options=(--epochs 1 --sft-epochs 1)
   for loss in dpo cdpo rdpo ipo ipo_mean simpo ln_dpo hinge cpo bradley_terry \
-    "smoothed --base simpo" "labelled --base dpo" "unbiased --base ipo" "lcpo --base dpo --beta 0.2" "lcpo --base simpo"; do
+    "smoothed --base simpo" "labelled --base dpo" "unbiased --base ipo" "lcpo --base dpo --beta 0.2" "lcpo --base simpo" aot; do
     # shellcheck disable=SC2086
     train --out run --loss $loss "${options[@]}"
     ((status == 0)) || fail "ngram, $loss: $(cat err)"
