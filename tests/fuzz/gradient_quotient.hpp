@@ -23,7 +23,9 @@ void check_quotient(late_text const& what, double x, double gradient, double siz
              far_right = (far_above - here) / moved(2), far_left = (far_below - here) / moved(-2);
   if (!std::isfinite(here) || !std::isfinite(far_above) || !std::isfinite(far_below)) return;
   real const rounding = 64 * static_cast<real>(std::numeric_limits<double>::epsilon()) * size / static_cast<real>(h);
-  real const turning = 3 * std::fabs(far - central);
+  // At an edge the slope of a side is as far from its quotient as that is from the one twice as wide.
+  real const turning =
+      3 * std::fabs(far - central) + std::max(std::fabs(far_right - right), std::fabs(far_left - left));
   // An edge between x and x + 2 h is seen by the wider quotients.
   real const low = std::min({right, left, far_right, far_left}) - rounding - turning,
              high = std::max({right, left, far_right, far_left}) + rounding + turning;
