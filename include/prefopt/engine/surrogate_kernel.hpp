@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <prefopt/contract/token_surrogate.hpp>
@@ -71,20 +72,27 @@ PREFOPT_INLINE auto bad_tokens(In const& in, std::size_t offset) noexcept {
   return !(probe == zero);
 }
 
-/// In double: the square of a product of many ratios is soon no float.
-template <class T>
-void add_corrections(block<T> const& block, token_sums& totals) noexcept {
+/// A power of two near the largest correction of the tokens that count: its square, that of a product of many ratios, is
+/// soon no float.
+template <class V, class T>
+T unit_of_corrections(block<T> const& block) noexcept {
   T const* const corrections = block.in[correction_in];
   T const* const live = block.in[live_in];
-  double sum = 0, squares = 0;
-  for (std::size_t i = 0; i < block.count; ++i) {
-    bool const counts = live == nullptr || live[i] > T(0);
-    double const correction = counts ? static_cast<double>(corrections[i]) : 0;
-    sum += correction;
-    squares += correction * correction;
+  V highest(T(0));
+  std::size_t i = 0;
+  for (; i + V::size <= block.count; i += V::size) {
+    V correction = V::load_unaligned(corrections + i);
+    if (live != nullptr) correction = xsimd::select(V::load_unaligned(live + i) > V(T(0)), correction, V(T(0)));
+    highest = xsimd::max(correction, highest);
   }
-  totals.of[correction_sum] += sum;
-  totals.of[correction_square_sum] += squares;
+  alignas(64) T of_lane[V::size];
+  highest.store_aligned(of_lane);
+  T most = *std::max_element(of_lane, of_lane + V::size);
+  for (; i < block.count; ++i) {
+    if (live == nullptr || live[i] > T(0)) most = std::max(most, corrections[i]);
+  }
+  constexpr int largest = std::numeric_limits<T>::max_exponent - 8;
+  return most > T(0) && std::isfinite(most) ? std::ldexp(T(1), std::clamp(std::ilogb(most), -largest, largest)) : T(1);
 }
 
 /// `Plain`: of what is asked for seldom there is nothing, and nothing that is tested for it a token (is_plain).
@@ -92,15 +100,15 @@ template <bool Plain, class L, class T, class Arch>
 PREFOPT_NOINLINE void run_surrogate_as(void const* address, surrogate_settings<T> const& settings, block<T>& block,
                                        token_sums& totals) noexcept {
   using V = xsimd::batch<T, Arch>;
-  // First: the block's end is elsewhere then, and a result may be where the mask was.
-  if (block.in[correction_in] != nullptr) add_corrections(block, totals);
+  T const unit = Plain || block.in[correction_in] == nullptr ? T(1) : unit_of_corrections<V>(block);
   L const surrogate = *static_cast<L const*>(address);
   T const limit = Plain ? std::numeric_limits<T>::infinity() : settings.log_ratio_limit;
   bool const accumulate = !Plain && settings.accumulate;
   V const zero(T(0)), one(T(1)), kl_coefficient(settings.kl_coefficient),
       entropy_coefficient(settings.entropy_coefficient), common_factor(settings.factor);
   V losses = zero, ratios = zero, below = zero, above = zero, squared = zero, kls = zero, entropies = zero,
-    non_finite = zero, largest = zero;
+    corrections = zero, squares = zero, non_finite = zero, largest = zero;
+  V const per_unit(T(1) / unit);
   for_each_lanes<V, surrogate_inputs, surrogate_outputs>(
       block, [&](auto const& in, auto const& out, std::size_t offset, auto const& is_there) PREFOPT_INLINE_LAMBDA {
         auto const has_rare = [&](std::size_t c) PREFOPT_INLINE_LAMBDA { return !Plain && in[c] != nullptr; };
@@ -122,6 +130,9 @@ PREFOPT_NOINLINE void run_surrogate_as(void const* address, surrogate_settings<T
         V correction = one;
         if (has_rare(correction_in)) {
           correction = V::load_unaligned(in[correction_in] + offset);
+          V const in_units = correction * per_unit;
+          count_in(corrections, in_units);
+          count_in(squares, V(in_units * in_units));
           if constexpr (!takes_correction<L>()) {
             value = product_or_zero(correction, value);
             // Those by the sequence have it in their sum.
@@ -205,6 +216,11 @@ PREFOPT_NOINLINE void run_surrogate_as(void const* address, surrogate_settings<T
   }
   if (block.in[kl_in] != nullptr) add(kl_sum, kls);
   if (block.in[entropy_in] != nullptr) add(entropy_sum, entropies);
+  if (block.in[correction_in] != nullptr) {
+    double const of_unit = static_cast<double>(unit);
+    totals.of[correction_sum] += of_unit * static_cast<double>(sum_of_lanes(corrections));
+    totals.of[correction_square_sum] += of_unit * of_unit * static_cast<double>(sum_of_lanes(squares));
+  }
 }
 
 /// Whether nothing but a mask and the KL is asked for beyond the surrogate.
