@@ -2,7 +2,8 @@
 # instruction set, into the target, for <prefopt/kernels.hpp>, which picks the best that the CPU has.
 #   ISAS     levels of the x86-64 psABI: sse2 (v1), sse4_2 (v2), avx2 (v3, with FMA), avx512 (v4); neon on 64-bit Arm
 #   LOSSES   C++ types of losses, or lists of them, as a file names them that says `using namespace prefopt`: dpo,
-#            "lcpo<dpo>", pair_losses, my_loss; of tokens surrogates: surrogate::ppo_clip. Without it the losses of the list and every modifier over each
+#            "lcpo<dpo>", pair_losses, my_loss; of tokens surrogates, surrogate::ppo_clip, or presets, dapo. Without it
+#            the losses of the list and every modifier over each
 #   HEADERS  what declares one's own among them, by absolute path or as the target finds it
 # The target's other files need no -march. One target of a program or shared library has the kernels; a target of others
 # can be a static library.

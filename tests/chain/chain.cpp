@@ -9,6 +9,7 @@
 #include <prefopt/loss/dpo.hpp>
 #include <prefopt/loss/plackett_luce.hpp>
 #include <prefopt/loss/simpo.hpp>
+#include <refusal.hpp>
 
 #include "sequences.hpp"
 #include "thread_pool.hpp"
@@ -149,6 +150,22 @@ TEST_CASE("a reference policy stands for the column of its log-probs") {
   }
   CHECK(same_numbers(by_column, by_policy));
   CHECK(same_numbers(unused, untouched_like(other.memory)));
+}
+
+TEST_CASE("a reference policy that counts other tokens of the same sequences is refused") {
+  sequences<double> const data{6, 5, 1};
+  auto other = data;
+  auto target = untouched_like(data.memory);
+  auto const at = std::find_if(other.labels.begin(), other.labels.end(), [](auto label) { return label >= 0; });
+  *at = -100;
+  std::string const message =
+      "prefopt::evaluate: labels or masks of the reference leave out other tokens than those of the policy";
+  CHECK(refusal([&] { evaluate(chain_loss, data.policy(target), other.policy(), policy_pairs<double>{}); }) == message);
+  std::vector<int> const offsets{0, 2, 6};
+  CHECK(refusal([&] {
+          evaluate(plackett_luce{}, data.policy(target), other.policy(), policy_groups<double>{.offsets = offsets});
+        }) == message);
+  CHECK(same_numbers(target, untouched_like(data.memory)));
 }
 
 TEST_CASE("reductions and the denominator reach the logits") {

@@ -299,7 +299,7 @@ TEST_CASE("a filter is refused where it could not help") {
   CHECK(text(0.25, false) ==
         where + "0.25, but no gradient by hidden or weight is wanted: there is no product to be made shorter");
   CHECK(text(0.25, true) == where +
-                                "0.25, but the vocabulary has only 13 tokens: 128 rows may have them all as labels, "
+                                "0.25, but weight has only 13 tokens: 128 rows may have them all as labels, "
                                 "and none is left out");
   CHECK(refusal([&] {
           linear_token_logprobs(data.head(), data.labels, {.log_prob = log_prob}, plain_product<double>{},

@@ -43,6 +43,13 @@ void call_on(Evaluate const& evaluate, std::vector<double>& all) {
   prefopt::list_batch<T> const groups{.logp = chosen, .reward = rejected, .offsets = offsets};
   prefopt::list_outputs<T> const list_outputs{.loss = of_group, .d_logp = d_chosen};
   keep(evaluate(my_list_loss{}, groups, list_outputs), of_group, d_chosen);
+  // Of a preset the kernels of its surrogate are there.
+  prefopt::token_batch<T> const tokens{
+      .log_prob = chosen, .old_log_prob = rejected, .advantage = ref_chosen, .offsets = offsets};
+  auto const seen = evaluate(prefopt::dapo{}, tokens, prefopt::token_outputs<T>{.loss = loss, .d_log_prob = d_chosen});
+  all.push_back(seen.loss);
+  all.insert(all.end(), loss.begin(), loss.end());
+  all.insert(all.end(), d_chosen.begin(), d_chosen.end());
 }
 
 template <class Evaluate>

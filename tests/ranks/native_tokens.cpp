@@ -207,13 +207,13 @@ TEST_CASE("advantages of the whole batch over ranks") {
       });
       for (auto const& outcome : outcomes) {
         CHECK(outcome.error == "no error");
-        CHECK(outcome.calls == (mode == advantage_mode::batch_std ? 2 : mode == advantage_mode::gpg ? 1 : 0));
+        CHECK(outcome.calls == (mode == advantage_mode::batch_std ? 3 : mode == advantage_mode::gpg ? 1 : 0));
       }
       check_gradients(got, whole, 1e-12);
     }
   }
   // One rank that refuses its rewards.
-  for (auto const& [mode, calls] : {std::pair{advantage_mode::batch_std, 2}, {advantage_mode::gpg, 1}}) {
+  for (auto const& [mode, calls] : {std::pair{advantage_mode::batch_std, 3}, {advantage_mode::gpg, 1}}) {
     check_refusals(
         "reward[1] is nan, expected a finite number",
         [&, of = mode](std::size_t, bool is_bad, rank_sum& sum) {
@@ -260,7 +260,7 @@ TEST_CASE("advantages from several rewards over ranks") {
                     std::vector<column<double>> const of_rank{{first.data() + begin, n}, {second.data() + begin, n}};
                     gdpo_advantages<double>(of_rank, weights, own, {got.data() + begin, n}, {.all_reduce = sum});
                   }),
-        2);
+        3);
     // Of a lone sample nothing is left but the rounding of the mean.
     std::size_t wrong = 0;
     for (std::size_t i = 0; i < got.size(); ++i) wrong += std::fabs(got[i] - whole[i]) <= 1e-12 ? 0 : 1;
@@ -279,7 +279,23 @@ TEST_CASE("advantages from several rewards over ranks") {
           throw;
         }
       },
-      2, "gdpo_advantages");
+      3, "gdpo_advantages");
+}
+
+TEST_CASE("equal values are whitened to 0 over ranks, too") {
+  std::vector<double> const value(10, 0.1);
+  for (auto const& bounds : shards_of(value.size())) {
+    std::vector<double> got(value.size(), 7);
+    check_outcomes(
+        run_ranks(
+            bounds.size() - 1,
+            [&](std::size_t rank, rank_sum& sum) {
+              std::size_t const begin = bounds[rank], n = bounds[rank + 1] - begin;
+              whiten<double>({value.data() + begin, n}, {}, {got.data() + begin, n}, {.epsilon = 0, .all_reduce = sum});
+            }),
+        3);
+    CHECK(got == std::vector<double>(value.size()));
+  }
 }
 
 TEST_CASE("whitened over ranks") {
@@ -303,7 +319,7 @@ TEST_CASE("whitened over ranks") {
                       own.all_reduce = sum;
                       whiten<double>({value.data() + begin, n}, {mask.data() + begin, n}, {got.data() + begin, n}, own);
                     }),
-          2);
+          3);
       std::size_t wrong = 0;
       for (std::size_t i = 0; i < got.size(); ++i) wrong += is_near(got[i], whole[i], 1e-11) ? 0 : 1;
       CHECK(wrong == 0);
@@ -316,5 +332,5 @@ TEST_CASE("whitened over ranks") {
         std::vector<double> out(2);
         whiten<double>(own, of, out, {.all_reduce = sum});
       },
-      2, "whiten");
+      3, "whiten");
 }

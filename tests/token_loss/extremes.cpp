@@ -220,6 +220,38 @@ TEMPLATE_TEST_CASE("every estimator of the KL has the limits of its formula", ""
   }
 }
 
+TEMPLATE_TEST_CASE("limits of log-ratios do not come between the factors of k3_corrected", "", float, double) {
+  using T = TestType;
+  double const inf = std::numeric_limits<double>::infinity();
+  // Far beyond where e^-d is a number of the type, with what is left of it by the ratio.
+  double const far = sizeof(T) == 4 ? 120 : 800;
+  struct row {
+    double log_prob, old_log_prob, ref_log_prob, ratio_limit, kl_limit, value, slope;
+  };
+  // Of r (e^-d - 1 + d), r = e^(log_prob - old), d = log_prob - ref: by the ratio r d, else -r (e^-d - 1).
+  for (row const& of :
+       std::vector<row>{{-far, -3, -1, 2 * far, inf, std::exp(2.0), 0},
+                        {-far, -3, -1, inf, 2 * far, std::exp(2.0), 0},
+                        {-far, -3, -1, inf, far - 5, std::exp(-far + 3 + far - 5), 0},
+                        {-far, -3, -1, far - 4, inf, std::exp(-(far - 4) + far - 1), -std::exp(-(far - 4) + far - 1)},
+                        {-far, -3, -1, far - 4, far - 5, std::exp(-1.0), 0},
+                        {-far, -3, -1, far - 3.5, 2 * far, std::exp(2.5), -std::exp(2.5)}}) {
+    CAPTURE(of.ratio_limit, of.kl_limit);
+    auto loss = made_token_loss("reinforce");
+    loss.log_ratio_limit = of.ratio_limit;
+    loss.kl = {.estimator = kl_estimator::k3_corrected, .coefficient = 1, .log_ratio_limit = of.kl_limit};
+    loss.aggregation.mode = aggregation_mode::token_sum;
+    written<T> const got{loss, with_token<T>(static_cast<T>(of.log_prob), static_cast<T>(of.old_log_prob),
+                                             static_cast<T>(of.ref_log_prob), T(-1), T(0))};
+    auto const check = [&](T x, double right) {
+      INFO("got " << x << ", expected " << right);
+      CHECK(std::fabs(x - right) <= 1e-30 + 16 * std::numeric_limits<T>::epsilon() * std::fabs(right));
+    };
+    check(got.loss[1], of.value);
+    check(got.d_log_prob[1], of.slope);
+  }
+}
+
 TEMPLATE_TEST_CASE("a number that is none stays in its token, or in its sequence", "", float, double) {
   using T = TestType;
   oracle::random_numbers random{11};

@@ -33,6 +33,7 @@ TEST_CASE("the multiplier stays within its bounds, and 0 stays 0") {
   multiplier.update(3);
   CHECK(multiplier.value() == 0);
   CHECK(multiplier.advantage(1.5, 7) == 1.5);
+  CHECK(multiplier.advantage(1.5, std::numeric_limits<double>::infinity()) == 1.5);
   // Large multipliers leave the cost alone.
   lagrange_multiplier large{{.initial = 1e15, .highest = 1e15}};
   CHECK(std::fabs(large.advantage(1.5, 7) + 7) < 1e-13);

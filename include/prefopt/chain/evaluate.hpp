@@ -63,6 +63,7 @@ report evaluate_policy(loss_ref<Family, T> const& loss, policy_ref<T> const& pol
     if (reference->wants_gradient()) {
       fail_evaluate("the reference has a gradient to be written, which is never computed");
     }
+    check_counted(policy.layout(), reference->layout());
     values.ref_log_prob.resize(n);
     read_sequences<T>(*reference, {.log_prob = values.ref_log_prob}, options.executor);
   } else {
@@ -185,7 +186,8 @@ report evaluate(L const& loss, P const& policy, detail::policy_batch_of<L, P> co
   });
 }
 
-/// The same with the reference policy's own output, of as many sequences, instead of the column ref_log_prob.
+/// The same with the reference policy's own output instead of the column ref_log_prob, of as many sequences; where these
+/// lie as the policy's the same tokens count. Other tokens, of another tokenizer, are for sums of log-probs alone.
 template <class Arch = default_instruction_set, evaluable_loss L, sequence_policy P, sequence_policy Reference>
 report evaluate(L const& loss, P const& policy, Reference const& reference, detail::policy_batch_of<L, P> const& batch,
                 detail::policy_outputs_of<L, P> const& outputs = {}, options const& options = {}) {

@@ -67,9 +67,7 @@ token_report evaluate_policy_tokens(loss_ref<token_family, T> const& loss, token
       fail_evaluate({"the sequences of the reference have other lengths: it has ", text(own.tokens()),
                      " tokens, the policy has ", text(n)});
     }
-    if (reference->layout().counted != layout.counted) {
-      fail_evaluate("labels or masks of the reference leave out other tokens than those of the policy");
-    }
+    check_counted(layout, reference->layout());
     if (reference->wants_gradient()) {
       fail_evaluate("the reference has a gradient to be written, which is never computed");
     }

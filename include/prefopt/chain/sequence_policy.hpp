@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <prefopt/batch/options.hpp>
+#include <prefopt/engine/check.hpp>
 #include <prefopt/engine/loss_ref.hpp>
 #include <prefopt/logprob/sequence.hpp>
 #include <prefopt/logprob/token_layout.hpp>
@@ -148,6 +149,13 @@ token_layout read_sequences(policy_ref<T> const& policy, sequence_outputs<T> con
     put(outputs.length, i, lengths[i]);
   }
   return layout;
+}
+
+/// Fails for a reference that counts other tokens of the same sequences. Sequences that lie otherwise may be of another
+/// tokenizer.
+inline void check_counted(token_layout const& policy, token_layout const& reference) {
+  if (reference.offsets != policy.offsets || reference.counted == policy.counted) return;
+  fail_evaluate("labels or masks of the reference leave out other tokens than those of the policy");
 }
 
 /// Each token's gradient is its sequence's, times the token's weight.

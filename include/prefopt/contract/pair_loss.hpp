@@ -512,4 +512,30 @@ template <class L>
 concept loss_with_opposite_label = pair_loss<L> && detail::has_opposite_label<detail::resolved<L>> &&
     (linked_loss<L> || loss_of_two_orders<L>);
 
+namespace detail {
+
+/// What the modifiers ask of their bases, each with its reason.
+template <class L>
+struct base_of_pairs {
+  static_assert(!sorts_batch<resolved<L>>,
+                "prefopt: a loss that compares what has the same rank in the batch has no other order of one pair: of "
+                "the modifiers only with_nll goes over it");
+  static constexpr bool value = true;
+};
+template <class L>
+struct base_of_two_orders : base_of_pairs<L> {
+  static_assert(
+      sorts_batch<resolved<L>> || !says_more_of_chosen<resolved<L>>,
+      "prefopt: what a loss says of the chosen completion's tokens alone, as with_nll and sft do, is no part of "
+      "a preference: lay with_nll over the modifier, not the modifier over with_nll");
+};
+template <class L>
+struct base_with_opposite_label : std::conditional_t<linked_loss<L>, base_of_pairs<L>, base_of_two_orders<L>> {
+  static_assert(has_link<resolved<L>> || !reads_margin<resolved<L>>,
+                "prefopt: a loss that reads the margin column has no opposite label unless it is written with link() "
+                "and logit(): swapping the pair would put the margin on the wrong side");
+};
+
+}  // namespace detail
+
 }  // namespace prefopt::inline PREFOPT_ABI

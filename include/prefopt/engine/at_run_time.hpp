@@ -75,7 +75,9 @@ PREFOPT_HIDDEN named_kernels const& find_kernels(std::string_view name, std::siz
     return found;
   }
   fail("kernels", std::string{name} + " is not among the losses that are compiled for " + kernels_in_use().name +
-                      ": name its type under LOSSES in prefopt_add_kernels");
+                      ": name its type under LOSSES in prefopt_add_kernels" +
+                      (std::same_as<Family, token_family> ? ", surrogate::" + std::string{name} + " or a preset of it"
+                                                          : std::string{}));
 }
 
 template <>

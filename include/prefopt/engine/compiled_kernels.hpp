@@ -9,7 +9,9 @@
 #include <prefopt/logprob/token_logprobs.hpp>
 #include <prefopt/loss/list.hpp>
 #include <prefopt/simd/half.hpp>
+#include <prefopt/token/policy_gradient.hpp>
 #include <string_view>
+#include <type_traits>
 
 // What the table of an instruction set holds. Apart from the table, because only the units that are compiled for one
 // include this.
@@ -23,13 +25,18 @@ struct with_modifiers<loss_list<L...>> {
   using type = typename joined_lists<loss_list<L...>, typename modifiers_of<L>::type...>::type;
 };
 
+/// What a loss is found by: itself; of a composition of tokens' terms, or a preset of one, its surrogate.
 template <class L>
 struct as_list {
   using type = loss_list<L>;
 };
+template <token_loss L>
+struct as_list<L> {
+  using type = loss_list<std::remove_cvref_t<decltype(resolve(L{}).surrogate)>>;
+};
 template <class... L>
 struct as_list<loss_list<L...>> {
-  using type = loss_list<L...>;
+  using type = typename joined_lists<typename as_list<L>::type...>::type;
 };
 
 }  // namespace prefopt::inline PREFOPT_ABI::detail

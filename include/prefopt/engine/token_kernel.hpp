@@ -429,32 +429,38 @@ class token_kernel {
     T const limit = work_.kl_log_ratio_limit, value_limit = work_.kl_value_limit,
             log_ratio_limit = work_.settings.log_ratio_limit;
     auto const with = [&](auto const& estimate) {
-      in_lanes<3, 2>(
-          {at_[f::log_prob], at_[f::ref_log_prob], at_[f::old_log_prob]}, {kl_, kl_slope_},
-          [&](auto const& in, auto const& out, std::size_t offset, auto const&) PREFOPT_INLINE_LAMBDA {
-            V const log_prob = load_ahead<V>(in[0] + offset), apart = log_prob - load_ahead<V>(in[1] + offset);
-            V d = apart;
-            if (is_limit(limit)) d = math::limited(d, V(-limit), V(limit));
-            // The ratio, and whether it moves with log_prob.
-            auto const ratio = [&]() -> value_slope<V> {
-              V const log_ratio = log_prob - V::load_unaligned(in[2] + offset);
-              if (!is_limit(log_ratio_limit)) return {math::exp_of_any(log_ratio), one};
-              return {math::exp_of_any(math::limited(log_ratio, V(-log_ratio_limit), V(log_ratio_limit))),
-                      V(xsimd::select(xsimd::abs(log_ratio) > V(log_ratio_limit), zero, one))};
-            };
-            auto const reference_ratio = [&] {
-              return math::exp_of_any(V(V::load_unaligned(in[1] + offset) - V::load_unaligned(in[2] + offset)));
-            };
-            value_slope<V> const at = estimate(d, ratio, reference_ratio);
-            V value = at.value, slope = at.slope;
-            if (is_limit(limit)) slope = xsimd::select(xsimd::abs(apart) > V(limit), zero, slope);
-            if (is_limit(value_limit)) {
-              slope = xsimd::select(xsimd::abs(value) > V(value_limit), zero, slope);
-              value = math::limited(value, V(-value_limit), V(value_limit));
-            }
-            value.store_unaligned(out[0] + offset);
-            slope.store_unaligned(out[1] + offset);
-          });
+      auto const in_these = [&](auto const& in, auto const& out, std::size_t offset,
+                                auto const&) PREFOPT_INLINE_LAMBDA {
+        V const log_prob = load_ahead<V>(in[0] + offset), apart = log_prob - load_ahead<V>(in[1] + offset);
+        V d = apart;
+        if (is_limit(limit)) d = math::limited(d, V(-limit), V(limit));
+        // The ratio, and whether it moves with log_prob.
+        auto const ratio = [&]() -> value_slope<V> {
+          V const log_ratio = log_prob - V::load_unaligned(in[2] + offset);
+          if (!is_limit(log_ratio_limit)) return {math::exp_of_any(log_ratio), one};
+          return {math::exp_of_any(math::limited(log_ratio, V(-log_ratio_limit), V(log_ratio_limit))),
+                  V(xsimd::select(xsimd::abs(log_ratio) > V(log_ratio_limit), zero, one))};
+        };
+        // The ratio times e^-d, where one of them may be 0 and the other infinite.
+        auto const reference_ratio = [&] {
+          V const old = V::load_unaligned(in[2] + offset);
+          V exponent = V::load_unaligned(in[1] + offset) - old;
+          if (is_limit(limit) || is_limit(log_ratio_limit)) {
+            exponent = math::limited(V(log_prob - old), V(-log_ratio_limit), V(log_ratio_limit)) - d;
+          }
+          return math::exp_of_any(exponent);
+        };
+        value_slope<V> const at = estimate(d, ratio, reference_ratio);
+        V value = at.value, slope = at.slope;
+        if (is_limit(limit)) slope = xsimd::select(xsimd::abs(apart) > V(limit), zero, slope);
+        if (is_limit(value_limit)) {
+          slope = xsimd::select(xsimd::abs(value) > V(value_limit), zero, slope);
+          value = math::limited(value, V(-value_limit), V(value_limit));
+        }
+        value.store_unaligned(out[0] + offset);
+        slope.store_unaligned(out[1] + offset);
+      };
+      in_lanes<3, 2>({at_[f::log_prob], at_[f::ref_log_prob], at_[f::old_log_prob]}, {kl_, kl_slope_}, in_these);
     };
     switch (static_cast<kl_estimator>(work_.estimator)) {
       case kl_estimator::none:
@@ -491,13 +497,15 @@ class token_kernel {
         return with([&](V const& d, auto const& ratio, auto const& reference_ratio) PREFOPT_INLINE_LAMBDA {
           auto const r = ratio();
           auto const at = math::expm1_with_rest(V(-d));
-          V value = math::vanishing(r.value, at.beyond_linear);
-          // Where log_prob is far below, one factor is 0 and the other infinite.
+          V value = math::vanishing(r.value, at.beyond_linear),
+            slope = math::vanishing(r.value, V(xsimd::select(r.slope > zero, d, V(-at.value))));
           auto const is_far = d < V(T(-16));
-          if (!is_limit(limit) && !is_limit(log_ratio_limit) && xsimd::any(is_far)) [[unlikely]] {
-            value = xsimd::select(is_far, V(reference_ratio() + math::vanishing(r.value, V(d - one))), value);
+          if (xsimd::any(is_far)) [[unlikely]] {
+            V const together = reference_ratio();
+            value = xsimd::select(is_far, V(together + math::vanishing(r.value, V(d - one))), value);
+            slope = xsimd::select(is_far & !(r.slope > zero), V(r.value - together), slope);
           }
-          return value_slope<V>{value, math::vanishing(r.value, V(xsimd::select(r.slope > zero, d, V(-at.value))))};
+          return value_slope<V>{value, slope};
         });
       case kl_estimator::sdar:
         return with([&](V const& d, auto const&...) PREFOPT_INLINE_LAMBDA {

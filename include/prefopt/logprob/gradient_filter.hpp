@@ -24,7 +24,7 @@ struct filter_report {
 /// Pays where most probabilities are small, as in a trained model; 2^-11 is a good tolerance there.
 ///     memory     of the budget 1/64 for each 128 tokens, and what 1/8 holds of the weights that are multiplied at once
 ///     refused    where it could not help: no gradient by hidden states or weight is wanted, so that nothing is
-///                multiplied; or the vocabulary has no more than 128 tokens, which may all be labels
+///                multiplied; or weight has no more than 128 tokens, which may all be labels
 struct gradient_filter {
   double tolerance = 0;             ///< in [0, 1); 0: no filter, all is multiplied
   filter_report* report = nullptr;  ///< where it is wanted; the bounds take another look at the logits
@@ -48,7 +48,7 @@ inline void check_filter(std::string_view where, gradient_filter const& filter, 
                     ", but no gradient by hidden or weight is wanted: there is no product to be made shorter");
   }
   if (vocabulary <= filter_tile) {
-    fail(where, "filter.tolerance is " + text(filter.tolerance) + ", but the vocabulary has only " + text(vocabulary) +
+    fail(where, "filter.tolerance is " + text(filter.tolerance) + ", but weight has only " + text(vocabulary) +
                     " tokens: " + text(filter_tile) + " rows may have them all as labels, and none is left out");
   }
 }

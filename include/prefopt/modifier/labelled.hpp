@@ -14,9 +14,7 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     source    the soft-label logistic loss; labelled<dpo> is ADPO's pairwise form, arXiv:2510.18913
 template <pair_loss L>
 struct labelled {
-  static_assert(loss_with_opposite_label<L>,
-                "prefopt: a loss that reads the margin column has no opposite label unless it is written with link() "
-                "and logit(): swapping the pair would put the margin on the wrong side");
+  static_assert(detail::base_with_opposite_label<L>::value);
 
   static_assert(!detail::reads<detail::resolved<L>>(columns::label),
                 "prefopt: a loss that reads the label column says itself what it means: labelled does not go over it");

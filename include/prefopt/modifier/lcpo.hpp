@@ -18,9 +18,7 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     source    arXiv:2509.24159, eq. 2, 4 and 5. Not length control, which shares the acronym.
 template <pair_loss L>
 struct lcpo {
-  static_assert(loss_of_two_orders<L>,
-                "prefopt: what a loss adds for the chosen completion's tokens alone is no part of a preference: lay "
-                "with_nll over the modifier, not the modifier over with_nll");
+  static_assert(detail::base_of_two_orders<L>::value);
 
   L base{};
 

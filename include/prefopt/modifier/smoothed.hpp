@@ -14,9 +14,7 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     source    Mitchell 2023, "A note on DPO with noisy preferences"
 template <pair_loss L>
 struct smoothed {
-  static_assert(loss_with_opposite_label<L>,
-                "prefopt: a loss that reads the margin column has no opposite label unless it is written with link() "
-                "and logit(): swapping the pair would put the margin on the wrong side");
+  static_assert(detail::base_with_opposite_label<L>::value);
 
   L base{};
   double epsilon = 0.1;  ///< in [0, 0.5]; 0 is the base, bit for bit (with a rest: to rounding)

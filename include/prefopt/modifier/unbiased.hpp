@@ -14,9 +14,7 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     source    Ray Chowdhury et al. 2024, arXiv:2403.00409, eq. 10
 template <pair_loss L>
 struct unbiased {
-  static_assert(loss_of_two_orders<L>,
-                "prefopt: what a loss adds for the chosen completion's tokens alone is no part of a preference: lay "
-                "with_nll over the modifier, not the modifier over with_nll");
+  static_assert(detail::base_of_two_orders<L>::value);
 
   L base{};
   double epsilon = 0.1;  ///< flip rate, in [0, 0.5); 0 is the base, bit for bit (with a rest: to rounding)

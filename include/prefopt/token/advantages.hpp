@@ -286,6 +286,7 @@ std::vector<double> find_advantages(std::string_view where, advantage_columns<T>
 ///     special    equal rewards in a group give 0 in every mode but remax, and length_weighted with lengths that are all
 ///                0, which gives R
 ///     computed   in double
+///     range      of rewards that differ: by 1e-150 to 1e150, or the squares of a std do not fit in a double
 ///     throws     std::invalid_argument, before anything is written: sizes that differ, offsets that fall or do not span the
 ///                rewards, epsilon < 0, a missing or an unread column, what non_finite calls an error. Over ranks, of what
 ///                is of the whole batch, such a rank makes the call on every rank throw

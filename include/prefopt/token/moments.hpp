@@ -32,12 +32,17 @@ struct moments {
   }
 };
 
-/// Of all ranks: their sums of counts, then of means, then of squares about the common mean.
+/// Of all ranks: their sums of counts and means, then of what the rounded mean is off, then of squares about the mean.
+/// Where the means of all are equal, so is what comes out.
 inline moments over_ranks(moments own, all_reduce const& sum, std::string_view where) {
   if (!sum) return own;
   std::array<double, 2> first{own.count, own.count * own.mean};
   add_up_ranks(sum, first, where);
-  double const mean = first[0] == 0 ? 0 : first[1] / first[0], apart = own.mean - mean;
+  if (first[0] == 0) return {};
+  double const rounded = first[1] / first[0];
+  std::array<double, 1> off{own.count * (own.mean - rounded)};
+  add_up_ranks(sum, off, where);
+  double const mean = rounded + off[0] / first[0], apart = own.mean - mean;
   std::array<double, 1> squares{own.squares + own.count * apart * apart};
   add_up_ranks(sum, squares, where);
   return {first[0], mean, squares[0]};

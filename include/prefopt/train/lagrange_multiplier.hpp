@@ -61,7 +61,7 @@ class lagrange_multiplier {
   }
 
   [[nodiscard]] double advantage(double of_reward, double of_cost) const noexcept {
-    return (of_reward - lambda_ * of_cost) / (1 + lambda_);
+    return lambda_ == 0 ? of_reward : (of_reward - lambda_ * of_cost) / (1 + lambda_);
   }
 
   /// The same of columns of one size. `combined` may be the memory of either.

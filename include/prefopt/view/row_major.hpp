@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <prefopt/core/errors.hpp>
 #include <prefopt/simd/half.hpp>
@@ -122,13 +124,27 @@ void check_target(std::string_view where, std::string const& name, row_major<U> 
   }
 }
 
-/// True if the two lie in memory that the one and the other touch.
+/// Bytes from one row to the next; 0: there is no next one.
+template <class U>
+std::uintptr_t bytes_between_rows(row_major<U> const& m) noexcept {
+  auto const distance = static_cast<std::uintptr_t>(m.stride() < 0 ? -m.stride() : m.stride()) * sizeof(U);
+  return m.rows() < 2 ? 0 : distance;
+}
+
+/// False if no byte belongs to both: they lie apart, or the rows of each between those of the other, the same distance
+/// apart. Of rows at other distances true if what they span does.
 template <class U, class W>
 bool overlap(row_major<U> const& a, row_major<W> const& b) noexcept {
   auto const [a_first, a_last] = extent(a);
   auto const [b_first, b_last] = extent(b);
   std::less<char const*> const before;
-  return before(a_first, b_last) && before(b_first, a_last);
+  if (!before(a_first, b_last) || !before(b_first, a_last)) return false;
+  std::uintptr_t const of_a = bytes_between_rows(a), of_b = bytes_between_rows(b), distance = std::max(of_a, of_b);
+  if (distance == 0 || (of_a != of_b && of_a != 0 && of_b != 0)) return true;
+  auto const a_at = reinterpret_cast<std::uintptr_t>(a_first), b_at = reinterpret_cast<std::uintptr_t>(b_first);
+  std::uintptr_t const behind =
+      a_at <= b_at ? (b_at - a_at) % distance : (distance - (a_at - b_at) % distance) % distance;
+  return behind < a.columns() * sizeof(U) || behind + b.columns() * sizeof(W) > distance;
 }
 
 }  // namespace detail
