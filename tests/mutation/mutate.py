@@ -474,6 +474,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of what is drawn")
     parser.add_argument("--results", type=pathlib.Path, metavar="FILE",
                         help="mutants that were tried with these headers before are not tried again, but those that survived; by default build-mutate/mutants.jsonl")  # fmt: skip
+    parser.add_argument("--wide", action="store_true", help="then every check of the header's folder, too: for survivors, some minutes each")
     parser.add_argument("--list", action="store_true", help="only prints the mutants")
     parser.add_argument("--baselines", action="store_true", help="only tries each check without a mutant")
     parser.add_argument("--sum", action="store_true", help="only sums up what became of mutants so far")
@@ -486,7 +487,9 @@ def main():
     texts = {h: (INCLUDE / h).read_text() for h in asked}
     checks, known = {}, {}
     for header in asked if not chosen.list else []:
-        checks[header] = [known.setdefault(c.name, c) for c in checks_of(header)]
+        folder = header.rsplit("/", 1)[0] if chosen.wide else None
+        of_folder = (c for h in every if h.startswith(f"{folder}/") for c in checks_of(h))
+        checks[header] = list(dict.fromkeys(known.setdefault(c.name, c) for c in [*checks_of(header), *of_folder]))
     work = [(h, m) for h in asked if chosen.list or checks[h] for m in mutants_of(texts[h])]
     if chosen.list:
         for header, mutant in work:

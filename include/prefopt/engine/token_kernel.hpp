@@ -501,9 +501,9 @@ class token_kernel {
             slope = math::vanishing(r.value, V(xsimd::select(r.slope > zero, d, V(-at.value))));
           auto const is_far = d < V(T(-16));
           if (xsimd::any(is_far)) [[unlikely]] {
-            V const together = reference_ratio();
-            value = xsimd::select(is_far, V(together + math::vanishing(r.value, V(d - one))), value);
-            slope = xsimd::select(is_far & !(r.slope > zero), V(r.value - together), slope);
+            V const combined = reference_ratio();
+            value = xsimd::select(is_far, V(combined + math::vanishing(r.value, V(d - one))), value);
+            slope = xsimd::select(is_far & !(r.slope > zero), V(r.value - combined), slope);
           }
           return value_slope<V>{value, slope};
         });

@@ -12,7 +12,7 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     D_ij = |2^r_i - 2^r_j| |1 / log(1 + i) - 1 / log(1 + j)|, places i, j from 1 by reward; constants
 ///     range     rewards up to 100: they are the gains' exponents
 ///     special   equal rewards have D = 0; K = 1 gives 0
-///     error     of D: 0.7 |r| ULP beyond the arithmetic's
+///     error     of the gains 2^r 0.7 |r| ULP beyond the arithmetic's; D has that of their difference
 ///     source    Karthik et al. 2024, arXiv:2410.18013
 /// O(K^2).
 struct rank_dpo {
