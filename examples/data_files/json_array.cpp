@@ -28,7 +28,7 @@ bool json_array::next(data_record& record) {
   if (element_.empty()) {
     throw text_.error("byte " + std::to_string(text_.column()) + " is not what JSON expects there: a JSON object");
   }
-  record.fields = json_object({text_.file(), record.line, column}, element_, halves_, numbers_);
+  record.fields = json_object({text_.file(), record.line, column}, element_, halves_, record.names, numbers_);
   return true;
 }
 

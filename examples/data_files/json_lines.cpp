@@ -7,7 +7,7 @@ bool json_lines::next(data_record& record) {
     if (comment_ != '\0' && line_.starts_with(comment_)) continue;
     if (line_.ends_with('\n')) line_.pop_back();
     record.line = line;
-    record.fields = json_object({text_.file(), line, column}, line_, halves_, numbers_);
+    record.fields = json_object({text_.file(), line, column}, line_, halves_, record.names, numbers_);
     return true;
   }
   return false;

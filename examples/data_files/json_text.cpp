@@ -92,8 +92,15 @@ void refuse_not_a_number(text_place const& place, std::size_t line, std::string_
 /// Makes an object of what nlohmann's parser tells of a text, and throws where that is none.
 class object_builder {
  public:
-  object_builder(text_place const& place, std::string_view text, number_form numbers, bool has_stand_ins)
-      : place_{place}, text_{text}, keeps_texts_{numbers == number_form::text}, has_stand_ins_{has_stand_ins} {}
+  object_builder(text_place const& place, std::string_view text, std::vector<std::string>& names, number_form numbers,
+                 bool has_stand_ins)
+      : place_{place},
+        text_{text},
+        names_{names},
+        keeps_texts_{numbers == number_form::text},
+        has_stand_ins_{has_stand_ins} {
+    names_.clear();
+  }
 
   bool null() { return add(nullptr); }
   bool boolean(bool value) { return add(value); }
@@ -116,6 +123,7 @@ class object_builder {
     auto const [place, is_new] = open_.back()->get_ref<json::object_t&>().try_emplace(std::move(name));
     if (!is_new) throw error_at(place_.file, place_.line, name_text(place->first), "stands twice in one object");
     next_ = &place->second;
+    if (open_.size() == 1) names_.push_back(place->first);
     return true;
   }
   bool parse_error(std::size_t at, std::string const&, json::exception const& error) {
@@ -173,6 +181,7 @@ class object_builder {
 
   text_place const& place_;
   std::string_view text_;
+  std::vector<std::string>& names_;
   bool keeps_texts_, has_stand_ins_;
   json root_;
   std::vector<json*> open_;  ///< the outermost first; what an array holds moves only while none of it is open
@@ -198,10 +207,11 @@ std::string_view kind_of(json const& value) {
   }
 }
 
-json json_object(text_place const& place, std::string& text, std::size_t& halves, number_form numbers) {
+json json_object(text_place const& place, std::string& text, std::size_t& halves, std::vector<std::string>& names,
+                 number_form numbers) {
   halves += replace_half_surrogates(text);
   bool const has_stand_ins = numbers == number_form::text && replace_number_words(text);
-  object_builder builder{place, text, numbers, has_stand_ins};
+  object_builder builder{place, text, names, numbers, has_stand_ins};
   json::sax_parse(text, &builder);
   return builder.built();
 }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 /// Where a text stands: its first byte is the byte of that number (from 1) in that line.
 struct text_place {
@@ -16,9 +17,10 @@ struct text_place {
 enum class number_form { number, text };
 
 /// One JSON object. Of a surrogate that has no other half (half an emoji) as \uD83D, U+FFFD is made; their number is
-/// added to halves. Throws input_error for what is no object, and for a key that an object has twice.
+/// added to halves. The names of its fields go into `names`, in order. Throws input_error for what is no object, and for
+/// a key that an object has twice.
 nlohmann::json json_object(text_place const& place, std::string& text, std::size_t& halves,
-                           number_form numbers = number_form::number);
+                           std::vector<std::string>& names, number_form numbers = number_form::number);
 
 /// For the user, on half surrogates that were replaced; nothing of none.
 std::string note_on_halves(std::size_t halves);

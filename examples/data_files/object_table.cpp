@@ -31,7 +31,7 @@ bool object_table::read_object() {
     check_names();
     return true;
   }
-  for (auto const& [name, value] : row_.fields.items()) {
+  for (auto const& name : row_.names) {
     auto const [place, is_new] = columns_.try_emplace(name, header_.size());
     if (!is_new) continue;
     header_.push_back(name);

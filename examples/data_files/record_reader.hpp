@@ -2,10 +2,13 @@
 
 #include <cstddef>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 /// Something a file says of one thing: its fields by name, and the line where it begins.
 struct data_record {
   nlohmann::json fields;
+  std::vector<std::string> names;  ///< of the fields, in the file's order
   std::size_t line = 0;
 };
 

@@ -3,7 +3,7 @@
 #include "gnuplot_picture.hpp"
 #include "number_text.hpp"
 
-std::string step_metrics_csv(std::vector<step_metrics> const& rows) {
+std::string step_metrics_csv(std::vector<step_metrics> const& rows, bool has_accuracy) {
   std::string text =
       "step,epoch,training_loss,training_accuracy,training_margin,held_out_loss,held_out_accuracy,held_out_margin,"
       "gradient_norm,learning_rate\n";
@@ -15,7 +15,8 @@ std::string step_metrics_csv(std::vector<step_metrics> const& rows) {
     bool const is_step = row.step != 0;
     text.append(std::to_string(row.step)).append(",").append(std::to_string(row.epoch));
     for (auto const& [is_known, part] : {std::pair{is_step, row.training}, {row.has_held_out != 0, row.held_out}}) {
-      for (double const value : {part.loss, part.accuracy, part.margin}) add(is_known, value);
+      add(is_known, part.loss);
+      for (double const value : {part.accuracy, part.margin}) add(is_known && has_accuracy, value);
     }
     add(is_step, row.gradient_norm);
     add(is_step, row.learning_rate);

@@ -14,8 +14,8 @@ struct step_metrics {
   std::uint64_t has_held_out = 0;
 };
 
-/// The rows as CSV with a header; numbers in the shortest form that reads back the same.
-std::string step_metrics_csv(std::vector<step_metrics> const& rows);
+/// The rows as CSV with a header; numbers in the shortest form that reads back the same. What is not known is empty.
+std::string step_metrics_csv(std::vector<step_metrics> const& rows, bool has_accuracy);
 
 /// Draws metrics.csv of the directory. Returns what became of it, in one line.
 std::string draw_step_curves(std::string const& directory);

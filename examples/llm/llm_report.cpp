@@ -11,16 +11,16 @@ std::string wilson_text(double accuracy, double trials) {
   return text;
 }
 
-std::string counted_text(llm_result const& result, std::string const& noun, loss_kind kind) {
-  std::string count = std::to_string(result.pairs) + (kind == loss_kind::unpaired ? " completions" : " pairs");
+std::string counted_text(llm_result const& result, std::string const& noun) {
+  std::string count = std::to_string(result.pairs) + " " + result.counted;
   if (result.prompts != result.groups) return count + " of " + std::to_string(result.prompts) + " prompts";
-  bool const has_groups = noun == "groups" && kind != loss_kind::unpaired;
-  return has_groups ? count + " of " + std::to_string(result.groups) + " groups" : count;
+  return noun == "groups" && result.counted == "pairs" ? count + " of " + std::to_string(result.groups) + " groups"
+                                                       : count;
 }
 
 }  // namespace
 
-std::string llm_table(llm_result const& result, own_answers const& own, std::string const& noun, loss_kind kind) {
+std::string llm_table(llm_result const& result, own_answers const& own, std::string const& noun) {
   auto const& [before, after] = std::pair{result.before, result.after};
   std::string table;
   auto const line = [&](char const* name, char const* format, auto first, auto second) {
@@ -30,22 +30,31 @@ std::string llm_table(llm_result const& result, own_answers const& own, std::str
     std::snprintf(text, sizeof text, "%-32s%14s%14s\n", name, cells[0], cells[1]);
     table += text;
   };
-  std::string const first_interval = wilson_text(before.accuracy, result.trials),
-                    last_interval = wilson_text(after.accuracy, result.trials);
+  bool const is_judged = result.pairs != 0;
+  auto const interval = [&](double accuracy) { return wilson_text(accuracy, result.trials); };
   line(("held-out " + noun).c_str(), "%s", "before", "after");
   line("loss", "%.4f", before.loss, after.loss);
-  line("accuracy", "%.3f", before.accuracy, after.accuracy);
-  line("  95 % interval", "%s", first_interval.c_str(), last_interval.c_str());
-  line("margin", "%.3f", before.margin, after.margin);
+  if (is_judged) {
+    line("accuracy", "%.3f", before.accuracy, after.accuracy);
+    line("  95 % interval", "%s", interval(before.accuracy).c_str(), interval(after.accuracy).c_str());
+    line("margin", "%.3f", before.margin, after.margin);
+  }
   line("KL to the reference, a token", "%.5f", 0.0, result.kl);
-  line("accuracy by mean log-prob", "%.3f", result.mean_accuracy.before, result.mean_accuracy.after);
-  line("  95 % interval", "%s", wilson_text(result.mean_accuracy.before, result.trials).c_str(),
-       wilson_text(result.mean_accuracy.after, result.trials).c_str());
+  if (is_judged) {
+    line("accuracy by mean log-prob", "%.3f", result.mean_accuracy.before, result.mean_accuracy.after);
+    line("  95 % interval", "%s", interval(result.mean_accuracy.before).c_str(),
+         interval(result.mean_accuracy.after).c_str());
+  }
   if (own.answers != 0) {
     line(("tokens of " + std::to_string(own.answers) + " own answers").c_str(), "%.1f", own.before, own.after);
   }
   char text[256];
+  if (!is_judged) {
+    std::snprintf(text, sizeof text, "\nheld-out loss: %.4f -> %.4f (no completion has another to be compared with)\n",
+                  before.loss, after.loss);
+    return table + text;
+  }
   std::snprintf(text, sizeof text, "\nheld-out accuracy: %.3f -> %.3f (95 %% interval %s, %s)\n", before.accuracy,
-                after.accuracy, last_interval.c_str(), counted_text(result, noun, kind).c_str());
+                after.accuracy, interval(after.accuracy).c_str(), counted_text(result, noun).c_str());
   return table + text;
 }

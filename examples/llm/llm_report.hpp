@@ -11,4 +11,4 @@ struct own_answers {
 };
 
 /// The table of a run, and its last line.
-std::string llm_table(llm_result const& result, own_answers const& own, std::string const& noun, loss_kind kind);
+std::string llm_table(llm_result const& result, own_answers const& own, std::string const& noun);

@@ -99,6 +99,7 @@ class llm_trainer {
                   static_cast<std::size_t>(command.warm_up * static_cast<double>(command.epochs * steps_in_epoch()))},
         checkpoint_path_{folder.file("checkpoint")},
         metrics_path_{folder.file("metrics.csv")} {
+    known_.accuracy = objective_.count_pairs(split_.held_out()) != 0;
     state_.setup = llm_setup(command, data_, identity.model);
   }
 
@@ -172,7 +173,7 @@ class llm_trainer {
     saved_ = std::chrono::steady_clock::now();
     state_.reliability.assign(objective_.reliability().begin(), objective_.reliability().end());
     if (!all_.is_first()) return;
-    replace_file(metrics_path_, step_metrics_csv(state_.rows));
+    replace_file(metrics_path_, step_metrics_csv(state_.rows, known_.accuracy));
     auto const all = arrays();
     save_llm_checkpoint(checkpoint_path_, state_, {all.begin(), all.end()});
   }
@@ -376,7 +377,7 @@ class llm_trainer {
   void judge_before() {
     record_view const held_out = split_.held_out();
     state_.rows.push_back({.held_out = mean_of(judged(held_out, reference_of(held_out), true)), .has_held_out = 1});
-    tell("before: held-out " + described(state_.rows.back().held_out, false));
+    tell("before: held-out " + described(state_.rows.back().held_out, known_));
     save();
   }
 
@@ -429,8 +430,8 @@ class llm_trainer {
     bool const is_told = row.has_held_out != 0 || row.step % tenth == 0;
     if (!is_told) return;
     std::string text = "step " + std::to_string(row.step) + "/" + std::to_string(schedule_.steps) + ": training " +
-                       described(row.training, false);
-    if (row.has_held_out != 0) text += "; held-out " + described(row.held_out, false);
+                       described(row.training, known_);
+    if (row.has_held_out != 0) text += "; held-out " + described(row.held_out, known_);
     tell(text + "; " + meter.text());
   }
 
@@ -521,6 +522,7 @@ class llm_trainer {
                       .after = state_.rows.back().held_out,
                       .mean_accuracy = {mean_accuracy(reference_of(split_.held_out())), mean_accuracy(held_out_logp_)},
                       .kl = kl_a_token(),
+                      .counted = objective_.counted(),
                       .pairs = objective_.count_pairs(counted),
                       .groups = counted.size(),
                       .prompts = split_.prompts_of(counted),
@@ -540,6 +542,7 @@ class llm_trainer {
   Policy& policy_;
   objective objective_;
   holdout_split split_;
+  known_metrics known_;
   record_list training_;
   prefopt::data_checksum data_checksum_;
   gradient_sum gradient_;
@@ -580,7 +583,7 @@ void check_llm_training(llm_command const& command, token_data const& data) {
   holdout_split const split{data.data(), every_record(data.data()), command.holdout, command.seed};
   record_list const training = trained_on(split.training(), command.train_limit);
   for (auto const* part : {&training, &split.held_out()}) {
-    if (asked.count_pairs(*part) != 0) continue;
+    if (asked.count_examples(*part) != 0) continue;
     throw input_error{"--seed: " + std::to_string(command.seed) + " leaves no response that is better than another " +
                       (part == &split.held_out() ? "held out" : "for training") + ", expected at least one pair"};
   }

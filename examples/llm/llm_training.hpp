@@ -23,7 +23,8 @@ struct llm_result {
   loss_metrics before, after;  ///< on what is held out
   before_after mean_accuracy;  ///< how often the mean log-prob of a token prefers the better answer
   double kl = 0;               ///< KL(policy || reference), a token of the held-out answers
-  std::size_t pairs = 0, groups = 0, prompts = 0;  ///< held out: pairs of which one is better, their groups and prompts
+  std::string counted;         ///< what the accuracy is a share of: pairs, or completions
+  std::size_t pairs = 0, groups = 0, prompts = 0;  ///< held out: so many of them, their groups and prompts
   double trials = 0;                               ///< as many groups of prompts of their own would tell as much
   std::vector<double> reliability;                 ///< of each annotator, with lcpo
   std::vector<std::size_t> held_out;               ///< records

@@ -246,6 +246,6 @@ int run_llm(int argc, char** argv, ranks const& all) {
   std::fprintf(stderr, "%s\n", runtimes.check(result, files.adapter.value_or(files.model)).c_str());
   progress shown;
   own_answers const own = runtimes.lengths(result, shown);
-  write_standard_output(runtimes.samples() + llm_table(result, own, data.noun(), in.command.loss.kind));
+  write_standard_output(runtimes.samples() + llm_table(result, own, data.noun()));
   return 0;
 }

@@ -104,6 +104,12 @@ near 1.05409255339041 5e-12 "$(error_of c)"
 run "$clusters" --zero c
 near 1.05409255338946 5e-12 "$(error_of b)"
 near 1.05409255339041 5e-12 "$(error_of a)"
+# A comment in front of objects, in whose names there is what stands between ranks.
+objects='{"winner":"a>b","loser":"c"}\n{"winner":"c","loser":"a>b"}\n'
+run "$objects"
+cp "$folder/out" "$folder/objects"
+accepts "$(cat "$folder/objects")" "# c\n \n#\r\n$objects"
+accepts "$(cat "$folder/objects")" '# c\n[{"winner":"a>b","loser":"c"}, {"winner":"c","loser":"a>b"}]\n'
 # Names with commas, quotes, blanks, a leading # and line breaks come out as they went in.
 run 'loser,winner\r\n"a, ""b""", "# c"\r\n"# c","a, ""b"""\r\n"line\nbreak","a, ""b"""\r\n"a, ""b""","line\nbreak"\r\n'
 names=$(sed '1d; $d; s/,-\{0,1\}[0-9.e-]*,[0-9.e-]*$//' "$folder/out")
@@ -148,6 +154,8 @@ refuses '<stdin>:1: winner: missing column, expected winner, loser and, if wante
 refuses '<stdin>: count: 0 in all rows, expected a comparison' 'winner,loser,count\na,b,0\n'
 refuses '<stdin>:5: misplaced " (quote a field whole, and write "" for a quote inside it)' 'winner,loser\n"a\nb",c\nc,"a\nb"x\n'
 refuses '<stdin>:3: the file ends inside a quoted field that begins here' 'winner,loser\na,b\n"b,a\n'
+refuses "--zero: lang 'y' has no item 'a', expected one of 'c', 'b'" \
+  'winner,loser,lang\na,b,x\nb,a,x\nc,b,y\nb,c,y\n' --by lang --zero a
 refuses "--zero: no item 'c', expected one of 'a', 'b'" 'winner,loser\na,b\nb,a\n' --zero c
 refuses "'b.csv': unexpected argument" '' a.csv b.csv
 refuses '--sero: unknown option, see --help' 'winner,loser\na,b\nb,a\n' --sero a

@@ -29,8 +29,14 @@
 
 namespace {
 
-/// Whether the text begins as one of JSON objects does. Not every one that begins with a bracket: "[a] > b" is a ranking.
+/// Whether the text begins as one of JSON objects does, behind blanks and comments. Not every one that begins with a
+/// bracket: "[a] > b" is a ranking.
 bool begins_as_objects(std::string_view begin) {
+  for (constexpr std::string_view blanks = " \t\r\n";;) {
+    begin.remove_prefix(std::min(begin.find_first_not_of(blanks), begin.size()));
+    if (!begin.starts_with('#')) break;
+    begin.remove_prefix(std::min(begin.find_first_of("\r\n"), begin.size()));
+  }
   if (begin.empty()) return false;
   std::size_t const second = begin.find_first_not_of(" \t\r\n", 1);
   char const next = second == begin.npos ? '\0' : begin[second];
@@ -45,9 +51,8 @@ comparison_categories read(rank_command const& command) {
   std::string const file = text->file();
   text->take_mark();
   std::string_view const begin = text->ahead(enough);
-  bool const has_objects = begins_as_objects(begin.substr(std::min(begin.find_first_not_of(" \t\r\n"), begin.size())));
   bool const has_rankings =
-      command.has_rankings || (!has_objects && holds_rankings(text_lines{file, std::string{begin}}));
+      command.has_rankings || (!begins_as_objects(begin) && holds_rankings(text_lines{file, std::string{begin}}));
   if (has_rankings && is_of_another_kind(begin)) {
     throw error_at(file, 0, {}, "seems to be " + kind_text(begin, "rankings, one a line, plain, gzip or zstd"));
   }
@@ -61,7 +66,8 @@ comparison_categories read(rank_command const& command) {
   return read_comparisons(*open_table(std::move(text), object_names::any), {has_ties, command.by});
 }
 
-std::size_t zero_item(rankings const& data, rank_command const& command) {
+/// `where`: the category; empty without.
+std::size_t zero_item(rankings const& data, std::string const& where, rank_command const& command) {
   if (!command.zero) return 0;
   auto const found = std::ranges::find(data.items, *command.zero);
   if (found != data.items.end()) return static_cast<std::size_t>(found - data.items.begin());
@@ -71,8 +77,8 @@ std::size_t zero_item(rankings const& data, rank_command const& command) {
     known.append(item == 0 ? "" : ", ").append(in_quotes(data.items[item]));
   }
   if (data.items.size() > most) known += " and " + std::to_string(data.items.size() - most) + " more";
-  throw input_error{(command.elo ? "--anchor: no item " : "--zero: no item ") + in_quotes(*command.zero) +
-                    ", expected one of " + known};
+  throw input_error{std::string{command.elo ? "--anchor: " : "--zero: "} + (where.empty() ? "" : where + " has ") +
+                    "no item " + in_quotes(*command.zero) + ", expected one of " + known};
 }
 
 fitted_category fitted(std::string name, rankings data, std::size_t zero, rank_command const& command, progress& bar) {
@@ -110,7 +116,7 @@ void rank(rank_command const& command) {
     std::string const where = command.by ? *command.by + " " + in_quotes(name) : "";
     if (!std::isfinite(data.total))
       throw error_at(shown, 0, command.by ? where + ": count" : "count", "adds up to more than a number can hold");
-    std::size_t const zero = zero_item(data, command);
+    std::size_t const zero = zero_item(data, where, command);
     try {
       fits.push_back(fitted(std::move(name), std::move(data), zero, command, bar));
     } catch (input_error const& error) {

@@ -73,12 +73,15 @@ std::optional<advantage_command> parse_advantage_command(int argc, char** argv) 
       ->type_name("VALUES");
   app.add_flag(
       "--whiten", command.whitens,
-      "then brings them to mean 0 and std 1, over the tokens of all rows where there is length, else over all rows");
+      "then (A - mean) / sqrt(std^2 + 1e-8), over the tokens of all rows where there is length, else over all rows");
   app.add_option("--lone", lone, "the advantage of a completion that is alone in its group: 0, or its reward")
       ->check(CLI::IsMember({"zero", "reward"}))
       ->capture_default_str();
   input.add_dtype();
-  input.add_non_finite("a reward that is inf or nan: skip gives 0 and leaves it out of the means", {"skip"});
+  input.add_non_finite(
+      "a reward that is inf or nan: skip gives 0 and leaves the row out of the means; with gdpo that reward alone, and "
+      "the row where it has no other",
+      {"skip"});
   input.add_ignore();
   if (!parse_command_line(app, argc, argv)) return {};
   refuse_extras(app);

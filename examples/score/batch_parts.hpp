@@ -30,6 +30,13 @@ std::size_t rows_at_once_for(prefopt::any_loss<Family> const& loss, column_table
   return of_batch ? std::numeric_limits<std::size_t>::max() : rows_at_once;
 }
 
+/// Throws where the mean would be one by an infinite sum of weights, in numbers of type T.
+template <class T>
+void check_sum_of_weights(column_table const& file, prefopt::report const& report) {
+  if (!(report.weight > static_cast<double>(std::numeric_limits<T>::max()))) return;
+  throw error_at(file.file(), 0, "weight", "adds up to more than a number can hold");
+}
+
 /// A batch that is evaluated in parts, one after the other, as if each were another rank's that had had its turn before:
 /// the report of the last part is that of all.
 class batch_parts {

@@ -149,6 +149,8 @@ refuses '<stdin>:1: reward: missing column; adpo reads group, logp, ref_logp (op
   'group,logp\na,-1\n' --list --loss adpo
 refuses '<stdin>:1: target: adpo reads either reward or target, got both (--ignore reward leaves reward out)' \
   'group,logp,target,reward\na,-1,1,1\n' --list --loss adpo
+refuses "<stdin>:2: target: sums to 9.9 over the group 'a', expected probabilities, which sum to 1" \
+  'group,logp,target\na,-10,9\na,-20,0.9\nb,-1,1\n' --list --loss adpo
 refuses '<stdin>:1: target: plackett_luce does not read this column, it reads group, logp, ref_logp (optional), length (optional), reward (optional), weight (optional) (--ignore leaves others out)' \
   'group,logp,target\na,-1,1\n' $pl
 refuses '<stdin>:1: rank: unknown column, expected group, logp, ref_logp, length, reward, target, weight (--ignore leaves others out)' \

@@ -38,6 +38,11 @@ posteriors() {
 posteriors 'posterior 0.5 1' "reliability,${dpo}0.5,0,0,0,0\n1,0,0,0,0\n" --loss lcpo --base dpo
 posteriors 'posterior 0.5 1' "annotator,${dpo}1,0,0,0,0\n0,0,0,0,0\n" --loss lcpo --base dpo --reliability 1,0.5
 posteriors 'posterior 0.25 0.25' "annotator,${dpo}7,0,0,0,0\n3,0,0,0,0\n" --loss lcpo --base dpo --reliability 0.25
+posteriors 'posterior 0.25 0.25' "annotator,${dpo}ann,0,0,0,0\nbob,0,0,0,0\n" --loss lcpo --base dpo --reliability 0.25
+# What is skipped says nothing of who labelled it.
+run "annotator,${dpo}ann,0,0,0,0\nann,nan,0,0,0\nbob,inf,0,0,0\n" --loss lcpo --base dpo --reliability 0.25 --non-finite skip
+[ "$(grep '^annotator' "$folder/err" | tr -s ' ')" = 'annotator ann 0.25, the mean posterior of 1 pair
+annotator bob no pair' ] || fail 'annotators of what is not skipped' '' "$(cat "$folder/err")"
 posteriors 'posterior 0.75 0.5' "reliability,annotator,${dpo}0.75,ann,0,0,0,0\n0.5,bob,0,0,0,0\n" --loss lcpo --base dpo
 posteriors 'posterior 0.25 0.25' "${dpo}0,0,0,0\n0,0,0,0\n" --loss lcpo --base dpo --reliability 0.25
 # What cannot be computed as it should be, if that is allowed.
@@ -119,6 +124,8 @@ refuses "<stdin>:2: label: got 'inf', expected a number from 0 to 1" 'label,chos
 
 # --- the reliability of lcpo -----------------------------------------------------------------------------------------
 refuses '<stdin>:1: reliability: missing column; lcpo<dpo> needs it, or --reliability' "${dpo}1,2,3,4\n" --loss lcpo --base dpo
+refuses '<stdin>: weight: adds up to more than a number can hold' 'chosen,rejected,weight\n-1,-2,1e308\n-1,-2,1e308\n' --loss cpo
+refuses '<stdin>: weight: adds up to more than a number can hold' 'chosen,rejected,weight\n-1,-2,3e38\n-1,-2,3e38\n' --loss cpo --dtype f32
 refuses '<stdin>:1: annotator: needs --reliability with a value for each annotator 0, 1, ...' \
   "annotator,${dpo}0,1,2,3,4\n" --loss lcpo --base dpo
 refuses '<stdin>:1: annotator: dpo does not read this column, it reads chosen, rejected, ref_chosen, ref_rejected, weight (optional) (--ignore leaves others out)' \

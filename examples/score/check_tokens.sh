@@ -173,6 +173,7 @@ refuses 'dapo has no parameter "dual", it has low, high' "$plain" --tokens --los
 refuses '--lo: unknown option, see --help; the parameters of dapo are --low, --high' "$plain" --tokens --loss dapo --lo 3
 refuses '--empty: unknown option, see --help' "$plain" --tokens --loss rloo --empty skip
 refuses '--tokens: not with --list' "$plain" --tokens --loss rloo --list
+refuses_beginning '--tokens' "$plain" --tokens=false --loss reinforce
 refuses '--tokens: not with --advantages' "$plain" --advantages centered --tokens
 refuses 'ppo_clip: low is 2, expected a finite number in [0, 1]' "$plain" --tokens --loss ppo_clip --low 2
 refuses 'ppo_clip: dual is less than 1, expected 0, which is none, or a number >= 1' "$plain" --tokens --loss ppo_clip --dual 0.5
@@ -318,6 +319,24 @@ accepts 'advantage
 accepts 'advantage
 -1.5
 0.5' 'group,reward,length\na,0,1\na,1,3\n' --advantages centered --whiten --dtype f32
+# What is skipped is in no mean; a length is a number of tokens, and no memory.
+accepts 'advantage
+-0.70710677
+0
+0.70710677' 'group,reward,baseline\na,11,1\na,nan,1\nb,14,2\n' --advantages remax --whiten --dtype f32 --non-finite skip
+accepts 'advantage
+-1
+1
+0' 'group,reward,length\na,0,1e30\na,2,1e30\nb,7,0\n' --advantages centered --whiten --dtype f32
+# Of several rewards, those of JSON in the file's order, and rows without any that is a number.
+run 'group,reward_style,reward_answer\na,0,1\na,2,0\na,1,5\n' --advantages gdpo --weights 10,1
+accepts "$(cat "$folder/out")" '{"group":"a","reward_style":0,"reward_answer":1}
+{"group":"a","reward_style":2,"reward_answer":0}
+{"group":"a","reward_style":1,"reward_answer":5}
+' --advantages gdpo --weights 10,1
+run 'group,reward_a,reward_b\na,2,nan\na,5,3\na,0,1\n' --advantages gdpo --non-finite skip
+accepts "$(sed '1a 0' "$folder/out")" 'group,reward_a,reward_b\na,nan,inf\na,2,nan\na,5,3\na,0,1\n' --advantages gdpo --non-finite skip
+grep -q '^skipped  *1$' "$folder/err" || fail 'skipped 1' '' "$(cat "$folder/err")"
 accepts '' 'group,reward\na,0\na,1\n' --advantages centered --whiten
 grep -q '^advantages  *centered, whitened$' "$folder/err" || fail 'whitened' '' "$(cat "$folder/err")"
 accepts 'advantage

@@ -97,6 +97,7 @@ prefopt::report score_examples(column_table& file, prefopt::any_loss<Family> con
     is_first = false;
   }
   if (is_first) throw error_at(file.file(), 0, {}, "only a header, expected at least one row");
+  check_sum_of_weights<T>(file, report);
   output.release();
   return report;
 }

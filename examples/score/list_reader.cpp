@@ -45,6 +45,7 @@ list_grouping<T>::list_grouping(column_table const& file, prefopt::any_list_loss
       group_{*file.find(group_column.name)},
       reward_{file.find("reward")},
       weight_{file.find("weight")},
+      has_target_{file.find("target").has_value()},
       names_{file, group_, group_column.name} {}
 
 template <class T>
@@ -55,10 +56,17 @@ void list_grouping<T>::add_row(list_table<T>& table) {
   table.offsets.back() = static_cast<std::int64_t>(table.candidates());
   if (weight_) check_weight(table.numbers[prefopt::list_family::weight].back());
   if (reward_) check_reward(table.numbers[prefopt::list_family::reward].back());
+  if (has_target_) target_ += static_cast<double>(table.numbers[prefopt::list_family::target].back());
 }
 
 template <class T>
 void list_grouping<T>::end() const {
+  // Probabilities may have two decimals.
+  if (has_target_ && std::isfinite(target_) && std::abs(target_ - 1) > 0.005 * static_cast<double>(size_) + 1e-6) {
+    throw error_at(file_.file(), names_.first_line(), "target",
+                   "sums to " + number_text(target_) + " over the group " + in_quotes(names_.name()) +
+                       ", expected probabilities, which sum to 1");
+  }
   if (!loss_.is_square()) return;
   auto const side = static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(size_))));
   if (side * side == size_) return;
@@ -72,6 +80,7 @@ void list_grouping<T>::begin(list_table<T>& table) {
   table.group.push_back(names_.name());
   table.offsets.push_back(0);
   size_ = 0;
+  target_ = 0;
   if (weight_) first_weight_ = table.numbers[prefopt::list_family::weight].back();
   lines_of_rewards_.clear();
 }

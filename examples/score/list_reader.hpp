@@ -54,10 +54,12 @@ class list_grouping {
   prefopt::any_list_loss const& loss_;
   std::size_t group_;
   std::optional<std::size_t> reward_, weight_;
+  bool has_target_;
 
   named_rows names_;
   std::size_t size_ = 0;  // of the current group
   T first_weight_{};
+  double target_ = 0;  ///< the sum so far
   std::unordered_map<T, std::size_t> lines_of_rewards_;
 };
 

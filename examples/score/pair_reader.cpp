@@ -45,12 +45,13 @@ reliability_source<T>::reliability_source(column_table const& file, prefopt::any
 template <class T>
 void reliability_source<T>::append(column_table const& file, std::vector<T>& reliability) const {
   if (values_.empty()) return;
-  std::size_t const id = column_ ? file.number<std::size_t>(*column_) : 0;
-  if (values_.size() > 1 && id >= values_.size()) {
+  if (values_.size() == 1) return reliability.push_back(static_cast<T>(values_[0]));
+  auto const id = file.number<std::size_t>(*column_);
+  if (id >= values_.size()) {
     throw file.error(*column_, "got " + std::to_string(id) + ", expected 0 to " + std::to_string(values_.size() - 1) +
                                    " as --reliability gives " + std::to_string(values_.size()) + " values");
   }
-  reliability.push_back(static_cast<T>(values_[values_.size() > 1 ? id : 0]));
+  reliability.push_back(static_cast<T>(values_[id]));
 }
 
 template <class T>
@@ -59,13 +60,27 @@ pair_reader<T>::pair_reader(column_table& file, prefopt::any_pair_loss const& lo
       note_on_index_{prepare(file, loss, command)},
       numbers_{file, loss, command},
       reliability_{file, loss, command.reliability},
-      annotator_{file.find(annotator_column.name)} {}
+      annotator_{file.find(annotator_column.name)},
+      skips_non_finite_{command.non_finite == prefopt::on_invalid::skip},
+      skips_empty_{command.empty == prefopt::on_invalid::skip} {}
+
+template <class T>
+bool pair_reader<T>::is_skipped(number_table<prefopt::pair_family, T> const& pairs) const {
+  for (std::size_t c = 0; c < pairs.columns.size(); ++c) {
+    if (pairs.columns[c].empty()) continue;
+    T const last = pairs.columns[c].back();
+    bool const is_length = prefopt::pair_family::inputs<T>[c].kind == prefopt::columns::length;
+    if ((skips_non_finite_ && !std::isfinite(last)) || (skips_empty_ && is_length && last == 0)) return true;
+  }
+  return false;
+}
 
 template <class T>
 void pair_reader<T>::read(number_table<prefopt::pair_family, T>& pairs) {
   numbers_.append_row(file_, pairs);
   reliability_.append(file_, pairs.columns[prefopt::pair_family::reliability]);
-  if (annotator_) annotators_.emplace_back(without_zero_fraction(file_.text(*annotator_)));
+  if (!annotator_) return;
+  annotators_.push_back({std::string{without_zero_fraction(file_.text(*annotator_))}, is_skipped(pairs)});
 }
 
 template class reliability_source<float>;

@@ -24,6 +24,12 @@ class reliability_source {
   std::optional<std::size_t> column_;
 };
 
+/// Who labelled a row.
+struct row_annotator {
+  std::string name;
+  bool is_skipped;  ///< the row is left out
+};
+
 /// Reads pairs row by row, T being float or double. Every column has to be one that the loss reads (or one that the
 /// command ignores), and every value one that it can take; what is not throws an input_error.
 template <class T>
@@ -35,16 +41,20 @@ class pair_reader {
   void read(number_table<prefopt::pair_family, T>& pairs);
 
   /// The annotators of the rows read since this was asked last; empty without that column.
-  std::vector<std::string> take_annotators() { return std::exchange(annotators_, {}); }
+  std::vector<row_annotator> take_annotators() { return std::exchange(annotators_, {}); }
 
   /// Lines for the user.
   std::vector<std::string> notes() const { return {note_on_index_, file_.note(), numbers_.note_on_signs()}; }
 
  private:
+  /// Whether the last row is left out.
+  bool is_skipped(number_table<prefopt::pair_family, T> const& pairs) const;
+
   column_table& file_;
   std::string note_on_index_;
   number_reader<prefopt::pair_family, T> numbers_;
   reliability_source<T> reliability_;
   std::optional<std::size_t> annotator_;
-  std::vector<std::string> annotators_;
+  bool skips_non_finite_, skips_empty_;
+  std::vector<row_annotator> annotators_;
 };

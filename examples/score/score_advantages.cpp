@@ -70,7 +70,7 @@ std::string description(advantage_command const& command) {
 template <class T>
 struct reward_table {
   std::vector<std::vector<T>> rewards;
-  std::vector<T> length, baseline;
+  std::vector<T> length, baseline, counts;  ///< counts: 1, or 0 of a row that is skipped
   std::vector<std::int64_t> offsets;
   std::size_t skipped = 0;
 
@@ -88,10 +88,10 @@ reward_table<T> read_rewards(column_table& file, std::vector<std::string_view> c
   table.rewards.resize(names.size());
   while (file.next_row()) {
     if (groups.add_row()) table.offsets.push_back(static_cast<std::int64_t>(table.rows()));
-    bool is_finite = true;
+    std::size_t finite = 0;
     auto const number = [&](std::size_t place) {
       T const value = file.number<T>(place);
-      is_finite &= std::isfinite(value);
+      finite += std::isfinite(value) ? 1 : 0;
       if (!std::isfinite(value) && command.non_finite == prefopt::on_invalid::error) {
         throw file.error(place, "got " + in_quotes(file.text_of_number(place)) +
                                     ", expected a finite number (--non-finite skip allows others)");
@@ -100,7 +100,10 @@ reward_table<T> read_rewards(column_table& file, std::vector<std::string_view> c
     };
     for (std::size_t k = 0; k < places.size(); ++k) table.rewards[k].push_back(number(places[k]));
     if (baseline_place) table.baseline.push_back(number(*baseline_place));
-    table.skipped += is_finite ? 0 : 1;
+    // Of several rewards one is enough.
+    bool const counts = command.mode == of_several ? finite != 0 : finite == places.size() + (baseline_place ? 1 : 0);
+    table.counts.push_back(counts ? T(1) : T(0));
+    table.skipped += counts ? 0 : 1;
     if (!length_place) continue;
     T const tokens = file.number<T>(*length_place);
     if (!(tokens >= 0) || !std::isfinite(tokens) || tokens != std::trunc(tokens)) {
@@ -112,21 +115,6 @@ reward_table<T> read_rewards(column_table& file, std::vector<std::string_view> c
   if (table.rows() == 0) throw error_at(file.file(), 0, {}, "only a header, expected at least one row");
   table.offsets.push_back(static_cast<std::int64_t>(table.rows()));
   return table;
-}
-
-/// Whitens the rows' advantages; each counts as often as its length says, if there are lengths.
-template <class T>
-void whiten(std::vector<T>& advantage, std::vector<T> const& length) {
-  if (length.empty()) return prefopt::whiten(prefopt::column<T>{advantage}, {}, advantage);
-  std::vector<T> tokens;
-  std::vector<std::size_t> last;
-  for (std::size_t i = 0; i < advantage.size(); ++i) {
-    tokens.insert(tokens.end(), static_cast<std::size_t>(length[i]), advantage[i]);
-    last.push_back(tokens.size());
-  }
-  prefopt::whiten(prefopt::column<T>{tokens}, {}, tokens);
-  // Of no token there is none.
-  for (std::size_t i = 0; i < advantage.size(); ++i) advantage[i] = length[i] == 0 ? T(0) : tokens[last[i] - 1];
 }
 
 template <class T>
@@ -143,7 +131,8 @@ std::vector<T> advantages_of(reward_table<T> const& table, advantage_command con
     prefopt::advantages<T>(table.rewards[0], table.offsets, advantage, command.options,
                            reads_length ? prefopt::column<T>{table.length} : prefopt::column<T>{}, table.baseline);
   }
-  if (command.whitens) whiten(advantage, table.length);
+  // Each row counts as often as its length says, if there are lengths.
+  if (command.whitens) prefopt::whiten(prefopt::column<T>{advantage}, table.counts, advantage, {}, table.length);
   return advantage;
 }
 

@@ -75,6 +75,7 @@ void score_each_list(score_command const& command) {
     candidates += lists.candidates();
   }
   if (candidates == 0) throw error_at(file->file(), 0, {}, "only a header, expected at least one row");
+  check_sum_of_weights<T>(*file, report);
   output.release();
   print_summary(command.loss, loss, *file, report, candidates);
   print_not_read(reader.not_read());

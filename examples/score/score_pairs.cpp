@@ -31,9 +31,10 @@ void print_summary(loss_choice const& loss, prefopt::report const& report, bool 
 class annotator_tallies {
  public:
   template <class T>
-  void add(std::vector<std::string> const& annotators, std::vector<T> const& posterior) {
+  void add(std::vector<row_annotator> const& annotators, std::vector<T> const& posterior) {
     for (std::size_t i = 0; i < annotators.size(); ++i) {
-      auto& of_this = tallies_[annotators[i]];
+      auto& of_this = tallies_[annotators[i].name];
+      if (annotators[i].is_skipped) continue;
       ++of_this.pairs;
       of_this.posterior += static_cast<double>(posterior[i]);
     }
@@ -41,6 +42,10 @@ class annotator_tallies {
 
   void print() const {
     for (auto const& [annotator, all] : tallies_) {
+      if (all.pairs == 0) {
+        std::fprintf(stderr, "%-16s no pair\n", ("annotator " + on_one_line(annotator)).c_str());
+        continue;
+      }
       std::fprintf(stderr, "%-16s %.6g, the mean posterior of %zu %s\n",
                    ("annotator " + on_one_line(annotator)).c_str(), all.posterior / static_cast<double>(all.pairs),
                    all.pairs, all.pairs == 1 ? "pair" : "pairs");

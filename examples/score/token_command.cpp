@@ -192,7 +192,7 @@ std::optional<token_command> parse_token_command(int argc, char** argv) {
   app.footer([] { return token_loss_table(); });
   bool of_tokens = false, prints_losses = false;
   std::string name;
-  app.add_flag("--tokens", of_tokens, "tokens of sampled sequences: a row is one");
+  app.add_flag("--tokens", of_tokens, "tokens of sampled sequences: a row is one")->disable_flag_override();
   for (char const* const other : other_modes) app.add_flag(other)->group("");
   input_options input{app};
   input.add_file(

@@ -44,9 +44,10 @@ json json_of(std::string_view text) {
   if (!text.starts_with('[') && !text.starts_with('{')) return nullptr;
   static std::string const nowhere;
   std::size_t halves = 0;
+  std::vector<std::string> names;
   std::string wrapped = "{\"\":" + std::string{text} + "}";
   try {
-    return json_object({nowhere, 0}, wrapped, halves).at("");
+    return json_object({nowhere, 0}, wrapped, halves, names).at("");
   } catch (input_error const&) {
     return nullptr;
   }

@@ -50,10 +50,10 @@ differing_pairs objective::pairs_of(index_view records, prefopt::list_batch<doub
 }
 
 std::size_t objective::count_gathered_pairs(index_view records) const {
-  if (is_unpaired()) return reward_.size();
+  if (is_unpaired() && !is_judged_by_order()) return reward_.size();
   prefopt::list_batch<double> const groups{
       .logp = reward_, .reward = takes_target_ ? target_ : reward_, .offsets = offsets_};
-  if (is_of_lists()) return prefopt::group_pairs<double>{groups, prefopt::pairing::every}.size();
+  if (is_of_lists() || is_unpaired()) return prefopt::group_pairs<double>{groups, prefopt::pairing::every}.size();
   return pairs_of(records, groups).size();
 }
 
@@ -74,6 +74,13 @@ std::size_t objective::count_pairs(index_view records) {
   return count_gathered_pairs(records);
 }
 
+std::size_t objective::count_examples(index_view records) {
+  gather(records);
+  return is_unpaired() ? reward_.size() : count_gathered_pairs(records);
+}
+
+bool objective::is_judged_by_order() const { return is_unpaired() && !reads(loss_, prefopt::columns::label); }
+
 bool objective::is_separable() const {
   return std::visit(
       [](auto const& any) {
@@ -85,7 +92,7 @@ bool objective::is_separable() const {
 }
 
 double objective::denominator(index_view records) {
-  return static_cast<double>(is_of_lists() ? records.size() : count_pairs(records));
+  return static_cast<double>(is_of_lists() ? records.size() : count_examples(records));
 }
 
 prefopt::options objective::options(double own_denominator) const {
@@ -207,8 +214,26 @@ objective::evaluation objective::evaluate(prefopt::any_unpaired_loss const& loss
   if (loss.reads(prefopt::columns::target)) batch.target = reward_;
   if (data_.has_weight) batch.weight = weight_;
   double const completions = total(reward_.size());
-  prefopt::report const seen = prefopt::evaluate(loss, batch, {.d_logp = d_logp_}, options(completions));
+  implicit_reward_.resize(is_judged_by_order() ? reward_.size() : 0);
+  prefopt::report const seen =
+      prefopt::evaluate(loss, batch, {.d_logp = d_logp_, .reward = implicit_reward_}, options(completions));
+  if (is_judged_by_order()) return judged_by_order(seen, implicit_reward_);
   return {seen, static_cast<std::size_t>(completions)};
+}
+
+objective::evaluation objective::judged_by_order(prefopt::report seen, std::vector<double> const& implicit) const {
+  prefopt::group_pairs<double> const pairs{{.logp = implicit, .reward = reward_, .offsets = offsets_},
+                                           prefopt::pairing::every};
+  std::array<double, 3> sums{0, 0, static_cast<double>(pairs.size())};
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    double const margin = implicit[pairs.chosen()[i]] - implicit[pairs.rejected()[i]];
+    sums[0] += margin > 0 ? 1 : margin == 0 ? 0.5 : 0;
+    sums[1] += margin;
+  }
+  ranks_.sum(sums);
+  seen.accuracy = sums[2] == 0 ? 0 : sums[0] / sums[2];
+  seen.margin = sums[2] == 0 ? 0 : sums[1] / sums[2];
+  return {seen, static_cast<std::size_t>(sums[2])};
 }
 
 bool objective::learns_reliability() const {

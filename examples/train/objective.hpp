@@ -46,8 +46,13 @@ class objective {
   /// How many pairs of these records are left out therefore.
   std::size_t count_same_pairs(std::span<std::size_t const> records);
 
-  /// The pairs of these records of which one is better, or their completions: those that the accuracy is a share of.
+  /// What the accuracy is a share of: the pairs of these records of which one is better; of an unpaired loss that reads
+  /// labels the completions, which are right on their side of a reward of 0.
   std::size_t count_pairs(std::span<std::size_t const> records);
+  /// "pairs" or "completions".
+  char const* counted() const { return is_unpaired() && !is_judged_by_order() ? "completions" : "pairs"; }
+  /// What the loss learns from: pairs, or completions.
+  std::size_t count_examples(std::span<std::size_t const> records);
 
   /// Of a pair: whether the loss reads its label, and that makes rejected the better one. At 1/2 neither is.
   bool favours_rejected(std::size_t record) const;
@@ -55,7 +60,8 @@ class objective {
   struct evaluation {
     /// Its loss is the sum over the counted pairs or groups, divided by their number. Where the loss reads labels, a
     /// pair is right if the side that its label favours has the higher reward, and its margin is that side's; at 1/2
-    /// it is half right, without a margin.
+    /// it is half right, without a margin. An unpaired loss without labels is judged by how it ranks the answers of a
+    /// record, of which every two with different rewards are a pair.
     prefopt::report report;
     std::size_t pairs;  ///< that its accuracy is a share of
   };
@@ -91,6 +97,10 @@ class objective {
                       prefopt::list_batch<double> groups);
   evaluation evaluate(prefopt::any_unpaired_loss const& loss, std::span<std::size_t const> records,
                       prefopt::list_batch<double> candidates, prefopt::unpaired_batch<double> batch);
+  /// Whether it is an unpaired loss that does not know which completions are good.
+  bool is_judged_by_order() const;
+  /// Accuracy and margin by the order of each record's answers, of these implicit rewards; on all ranks.
+  evaluation judged_by_order(prefopt::report seen, std::vector<double> const& implicit) const;
   bool learns_reliability() const;
   bool reads_label() const;
   /// Accuracy and margin by the labels of the pairs; on all ranks.
@@ -109,7 +119,7 @@ class objective {
   std::vector<double> reward_, target_, weight_, d_logp_;
   std::array<std::vector<double>, further_columns> further_;
   std::vector<double> margin_, label_, reliability_column_, d_chosen_, d_rejected_, chosen_reward_, rejected_reward_,
-      posterior_;
+      implicit_reward_, posterior_;
   std::vector<std::size_t> annotators_;
 };
 

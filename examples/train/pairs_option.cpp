@@ -30,6 +30,8 @@ prefopt::pairing pairing_of(std::string const& pairs) {
 }
 
 void check_list_loss(loss_choice const& choice, bool has_pairs) {
+  if (choice.kind == loss_kind::unpaired && has_pairs)
+    throw input_error{"--pairs: " + choice.name + " is a loss of single completions and takes each by itself"};
   if (choice.kind != loss_kind::list) return;
   if (make_list_loss(choice).is_square()) {
     throw input_error{"--loss: " + choice.name +

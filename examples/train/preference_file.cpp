@@ -33,19 +33,19 @@ constexpr std::string_view columns[] = {"chosen",  "rejected", "completion",    
 /// Gives each annotator a number in the order of appearance.
 class annotator_index {
  public:
-  std::size_t of(std::string const& name, std::vector<std::string>& names) {
+  std::size_t of(std::optional<std::string> const& name, std::vector<std::string>& names) {
     auto const [place, is_new] = numbers_.try_emplace(name, names.size());
-    if (is_new) names.push_back(name);
+    if (is_new) names.push_back(name.value_or("(no name)"));
     return place->second;
   }
 
  private:
-  std::map<std::string, std::size_t> numbers_;
+  std::map<std::optional<std::string>, std::size_t> numbers_;
 };
 
-std::string annotator_name(record_fields const& record) {
+std::optional<std::string> annotator_name(record_fields const& record) {
   auto const* const value = record.find("annotator");
-  if (value == nullptr) return "(no name)";
+  if (value == nullptr) return std::nullopt;
   if (value->is_string()) return value->get<std::string>();
   if (value->is_number_integer()) return value->dump();
   if (value->is_number_float()) {  // 3.0 is 3: so pandas writes a column that has gaps

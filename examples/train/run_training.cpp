@@ -45,27 +45,34 @@ std::string reliability_text(train_command const& command, preference_set const&
 
 /// Of records that are called `noun`.
 std::string table_text(training_result const& result, std::string const& noun, loss_kind kind) {
-  bool const has_groups = noun == "groups" && kind != loss_kind::unpaired;
-  auto const& [before, after, pairs, groups, prompts, trials, reliability] = result;
-  // Pairs of one group, and groups of one prompt, are not independent of each other.
-  std::string const interval_before = interval_text(before.accuracy, trials);
-  std::string const interval_after = interval_text(after.accuracy, trials);
-  std::string count = std::to_string(pairs) + (kind == loss_kind::unpaired ? " completions" : " pairs");
-  if (prompts != groups) {
-    count += " of " + std::to_string(prompts) + " prompts";
-  } else if (has_groups) {
-    count += " of " + std::to_string(groups) + " groups";
-  }
+  auto const& [before, after, counted, pairs, groups, prompts, trials, reliability] = result;
   char text[640];
   std::snprintf(text, sizeof text,
                 "held-out %-11s  before         after\n"
-                "loss            %12.4f  %12.4f\n"
+                "loss            %12.4f  %12.4f\n",
+                noun.c_str(), before.loss, after.loss);
+  std::string table{text};
+  if (pairs == 0) {
+    std::snprintf(text, sizeof text, "\nheld-out loss: %.4f -> %.4f (no completion has another to be compared with)\n",
+                  before.loss, after.loss);
+    return table + text;
+  }
+  // Pairs of one group, and groups of one prompt, are not independent of each other.
+  std::string const interval_before = interval_text(before.accuracy, trials);
+  std::string const interval_after = interval_text(after.accuracy, trials);
+  std::string count = std::to_string(pairs) + " " + counted;
+  if (prompts != groups) {
+    count += " of " + std::to_string(prompts) + " prompts";
+  } else if (noun == "groups" && counted == "pairs") {
+    count += " of " + std::to_string(groups) + " groups";
+  }
+  std::snprintf(text, sizeof text,
                 "accuracy        %12.3f  %12.3f\n"
                 "  95 %% interval %12s  %12s\n"
                 "margin          %12.3f  %12.3f\n",
-                noun.c_str(), before.loss, after.loss, before.accuracy, after.accuracy, interval_before.c_str(),
-                interval_after.c_str(), before.margin, after.margin);
-  std::string table{text};
+                before.accuracy, after.accuracy, interval_before.c_str(), interval_after.c_str(), before.margin,
+                after.margin);
+  table += text;
   if (kind == loss_kind::list) {
     std::snprintf(text, sizeof text, "best probability%12.3f  %12.3f\n", before.best_probability,
                   after.best_probability);

@@ -584,6 +584,17 @@ unpaired() {
   grep -q 'each response is a completion by itself: of a pair chosen is good, rejected bad' err || fail "no note on pairs"
   train --out run --loss score_regression --data "$source/examples/data/ranked.jsonl"
   ((status == 0)) || fail "score_regression on rewards: $(cat err)"
+  # Losses without labels are judged by how they rank a record's answers; of completions alone there is no such thing.
+  grep -Eq '^held-out accuracy: .*, [0-9]+ pairs of [0-9]+ (groups|prompts)\)$' out || fail "score_regression: $(tail -n 1 out)"
+  train --out dro --loss dro --policy linear --data "$source/examples/data/ranked.jsonl"
+  ((status == 0)) || fail "dro: $(cat err)"
+  grep -q '^held-out accuracy: 0.500 -> ' out || fail "dro before a step: $(tail -n 1 out)"
+  train --out alone --loss score_regression --data completions.jsonl
+  ((status == 0)) || fail "score_regression on completions: $(cat err)"
+  grep -q '^held-out loss: .* (no completion has another to be compared with)$' out || fail "completions alone: $(tail -n 1 out)"
+  ! grep -q accuracy out || fail "completions alone have an accuracy"
+  awk -F, 'NR > 1 && ($4 != "" || $7 != "" || $6 == "") { exit 1 }' alone/metrics.csv || fail "metrics of completions alone"
+  expect_error '--pairs: kto is a loss of single completions and takes each by itself' --data "$source/examples/data/ranked.jsonl" --loss kto --pairs adjacent
 
   expect_error "completions.jsonl:1: completion: stands alone, and dpo compares responses; losses of single completions are kto, " --data completions.jsonl
   printf '{"completion": "x"}\n' >bad.jsonl

@@ -59,7 +59,7 @@ class trainer {
     });
     same_pairs_ = objective_.count_same_pairs(comparable_.kept);
     for (auto const* part : {&split_.training(), &split_.held_out()}) {
-      if (objective_.count_pairs(*part) != 0) continue;
+      if (objective_.count_examples(*part) != 0) continue;
       throw input_error{"--seed: " + std::to_string(command.seed) + " leaves no response that is better than another " +
                         (part == &split_.held_out() ? "held out" : "for training") + ", expected at least one pair"};
     }
@@ -67,6 +67,7 @@ class trainer {
       throw input_error{"--batch: " + name_of(objective_.loss()) +
                         " takes its reference point from the other records of a batch, got 1, expected 2 or more"};
     }
+    known_ = {.accuracy = objective_.count_pairs(split_.held_out()) != 0, .best_probability = objective_.is_of_lists()};
     state_.setup = setup_of(command, data, comparable_, split_, Policy::description());
   }
 
@@ -90,6 +91,7 @@ class trainer {
     std::erase_if(judged, [&](std::size_t record) { return objective_.count_pairs({&record, 1}) == 0; });
     return {.before = first->held_out,
             .after = state_.rows.back().held_out,
+            .counted = objective_.counted(),
             .pairs = objective_.count_pairs(judged),
             .groups = judged.size(),
             .prompts = split_.prompts_of(judged),
@@ -135,7 +137,7 @@ class trainer {
     saved.load_policy(saved_arrays());
     state_ = saved.state();
     if (!state_.reliability.empty()) objective_.set_reliability(state_.reliability);
-    if (all_.is_first()) replace_file(metrics_path_, metrics_csv(state_.rows, objective_.is_of_lists()));
+    if (all_.is_first()) replace_file(metrics_path_, metrics_csv(state_.rows, known_));
     tell("resumes after " +
          (state_.ref_logp.empty()
               ? "sft epoch " + std::to_string(state_.sft_epochs) + " of " + std::to_string(command_.sft_epochs)
@@ -298,7 +300,7 @@ class trainer {
     if constexpr (Policy::is_language_model) policy_.restart_optimizer();
     loss_metrics const before = held_out_metrics();
     finish_epoch({training_phase::preference, 0, {}, before});
-    tell("before: held-out " + described(before, objective_.is_of_lists()));
+    tell("before: held-out " + described(before, known_));
   }
 
   /// The completions of this rank's records, each under the prompt of the record after its own in the batch, as TRL
@@ -366,15 +368,14 @@ class trainer {
     epoch_metrics const row{training_phase::preference, static_cast<std::uint32_t>(epoch), training.mean(),
                             held_out_metrics()};
     finish_epoch(row);
-    tell(name + ": training " + described(row.training, objective_.is_of_lists()) + "; held-out " +
-         described(row.held_out, objective_.is_of_lists()));
+    tell(name + ": training " + described(row.training, known_) + "; held-out " + described(row.held_out, known_));
   }
 
   void finish_epoch(epoch_metrics const& row) {
     state_.rows.push_back(row);
     state_.reliability.assign(objective_.reliability().begin(), objective_.reliability().end());
     if (!all_.is_first()) return;
-    replace_file(metrics_path_, metrics_csv(state_.rows, objective_.is_of_lists()));
+    replace_file(metrics_path_, metrics_csv(state_.rows, known_));
     save_checkpoint(checkpoint_path_, state_, saved_arrays());
   }
 
@@ -390,6 +391,7 @@ class trainer {
   holdout_split split_;
   /// Pairs of ranked responses that are left out: with the same text, and all that are the same to the policy.
   std::size_t same_text_pairs_ = 0, same_pairs_ = 0;
+  known_metrics known_;
   checkpoint state_;
   progress progress_;
   std::string checkpoint_path_, metrics_path_;

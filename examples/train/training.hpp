@@ -12,7 +12,8 @@
 
 struct training_result {
   loss_metrics before, after;       ///< on what is held out
-  std::size_t pairs, groups;        ///< held out: pairs of which one is better, and the groups that these are of
+  std::string counted;              ///< what the accuracy is a share of: pairs, or completions
+  std::size_t pairs, groups;        ///< held out: so many of them, and the groups that these are of
   std::size_t prompts;              ///< of these groups
   double trials;                    ///< as many groups of prompts of their own would tell as much
   std::vector<double> reliability;  ///< of each annotator, with lcpo

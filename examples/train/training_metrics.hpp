@@ -10,8 +10,13 @@ struct loss_metrics {
   double loss = 0, accuracy = 0, margin = 0, best_probability = 0;
 };
 
+/// Which of them there are. There is no accuracy, and no margin, of completions that nothing is compared with.
+struct known_metrics {
+  bool accuracy = true, best_probability = false;
+};
+
 /// In one line.
-std::string described(loss_metrics const& metrics, bool has_best_probability);
+std::string described(loss_metrics const& metrics, known_metrics known);
 
 enum class training_phase : std::uint32_t { sft, preference };
 
@@ -25,7 +30,7 @@ struct epoch_metrics {
 };
 
 /// The rows as CSV with a header; numbers in the shortest form that reads back the same.
-std::string metrics_csv(std::vector<epoch_metrics> const& rows, bool has_best_probability);
+std::string metrics_csv(std::vector<epoch_metrics> const& rows, known_metrics known);
 
 struct interval {
   double low, high;

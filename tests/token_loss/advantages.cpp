@@ -409,6 +409,14 @@ TEST_CASE("errors of advantages") {
   CHECK(whitened({}, two, {}) == "prefopt::whiten: output whitened has 2 elements, value has 3");
   CHECK(whitened({}, out, {.epsilon = -1}) == "prefopt::whiten: epsilon is -1 and floor 0, expected numbers >= 0");
   CHECK(whitened(mask, out, {}) == "prefopt::whiten: mask[2] is 0.5, expected 0 or 1");
+  auto const whitened_times = [&](std::vector<double> const& times) {
+    auto const message = refusal([&] { whiten<double>(reward, {}, out, {}, times); });
+    CHECK(out == std::vector<double>(3, -77.0));
+    return message;
+  };
+  CHECK(whitened_times({1, 2}) == "prefopt::whiten: times has 2 elements, value has 3");
+  CHECK(whitened_times({1, 2, -1}) == "prefopt::whiten: times[2] is -1, expected a finite number >= 0");
+  CHECK(whitened_times({1, infinity<double>, 1}) == "prefopt::whiten: times[1] is inf, expected a finite number >= 0");
 }
 
 TEMPLATE_TEST_CASE("generalized advantages are the sum that defines them, masked tokens passed over", "", float,
@@ -479,6 +487,23 @@ TEMPLATE_TEST_CASE("whitened values have mean 0 and deviation 1", "", float, dou
     whiten<T>(over, mask, over, how);
     CHECK(over == got);
   }
+  // As often as it says, as if it stood there so often.
+  std::vector<T> times, repeated, of_repeated;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    std::size_t const count = random.bits() % 4;
+    times.push_back(static_cast<T>(count));
+    if (mask[i] == 0) continue;
+    places.insert(places.end(), count, i);
+    repeated.insert(repeated.end(), count, value[i]);
+  }
+  of_repeated.resize(repeated.size());
+  whiten<T>(repeated, {}, of_repeated, {});
+  std::vector<T> got(value.size(), T(-77));
+  whiten<T>(value, mask, got, {}, times);
+  std::vector<real> right(value.size());
+  for (std::size_t i = 0; i < places.size(); ++i) right[places[i]] = of_repeated[i];
+  CHECK(differing(got, right) == 0);
   // Without a mask; one value; equal values; none.
   std::vector<T> const alike{T(0.1), T(0.1), T(0.1)}, one{T(5)}, none;
   std::vector<T> out(3, T(-77)), single(1, T(-77)), empty;

@@ -110,6 +110,15 @@ TEST_CASE("rewards of several kinds: special ones, and errors") {
   CHECK(std::fabs(out[0] - std::sqrt(1.5)) < 1e-14);
   CHECK(out[1] == -out[0]);
   CHECK((out[2] == 0 && out[3] == 0));
+  // A sample without any number is not there: the others have what they have without it.
+  std::vector<double> const c{5, not_a_number<double>, 1, 2}, d{1, infinity<double>, not_a_number<double>, 7};
+  std::vector<double> const c_alone{5, 1, 2}, d_alone{1, not_a_number<double>, 7};
+  std::vector<std::int64_t> const one{0, 4}, one_alone{0, 3};
+  std::vector<double> alone(3);
+  gdpo_advantages<double>(std::vector<column<double>>{c, d}, {}, one, out, {.non_finite = on_invalid::skip});
+  gdpo_advantages<double>(std::vector<column<double>>{c_alone, d_alone}, {}, one_alone, alone,
+                          {.non_finite = on_invalid::skip});
+  CHECK(out == std::vector<double>{alone[0], 0, alone[1], alone[2]});
   std::vector<double> empty;
   std::vector<column<double>> const nothing{empty};
   std::vector<std::int64_t> const no_groups{0}, few{0, 3};

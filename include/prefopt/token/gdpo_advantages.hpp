@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +21,8 @@ namespace prefopt::inline PREFOPT_ABI {
 /// How rewards of several kinds become one advantage.
 struct gdpo {
   double group_epsilon = 1e-4, batch_epsilon = 1e-4;  ///< finite, >= 0; of TRL, swift has 1e-8 for both
-  /// A reward that is NaN or infinite; skip: that one is in no mean and no std, and adds nothing.
+  /// A reward that is NaN or infinite; skip: that one is in no mean and no std, and adds nothing. A sample without any
+  /// other is not in the batch's mean and std, and gets 0.
   on_invalid non_finite = on_invalid::error;
   prefopt::all_reduce all_reduce{};  ///< of the batch's mean and std
 };
@@ -60,11 +62,19 @@ void find_gdpo_advantages(std::span<column<T> const> rewards, std::span<double c
     auto const normalized = find_advantages<T>(where, {rewards[k], none, none}, group_offsets, in_groups);
     for (std::size_t i = 0; i < n; ++i) sums[i] += (weights.empty() ? 1 : weights[k]) * normalized[i];
   }
+  std::vector<bool> counts(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    counts[i] = std::any_of(rewards.begin(), rewards.end(), [&](auto const& kind) { return std::isfinite(kind[i]); });
+  }
   moments all;
-  for (double const x : sums) all.add(x);
+  for (std::size_t i = 0; i < n; ++i) {
+    if (counts[i]) all.add(sums[i]);
+  }
   all = over_ranks(all, how.all_reduce, where);
   double const scale = all.deviation(1) + how.batch_epsilon;
-  for (std::size_t i = 0; i < n; ++i) put(advantage, i, quotient_or_zero(sums[i] - all.mean, scale));
+  for (std::size_t i = 0; i < n; ++i) {
+    put(advantage, i, counts[i] ? quotient_or_zero(sums[i] - all.mean, scale) : 0);
+  }
 }
 
 }  // namespace detail

@@ -12,11 +12,12 @@ namespace prefopt::inline PREFOPT_ABI::detail {
 struct moments {
   double count = 0, mean = 0, squares = 0;  ///< squares: of the deviations from the mean
 
-  void add(double x) noexcept {
-    count += 1;
+  /// A number that is there `times` times, > 0.
+  void add(double x, double times = 1) noexcept {
+    count += times;
     double const before = x - mean;
-    mean += before / count;
-    squares += before * (x - mean);
+    mean += times * before / count;
+    squares += times * before * (x - mean);
   }
   /// 0 where it divides by nothing.
   [[nodiscard]] double deviation(double less) const noexcept {

@@ -26,7 +26,8 @@ struct whitening {
 namespace detail {
 
 template <class T>
-void whiten(column<T> const& value, column<T> const& mask, output<T> const& whitened, whitening const& how) {
+void whiten(column<T> const& value, column<T> const& mask, output<T> const& whitened, whitening const& how,
+            column<T> const& times) {
   constexpr std::string_view where = "whiten";
   std::size_t const n = value.size();
   if (!mask.empty() && mask.size() != n) fail(where, {"mask has ", elements(mask.size()), ", value has ", text(n)});
@@ -35,10 +36,16 @@ void whiten(column<T> const& value, column<T> const& mask, output<T> const& whit
     fail(where, {"epsilon is ", text(how.epsilon), " and floor ", text(how.floor), ", expected numbers >= 0"});
   }
   check_mask(where, mask);
-  auto const counts = [&](std::size_t i) { return mask.empty() || mask[i] != 0; };
+  if (times.is_given() && times.size() != n)
+    fail(where, {"times has ", elements(times.size()), ", value has ", text(n)});
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    if (times[i] >= 0 && std::isfinite(times[i])) continue;
+    fail(where, {"times[", text(i), "] is ", text(static_cast<double>(times[i])), ", expected a finite number >= 0"});
+  }
+  auto const counts = [&](std::size_t i) { return (mask.empty() || mask[i] != 0) && (times.empty() || times[i] != 0); };
   moments all;
   for (std::size_t i = 0; i < n; ++i) {
-    if (counts(i)) all.add(static_cast<double>(value[i]));
+    if (counts(i)) all.add(static_cast<double>(value[i]), times.empty() ? 1 : static_cast<double>(times[i]));
   }
   all = over_ranks(all, how.all_reduce, where);
   double const deviation = all.deviation(how.is_population ? 0 : 1);
@@ -51,13 +58,15 @@ void whiten(column<T> const& value, column<T> const& mask, output<T> const& whit
 
 }  // namespace detail
 
-/// Whitens the values that the mask counts, of all ranks; the others become 0. In place, too. REINFORCE++ is
+/// Whitens the values that the mask counts, of all ranks; the others become 0. In place, too. With `times` each counts as
+/// often as it says, as a sample's advantage does that stands at each of its tokens: >= 0; 0 is not counted. REINFORCE++ is
 /// `kl_rewards` with k1, `discounted_advantages` of them without values, and then this: as verl has it, or, with is_population, epsilon 0 and
 /// floor 1e-8, as OpenRLHF. A rank that refuses its values makes the call on every rank throw.
 template <class T>
 void whiten(column<T> const& value, std::type_identity_t<column<T>> const& mask,
-            std::type_identity_t<output<T>> const& whitened, whitening const& how = {}) {
-  detail::with_ranks(how, [&](whitening const& given) { detail::whiten<T>(value, mask, whitened, given); });
+            std::type_identity_t<output<T>> const& whitened, whitening const& how = {},
+            std::type_identity_t<column<T>> const& times = {}) {
+  detail::with_ranks(how, [&](whitening const& given) { detail::whiten<T>(value, mask, whitened, given, times); });
 }
 
 }  // namespace prefopt::inline PREFOPT_ABI
