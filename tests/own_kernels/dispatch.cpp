@@ -64,7 +64,11 @@ TEST_CASE("own kernels give the bits of the same calls compiled for their instru
              }),
              expected));
   CHECK(same(call_everything([](auto const& loss, auto const& batch, auto const& outputs) {
-               return evaluate(kernels::for_this_cpu(loss), batch, outputs);
+               if constexpr (requires { kernels::for_this_cpu(loss); }) {
+                 return evaluate(kernels::for_this_cpu(loss), batch, outputs);
+               } else {
+                 return kernels::evaluate(loss, batch, outputs);
+               }
              }),
              expected));
 }
@@ -101,4 +105,6 @@ TEST_CASE("own kernels: a loss that is not compiled is refused") {
   CHECK(refusal([&] { kernels::make_pair_loss<loss_list<my_loss>>("unbiased", {}, "my_loss"); }) ==
         message("unbiased<my_loss>"));
   CHECK(refusal([&] { kernels::make_pair_loss("ipo"); }) == message("ipo"));
+  CHECK(refusal([&] { kernels::evaluate(policy_gradient<surrogate::sapo>{}, token_batch<float>{}); }) ==
+        message("sapo") + ", surrogate::sapo or a preset of it");
 }
