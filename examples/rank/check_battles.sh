@@ -42,7 +42,7 @@ en,b,-1.0986122886681098,1.15470053838
 [ "$(head -5 "$folder/out")" = "$of_categories" ] || fail 'categories' "$of_categories" "$(cat "$folder/out")"
 for category in en 'x, y'; do near -2.2493405784752334 1e-14 "$(sed -n "s/^# log-likelihood of '$category': //p" "$folder/out")"; done
 refuses "<stdin>:1: --by: no column 'language', expected one of 'winner', 'loser', 'count', 'lang'" "$by" --by language
-refuses "--zero: no item 'a', expected one of 'c', 'd, e'" "$by" --by lang --zero a
+refuses "--zero: lang 'x, y' has no item 'a', expected one of 'c', 'd, e'" "$by" --by lang --zero a
 refuses "<stdin>: k 'y': the likelihood has no maximum: 'a' never loses; 'b' never wins; with --prior ghost it has one" \
   'winner,loser,k\na,b,x\nb,a,x\na,b,y\n' --by k
 refuses "<stdin>: --by: rankings have no columns" 'a>b\nb>a\n' --by k

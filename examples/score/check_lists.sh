@@ -102,7 +102,7 @@ not finite       1
 empty            0
 skipped          1
 not read         ref_logp'
-run 'weight,group,logp,target,ref_logp\n3,a,-1,1,-1\n3,a,-2,0,-2\n1,b,-5,0,-5\n' --list --loss adpo --tau 2
+run 'weight,group,logp,target,ref_logp\n3,a,-1,1,-1\n3,a,-2,0,-2\n1,b,-5,1,-5\n' --list --loss adpo --tau 2
 summary 'loss             adpo, tau 2, beta_reward 0.5, standardize 0, kl 0, adapt 0, tau_min 0.05
 score            log-prob - reference
 groups           2

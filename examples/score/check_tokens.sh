@@ -173,7 +173,7 @@ refuses 'dapo has no parameter "dual", it has low, high' "$plain" --tokens --los
 refuses '--lo: unknown option, see --help; the parameters of dapo are --low, --high' "$plain" --tokens --loss dapo --lo 3
 refuses '--empty: unknown option, see --help' "$plain" --tokens --loss rloo --empty skip
 refuses '--tokens: not with --list' "$plain" --tokens --loss rloo --list
-refuses_beginning '--tokens' "$plain" --tokens=false --loss reinforce
+refuses 'tokens was given a disallowed flag override' "$plain" --tokens=false --loss reinforce
 refuses '--tokens: not with --advantages' "$plain" --advantages centered --tokens
 refuses 'ppo_clip: low is 2, expected a finite number in [0, 1]' "$plain" --tokens --loss ppo_clip --low 2
 refuses 'ppo_clip: dual is less than 1, expected 0, which is none, or a number >= 1' "$plain" --tokens --loss ppo_clip --dual 0.5

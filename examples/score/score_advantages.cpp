@@ -132,7 +132,8 @@ std::vector<T> advantages_of(reward_table<T> const& table, advantage_command con
                            reads_length ? prefopt::column<T>{table.length} : prefopt::column<T>{}, table.baseline);
   }
   // Each row counts as often as its length says, if there are lengths.
-  if (command.whitens) prefopt::whiten(prefopt::column<T>{advantage}, table.counts, advantage, {}, table.length);
+  auto const times = table.length.empty() ? prefopt::column<T>{} : prefopt::column<T>{table.length};
+  if (command.whitens) prefopt::whiten(prefopt::column<T>{advantage}, table.counts, advantage, {}, times);
   return advantage;
 }
 

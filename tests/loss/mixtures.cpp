@@ -341,6 +341,23 @@ TEMPLATE_TEST_CASE("a loss with the weight 0 adds nothing, be it infinite", "", 
   }
 }
 
+TEMPLATE_TEST_CASE("a loss with the weight 0 adds nothing, be its slope infinite", "", float, double) {
+  using T = TestType;
+  auto pairs = random_pairs<T>(20);
+  pairs.columns[pair_family::chosen][3] = -std::numeric_limits<T>::infinity();
+  any_pair_loss const bounded = of("apo_zero");
+  outcome<pair_family, T> const alone{bounded, pairs};
+  for (char const* const name : {"ipo", "f_dpo_forward_kl"}) {
+    CAPTURE(name);
+    any_pair_loss const other = of(name);
+    for (of_pairs const& parts : {of_pairs{{1, bounded}, {0, other}}, of_pairs{{0, other}, {1, bounded}}}) {
+      outcome<pair_family, T> const mixed{mixture<pair_family>(parts), pairs};
+      for (auto const c : {pair_family::loss, pair_family::d_chosen, pair_family::d_rejected})
+        CHECK(mixed.results[c] == alone.results[c]);
+    }
+  }
+}
+
 TEST_CASE("a mixture over ranks has the statistics of all pairs") {
   auto const pairs = random_pairs<double>(101);
   auto const mixed = mixture<pair_family>({{0.5, of("beta_dpo", {{"beta", 1e-3}})}, {2, of("sft")}, {1, of("dpo")}});

@@ -381,13 +381,14 @@ TEST_CASE("stored log-probs of groups, by index or all in order") {
   auto const built = [&](std::vector<int> const& at) {
     return refusal([&] { stored_list_reference<double> const bad{logp, at}; });
   };
-  CHECK(built({0, 3, 2, 6}) ==
-        "prefopt::stored_list_reference: offsets[2] is 2, expected one that does not fall and is at most 6");
-  CHECK(built({0, 7}) ==
-        "prefopt::stored_list_reference: offsets[1] is 7, expected one that does not fall and is at most 6");
-  CHECK(built({-1, 6}) ==
-        "prefopt::stored_list_reference: offsets[0] is -1, expected one that does not fall and is at most 6");
+  CHECK(built({0, 3, 2, 6}) == "prefopt::stored_list_reference: offsets[2] is 2, expected a number from 3 to 6");
+  CHECK(built({0, 7}) == "prefopt::stored_list_reference: offsets[1] is 7, expected a number from 0 to 6");
+  CHECK(built({-1, 6}) == "prefopt::stored_list_reference: offsets[0] is -1, expected 0");
   CHECK(built({0, 2, 6}) == "no error");
+  // Of other data.
+  CHECK(built({0, 2}) == "prefopt::stored_list_reference: offsets end at 2, logp has 6 elements");
+  CHECK(built({2, 6}) == "prefopt::stored_list_reference: offsets[0] is 2, expected 0");
+  CHECK(built({}) == "prefopt::stored_list_reference: offsets is empty, expected the number of groups + 1 entries");
 
   // As the anchor of a step on two of the groups.
   struct by_index {

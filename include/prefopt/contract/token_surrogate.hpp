@@ -9,7 +9,8 @@
 #include <prefopt/core/parameter.hpp>
 #include <prefopt/simd/math.hpp>
 
-// A surrogate: what a policy-gradient loss does at one token. A call operator on a token_row<V> returns a token_value<V>.
+// A surrogate: what a policy-gradient loss does at one token. A noexcept call operator on a token_row<V> returns a
+// token_value<V>.
 // What it names further, all optional:
 //
 //   needs                        columns::old_policy, if it compares with the old policy

@@ -18,6 +18,11 @@ template <class Arch, class T, class L, class F>
 token_report with_token_loss(L const& loss, F const& f) {
   if constexpr (has_parameters<L>) check_parameters(loss);
   auto const given = resolve(loss);
+  using surrogate = std::remove_cvref_t<decltype(given.surrogate)>;
+  static_assert(
+      is_any_loss<surrogate> || token_surrogate<surrogate>,
+      "prefopt: a surrogate is a noexcept call operator from token_row<V> to token_value<V>, for V a number or "
+      "lanes of them");
   auto const terms = terms_of(given);
   return with_loss_ref<Arch, T>(given.surrogate, [&](auto ref) {
     if constexpr (requires { L::card.name; }) ref.facts.name = L::card.name;

@@ -75,7 +75,7 @@ struct family_of_loss<L> {
 };
 
 template <class L>
-  requires(!is_any_loss<L> && token_surrogate<L>)
+  requires(!is_any_loss<L> && !pair_loss<L> && !list_loss<L> && !unpaired_loss<L> && token_surrogate<L>)
 struct family_of_loss<L> {
   using type = token_family;
 };
@@ -175,6 +175,20 @@ surrogate_facts facts_of_surrogate(L const& surrogate) noexcept {
   return facts;
 }
 
+/// Of a loss of examples: what it names is read by its score, or by what it does with a row.
+template <class R>
+constexpr void check_named_columns() noexcept {
+  if constexpr (pair_loss<R>) {
+    constexpr auto by_score = R::score::needs;
+    constexpr bool reads_row = has_link<R> || has_rest<R> || observes<R> || calls_with_row<R, double, double> ||
+                               calls_with_row<R, double, double, double>;
+    static_assert(
+        reads_row || ((needs_of<R>() | takes_of<R>()) | by_score) == by_score,
+        "prefopt: a loss that needs or takes columns beside its score's reads them of the pair_row, which its "
+        "call operator then takes first");
+  }
+}
+
 /// Of the loss L with the parameters that its resolved form has.
 template <class L>
 constexpr loss_facts facts_of(resolved<L> const& loss) noexcept {
@@ -183,6 +197,7 @@ constexpr loss_facts facts_of(resolved<L> const& loss) noexcept {
     return {
         .name = name_of<L>(), .needs = needs_of<R>(), .takes = takes_of<R>(), .surrogate = facts_of_surrogate(loss)};
   } else if constexpr (!std::same_as<family_of<L>, list_family>) {
+    check_named_columns<R>();
     return {.name = name_of<L>(),
             .needs = needs_of<R>(),
             .takes = takes_of<R>(),

@@ -59,15 +59,16 @@ void run_mixture(void const* address, settings<T> const& given, block<T>& all, s
     auto const out = block.out;
     sums seen{};
     part.kernels.run(part.loss, settings, block, seen);
-    // A part that is not asked for must not turn an infinite loss into 0 * inf.
+    // A part that is not asked for must not turn an infinite loss, or slope, into 0 * inf.
     bool const counts = part.weight != 0;
     if (counts) loss += static_cast<double>(part.weight) * seen[loss_sum];
     for (std::size_t c = 0; c < Family::output_count; ++c) {
       if (out[c] == nullptr) continue;
       bool const is_first = (written >> c & 1U) == 0;
+      bool const is_nothing = !counts && (c == Family::loss || rows[c].gradient_of >= 0);
       T const weight = c == Family::loss ? part.weight : T(1);
       for (std::size_t i = 0; i < all.count; ++i) {
-        T const term = c == Family::loss && !counts ? T(0) : weight * own[c][i];
+        T const term = is_nothing ? T(0) : weight * own[c][i];
         sum[c][i] = is_first ? term : sum[c][i] + term;
       }
       written |= 1U << c;

@@ -37,6 +37,10 @@ void wpo_log_weights(Tokens const& tokens, std::type_identity_t<decltype(Tokens:
     aligns = square_sum.given();
   }
   if (aligns && (squares.tokens() != tokens.tokens() || squares.sequences() != tokens.sequences())) {
+    if (squares.tokens() == tokens.tokens()) {
+      detail::fail(where, "square_sum has " + detail::text(squares.sequences()) + " sequences, log_prob has " +
+                              detail::text(tokens.sequences()));
+    }
     detail::fail(where, "square_sum has " + detail::elements(squares.tokens()) + ", log_prob has " +
                             detail::text(tokens.tokens()));
   }

@@ -8,6 +8,7 @@
 #include <prefopt/core/errors.hpp>
 #include <prefopt/train/policy.hpp>
 #include <prefopt/view/column.hpp>
+#include <prefopt/view/offsets.hpp>
 #include <ranges>
 #include <string>
 #include <string_view>
@@ -111,11 +112,7 @@ class stored_reference {
       fail(std::string{names[s].name} + " has " + detail::elements(log_probs[s].size()) + ", " + names[0].name +
            " has " + detail::text(n));
     }
-    for (std::size_t i = 0; i < offsets.size(); ++i) {
-      if (offsets[i] >= (i == 0 ? 0 : offsets[i - 1]) && std::cmp_less_equal(offsets[i], n)) continue;
-      fail("offsets[" + detail::text(i) + "] is " + std::to_string(offsets[i]) +
-           ", expected one that does not fall and is at most " + detail::text(n));
-    }
+    if constexpr (host::is_grouped) detail::check_offsets(host::stored, offsets, n);
   }
 
   template <class Batch>
