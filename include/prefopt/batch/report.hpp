@@ -10,8 +10,8 @@ namespace prefopt::inline PREFOPT_ABI {
 struct report {
   double loss = 0;  ///< the reduced loss; the weighted mean under reduction::none
   /// Share of pairs with score(chosen) > score(rejected), or < where scores are errors, in groups of all pairs that
-  /// rewards, target or the given order put in an order; a tie counts one half, a score that is NaN as wrong (as right where scores are
-  /// errors).
+  /// rewards, target or the given order put in an order; a tie counts one half, a score that is NaN as wrong (as right
+  /// where scores are errors).
   double accuracy = 0;
   double margin = 0;            ///< mean of chosen_reward - rejected_reward
   double chosen_reward = 0;     ///< mean implicit reward of the chosen completions
