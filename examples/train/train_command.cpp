@@ -93,10 +93,11 @@ all of its answers are the same, to the policy at least, is left out with a note
 
 Accuracy is the share of held-out pairs that are ranked right: of ranked answers every two with different rewards, or the
 pairs of --pairs. Losses of single completions that read labels (kto, bco, ...) have the share of the completions whose reward
-is on the right side of 0; those that read none rank each record's answers, and of completions alone have no accuracy. Where the loss reads labels, a pair whose label is below 1/2 is ranked right the other way round, and sft
-imitates its rejected; at 1/2 it is half right, and sft imitates chosen. The accuracy's interval is Wilson's, and counts
-prompts and not pairs, since the pairs of one prompt may go together: (sum of n)^2 / sum of n^2 trials for prompts with n
-records each, which is the number of prompts where n is the same for all.
+is on the right side of 0; those that read none rank each record's answers, and of completions alone have no accuracy. Where
+the loss reads labels, a pair whose label is below 1/2 is ranked right the other way round, and sft imitates its rejected; at
+1/2 it is half right, and sft imitates chosen. The accuracy's interval is Wilson's, and counts prompts and not pairs, since the
+pairs of one prompt may go together: (sum of n)^2 / sum of n^2 trials for prompts with n records each, which is the number of
+prompts where n is the same for all.
 
 Results in DIR: metrics.csv (a row an epoch), curves.png, checkpoint, with lcpo reliability.csv. --resume goes on from the
 checkpoint of the same run, of one that is damaged from the one before it, checkpoint.previous, with the same numbers as if it

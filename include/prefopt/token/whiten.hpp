@@ -60,8 +60,8 @@ void whiten(column<T> const& value, column<T> const& mask, output<T> const& whit
 
 /// Whitens the values that the mask counts, of all ranks; the others become 0. In place, too. With `times` each counts as
 /// often as it says, as a sample's advantage does that stands at each of its tokens: >= 0; 0 is not counted. REINFORCE++ is
-/// `kl_rewards` with k1, `discounted_advantages` of them without values, and then this: as verl has it, or, with is_population, epsilon 0 and
-/// floor 1e-8, as OpenRLHF. A rank that refuses its values makes the call on every rank throw.
+/// `kl_rewards` with k1, `discounted_advantages` of them without values, and then this: as verl has it, or, with
+/// is_population, epsilon 0 and floor 1e-8, as OpenRLHF. A rank that refuses its values makes the call on every rank throw.
 template <class T>
 void whiten(column<T> const& value, std::type_identity_t<column<T>> const& mask,
             std::type_identity_t<output<T>> const& whitened, whitening const& how = {},
