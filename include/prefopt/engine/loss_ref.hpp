@@ -175,15 +175,16 @@ surrogate_facts facts_of_surrogate(L const& surrogate) noexcept {
   return facts;
 }
 
-/// Of a loss of examples: what it names is read by its score, or by what it does with a row.
+/// Of a loss of examples: what it names is read by its score, or by what it does with a row; lengths alone also for
+/// options.empty.
 template <class R>
 constexpr void check_named_columns() noexcept {
   if constexpr (pair_loss<R>) {
-    constexpr auto by_score = R::score::needs;
+    constexpr auto by_others = R::score::needs | columns::length;
     constexpr bool reads_row = has_link<R> || has_rest<R> || observes<R> || calls_with_row<R, double, double> ||
                                calls_with_row<R, double, double, double>;
     static_assert(
-        reads_row || ((needs_of<R>() | takes_of<R>()) | by_score) == by_score,
+        reads_row || ((needs_of<R>() | takes_of<R>()) | by_others) == by_others,
         "prefopt: a loss that needs or takes columns beside its score's reads them of the pair_row, which its "
         "call operator then takes first");
   }
