@@ -473,6 +473,11 @@ odd_data() {
     grep -q 'does not know these fields: id' err || fail "$options: the unknown field is not named"
   done
   grep -qF '"(no name)",' run/reliability.csv || fail "no annotator for the records without one"
+  # Who is called that is somebody else.
+  printf '{"prompt": "p%d", "chosen": "a b", "rejected": "a", "annotator": "(no name)"}\n' 1 2 3 >named
+  cat data named >both
+  train --data both --out run --loss lcpo --base dpo
+  (($(grep -cF '"(no name)",' run/reliability.csv) == 2)) || fail "two annotators are one: $(cat run/reliability.csv)"
   gzip -c data >data.gz
   train --data data --out run
   cp out plain
