@@ -113,6 +113,8 @@ c -0.888185253256367097 0.87566505920813
 log-likelihood -9.10600701590243085
 END
 # Counts far apart, of which the favourites' would hide the others.
+refuses '<stdin>: a tie of 550, where one of 1100 items is chosen: --ties davidson adds up their subsets of that size, which are more than a number can hold' \
+  "$(seq -s = 550)>$(seq -s = 551 1100)\n" --ties davidson --prior normal:1
 accepts '' '1e9:a>b>c\n1:b>a=c\n1e5:a=b>c\n1e9:b>c>d\n1:c>b=d\n1:d>a>b\n' --ties davidson
 near -18.9315257421659573 2e-11 "$(worth b)"
 near -98.4516273796975656 1e-10 "$(worth d)"

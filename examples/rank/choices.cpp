@@ -1,6 +1,7 @@
 #include "choices.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 #include <set>
@@ -49,11 +50,24 @@ class choice_builder {
   choices finish() && {
     result_.prior_counts.resize(counts_);
     result_.tie_sizes.assign(tie_sizes_.begin(), tie_sizes_.end());
+    for (auto const& set : result_.sets) {
+      for (std::size_t const size : tie_sizes_) check_subsets(set.items.size(), size);
+    }
     return std::move(result_);
   }
   void end_of_data() { result_.observed_pairs = result_.pairs.size(); }
 
  private:
+  /// The probabilities of ties are sums over all subsets of their size.
+  static void check_subsets(std::size_t items, std::size_t size) {
+    auto const log_factorial = [](std::size_t n) { return std::lgamma(static_cast<double>(n) + 1); };
+    constexpr double most = 700;  // e^709 is the largest number
+    if (size > items || log_factorial(items) - log_factorial(size) - log_factorial(items - size) <= most) return;
+    throw input_error{"a tie of " + std::to_string(size) + ", where one of " + std::to_string(items) +
+                      " items is chosen: --ties davidson adds up their subsets of that size, which are more than a "
+                      "number can hold"};
+  }
+
   void contribute(std::size_t count, double share) { result_.contributions.push_back({ranking_, count, share}); }
 
   std::size_t pair_count(std::size_t first, std::size_t second) {
