@@ -324,6 +324,11 @@ TEST_CASE("offsets and strides that lead beyond all addresses are refused") {
     CHECK(refused() == "prefopt::dlpack_rows: shape is [2, 3] with strides [" + std::to_string(stride) +
                            ", 1], expected one that fits into memory");
   }
+  // As far as it goes, and where a stride leads nowhere.
+  for (auto const& [shape, stride] : {std::pair<std::int64_t, std::int64_t>{2, far / 8}, {3, far / 16}, {1, far}}) {
+    tensor_of<> const wide{memory.data(), float_code, 32, {shape}, {stride}};
+    CHECK(dlpack_column<float>(wide.tensor).size() == static_cast<std::size_t>(shape));
+  }
 }
 
 TEST_CASE("empty tensors are empty, with or without memory and strides") {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <guarded.hpp>
 #include <numeric>
+#include <refusal.hpp>
 #include <special_numbers.hpp>
 #include <string>
 #include <vector>
@@ -391,4 +392,19 @@ TEST_CASE("clip_cov draws no token that is clipped, each side by its own bound")
   evaluate(loss, batch, {.loss = result});
   CHECK((result[0] != 0) == is_clipped);
   CHECK(result[1] == advantage / 2);
+}
+
+TEMPLATE_TEST_CASE("a mask is not read behind its end to find what is wrong in it", "", float, double) {
+  using T = TestType;
+  auto const loss = made_token_loss("reinforce");
+  for (std::size_t size = 1; size < 70; ++size) {
+    std::vector<T> mask(size, T(1));
+    mask.back() = T(0.5);
+    std::vector<T> const ones(size, T(1));
+    guarded<T> const end{mask, guarded<T>::against::end};
+    std::vector<std::int64_t> const offsets{0, static_cast<std::int64_t>(size)};
+    token_batch<T> const batch{.log_prob = ones, .advantage = ones, .mask = end.values(), .offsets = offsets};
+    CHECK(refusal([&] { evaluate(loss, batch); }) ==
+          "prefopt::evaluate: mask[" + std::to_string(size - 1) + "] is 0.5, expected 0 or 1");
+  }
 }
