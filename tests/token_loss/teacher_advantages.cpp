@@ -41,6 +41,11 @@ TEMPLATE_TEST_CASE("a teacher adds to an advantage, or scales it", "", float, do
   CHECK(out == of_tokens);
   rlsd_advantages<T>(of_tokens, teacher, old, offsets, out, {.epsilon = 0});
   CHECK(out == of_tokens);
+  // Of small advantages it is the sign, too, that the teacher's word goes by.
+  std::vector<T> const small{T(0.25), T(-0.25), T(0.25), T(-0.25)}, word{T(-1), T(-1), T(-1.25), T(-1.25)},
+      before(4, T(-1.125));
+  rlsd_advantages<T>(small, word, before, offsets, out, {.lambda = 1, .epsilon = 0.5});
+  check(out, {0.25 * std::exp(0.125), -0.25 * std::exp(-0.125), 0.25 * std::exp(-0.125), -0.25 * std::exp(0.125)});
   // The teacher is the old policy: nothing is told.
   opd_advantages<T>(of_tokens, old, old, offsets, out);
   CHECK(out == of_tokens);
