@@ -155,6 +155,16 @@ struct hinge_per_token {
 
 using own_losses = loss_list<polynomial, hinge_per_token, dpo>;
 
+/// Its return type is found by compiling its body, which is one of scores and of nothing else.
+struct deduced {
+  using score = prefopt::sum;
+  template <class V>
+  auto operator()(V const& u) const noexcept {
+    return value_slope<V>{V(u * u), V(u + u)};
+  }
+};
+static_assert(evaluable_pair_loss<deduced>);
+
 }  // namespace
 
 TEMPLATE_TEST_CASE("four spellings of one loss give the same numbers, report and modifiers", "", float, double) {
