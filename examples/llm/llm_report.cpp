@@ -1,5 +1,6 @@
 #include "llm_report.hpp"
 
+#include <cmath>
 #include <cstdio>
 
 namespace {
@@ -40,7 +41,7 @@ std::string llm_table(llm_result const& result, own_answers const& own, std::str
     line("margin", "%.3f", before.margin, after.margin);
   }
   line("KL to the reference, a token", "%.5f", 0.0, result.kl);
-  if (is_judged) {
+  if (is_judged && !std::isnan(result.mean_accuracy.after)) {
     line("accuracy by mean log-prob", "%.3f", result.mean_accuracy.before, result.mean_accuracy.after);
     line("  95 % interval", "%s", interval(result.mean_accuracy.before).c_str(),
          interval(result.mean_accuracy.after).c_str());

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -479,7 +480,8 @@ class llm_trainer {
     return evaluation;
   }
 
-  /// How often the mean log-prob of a token prefers the better of two answers of a held-out record; a tie is half.
+  /// How often the mean log-prob of a token prefers the better of two answers of a held-out record; a tie is half. NaN where
+  /// no record has two.
   double mean_accuracy(std::span<double const> logp) const {
     double right = 0, pairs = 0;
     std::size_t at = 0;
@@ -497,7 +499,7 @@ class llm_trainer {
       }
       at += rewards.size();
     }
-    return pairs == 0 ? 0 : right / pairs;
+    return pairs == 0 ? std::numeric_limits<double>::quiet_NaN() : right / pairs;
   }
 
   /// At the end, also how far the policy is from the reference.

@@ -21,7 +21,7 @@ struct before_after {
 struct llm_result {
   bool is_done = true;         ///< otherwise --stop-after has ended the run, and nothing below is known
   loss_metrics before, after;  ///< on what is held out
-  before_after mean_accuracy;  ///< how often the mean log-prob of a token prefers the better answer
+  before_after mean_accuracy;  ///< how often the mean log-prob of a token prefers the better answer; or NaN
   double kl = 0;               ///< KL(policy || reference), a token of the held-out answers
   std::string counted;         ///< what the accuracy is a share of: pairs, or completions
   std::size_t pairs = 0, groups = 0, prompts = 0;  ///< held out: so many of them, their groups and prompts

@@ -116,6 +116,7 @@ losses() {
     echo "{\"prompt\": \"question $i?\", \"completion\": \"$( ((i % 2)) && echo yes please || echo no way) $i\", \"label\": $( ((i % 2)) && echo true || echo false)}"
   done >completions.jsonl
   expect_run --data completions.jsonl --out completions --loss kto
+  ! grep 'mean log-prob' out || fail "labelled completions that stand alone have no better one"
   expect_run --data pairs.jsonl --out text --template text
   # More tokens in a record than the model keeps at a time.
   local answer
