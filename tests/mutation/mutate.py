@@ -312,7 +312,7 @@ SEEN_BY = [
     ("group/*.hpp", lambda: lists_of("pro", "adpo") + list_kernels()[1:]),
     ("chain/*token*.hpp", lambda: native("chain/token_losses.cpp", "logprob/sequence.cpp", "logprob/token_loss.cpp")),
     ("chain/group_pairs.hpp", lambda: list_engine_tests("group_pairs")),
-    ("chain/*.hpp", lambda: native(*in_folder("chain", "chain", "chain_errors", "transforms", "linear_policy", "vocabulary_shard", "memory_budget"))),
+    ("chain/*.hpp", lambda: native(*in_folder("chain", "chain", "chain_errors", "transforms", "linear_policy", "vocabulary_shard", "sharing_ranks", "memory_budget"))),
     ("logprob/*filter*.hpp", lambda: native("chain/gradient_filter.cpp")),
     ("logprob/vocabulary_shard.hpp", lambda: native("chain/vocabulary_shard.cpp")),
     ("logprob/linear*.hpp", lambda: native(*in_folder("chain", "linear_plain", "linear", "linear_policy", "memory_budget", "vocabulary_shard"))),

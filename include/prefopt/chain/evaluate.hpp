@@ -4,6 +4,7 @@
 #include <optional>
 #include <prefopt/chain/compared.hpp>
 #include <prefopt/chain/sequence_policy.hpp>
+#include <prefopt/chain/sharing_ranks.hpp>
 #include <prefopt/chain/token_policy.hpp>
 #include <prefopt/engine/evaluate.hpp>
 #include <string>
@@ -37,7 +38,7 @@ namespace detail {
 
 /// The loss of a policy's sequences and the gradient back into it. The reference is a policy, or a column of numbers.
 template <class Family, class T>
-report evaluate_policy(loss_ref<Family, T> const& loss, policy_ref<T> const& policy,
+report evaluate_policy(loss_ref<Family, T> const& loss, sharing_ranks& ranks, policy_ref<T> const& policy,
                        std::optional<policy_ref<T>> const& reference,
                        typename compared<Family, T>::batch_type const& batch,
                        typename compared<Family, T>::outputs_type const& outputs, options const& options) {
@@ -65,7 +66,6 @@ report evaluate_policy(loss_ref<Family, T> const& loss, policy_ref<T> const& pol
     }
     check_counted(policy.layout(), reference->layout());
     values.ref_log_prob.resize(n);
-    read_sequences<T>(*reference, {.log_prob = values.ref_log_prob}, options.executor);
   } else {
     if (!batch.ref_log_prob.is_given() && n != 0 && contains(loss.facts.needs, columns::reference)) {
       fail_evaluate("the loss needs ref_log_prob or a reference policy, and neither is given");
@@ -73,8 +73,11 @@ report evaluate_policy(loss_ref<Family, T> const& loss, policy_ref<T> const& pol
     for (std::size_t i = 0; i < batch.ref_log_prob.size(); ++i) values.ref_log_prob.push_back(batch.ref_log_prob[i]);
   }
   values.has_reference = reference || batch.ref_log_prob.is_given();
-  auto const layout =
-      read_sequences<T>(policy, {.log_prob = values.log_prob, .length = values.length}, options.executor);
+  token_layout layout;
+  ranks.compute([&] {
+    if (reference) read_sequences<T>(*reference, {.log_prob = values.ref_log_prob}, options.executor);
+    layout = read_sequences<T>(policy, {.log_prob = values.log_prob, .length = values.length}, options.executor);
+  });
   auto own = options;
   own.gradient = gradient_write::assign;
   report const seen = sequences.evaluate(loss, values, outputs, own);
@@ -177,11 +180,13 @@ template <class Arch = default_instruction_set, evaluable_loss L, sequence_polic
 report evaluate(L const& loss, P const& policy, detail::policy_batch_of<L, P> const& batch,
                 detail::policy_outputs_of<L, P> const& outputs = {}, options const& options = {}) {
   using T = typename P::value_type;
-  return detail::with_ranks(options, [&](auto const& own) {
+  detail::sharing_ranks ranks{policy, options.all_reduce};
+  return detail::with_ranks(ranks.with(options), [&](auto const& own) {
     return detail::with_loss_ref<Arch, T>(loss, [&](auto const& ref) {
       typename P::state kept;
       return detail::evaluate_policy<detail::family_of<L>, T>(
-          ref, detail::policy_ref<T>{std::type_identity<Arch>{}, policy, kept}, std::nullopt, batch, outputs, own);
+          ref, ranks, detail::policy_ref<T>{std::type_identity<Arch>{}, policy, kept}, std::nullopt, batch, outputs,
+          own);
     });
   });
 }
@@ -192,12 +197,13 @@ template <class Arch = default_instruction_set, evaluable_loss L, sequence_polic
 report evaluate(L const& loss, P const& policy, Reference const& reference, detail::policy_batch_of<L, P> const& batch,
                 detail::policy_outputs_of<L, P> const& outputs = {}, options const& options = {}) {
   using T = typename P::value_type;
-  return detail::with_ranks(options, [&](auto const& own) {
+  detail::sharing_ranks ranks{policy, reference, options.all_reduce};
+  return detail::with_ranks(ranks.with(options), [&](auto const& own) {
     return detail::with_loss_ref<Arch, T>(loss, [&](auto const& ref) {
       typename P::state kept;
       typename Reference::state kept_of_reference;
       std::type_identity<Arch> const arch;
-      return detail::evaluate_policy<detail::family_of<L>, T>(ref, detail::policy_ref<T>{arch, policy, kept},
+      return detail::evaluate_policy<detail::family_of<L>, T>(ref, ranks, detail::policy_ref<T>{arch, policy, kept},
                                                               detail::policy_ref<T>{arch, reference, kept_of_reference},
                                                               batch, outputs, own);
     });

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <prefopt/chain/sequence_policy.hpp>
+#include <prefopt/chain/sharing_ranks.hpp>
 #include <prefopt/engine/evaluate_tokens.hpp>
 #include <span>
 #include <string>
@@ -36,9 +37,9 @@ namespace detail {
 
 template <class T>
 token_report evaluate_policy_tokens(loss_ref<token_family, T> const& loss, token_terms const& terms,
-                                    policy_ref<T> const& policy, std::optional<policy_ref<T>> const& reference,
-                                    policy_tokens<T> const& given, policy_token_outputs<T> const& outputs,
-                                    options const& options) {
+                                    sharing_ranks& ranks, policy_ref<T> const& policy,
+                                    std::optional<policy_ref<T>> const& reference, policy_tokens<T> const& given,
+                                    policy_token_outputs<T> const& outputs, options const& options) {
   policy.check("evaluate", options.gradient);
   auto const layout = policy.layout();
   std::size_t const n = layout.tokens();
@@ -71,10 +72,14 @@ token_report evaluate_policy_tokens(loss_ref<token_family, T> const& loss, token
     if (reference->wants_gradient()) {
       fail_evaluate("the reference has a gradient to be written, which is never computed");
     }
-    reference->log_probs(values, {}, options.executor);
-    of_reference.assign(values.begin(), values.end());
   }
-  policy.log_probs(values, entropies, options.executor);
+  ranks.compute([&] {
+    if (reference) {
+      reference->log_probs(values, {}, options.executor);
+      of_reference.assign(values.begin(), values.end());
+    }
+    policy.log_probs(values, entropies, options.executor);
+  });
   std::vector<T> const log_prob(values.begin(), values.end()), entropy(entropies.begin(), entropies.end());
   std::vector<T> mask(n), d_log_prob(policy.wants_gradient() ? n : 0), d_entropy(has_bonus ? d_log_prob.size() : 0);
   for (std::size_t i = 0; i < n; ++i) {
@@ -120,11 +125,12 @@ token_report evaluate(L const& loss, P const& policy,
                       std::type_identity_t<policy_token_outputs<typename P::value_type>> const& outputs = {},
                       options const& options = {}) {
   using T = typename P::value_type;
-  return detail::with_ranks(options, [&](auto const& own) {
+  detail::sharing_ranks ranks{policy, options.all_reduce};
+  return detail::with_ranks(ranks.with(options), [&](auto const& own) {
     return detail::with_token_loss<Arch, T>(loss, [&](auto const& ref, auto const& terms) {
       detail::check_options(own);
       typename P::state kept;
-      return detail::evaluate_policy_tokens<T>(ref, terms,
+      return detail::evaluate_policy_tokens<T>(ref, terms, ranks,
                                                detail::policy_ref<T>{std::type_identity<Arch>{}, policy, kept},
                                                std::nullopt, tokens, outputs, own);
     });
@@ -138,13 +144,14 @@ token_report evaluate(L const& loss, P const& policy, Reference const& reference
                       std::type_identity_t<policy_token_outputs<typename P::value_type>> const& outputs = {},
                       options const& options = {}) {
   using T = typename P::value_type;
-  return detail::with_ranks(options, [&](auto const& own) {
+  detail::sharing_ranks ranks{policy, reference, options.all_reduce};
+  return detail::with_ranks(ranks.with(options), [&](auto const& own) {
     return detail::with_token_loss<Arch, T>(loss, [&](auto const& ref, auto const& terms) {
       detail::check_options(own);
       typename P::state kept;
       typename Reference::state kept_of_reference;
       std::type_identity<Arch> const arch;
-      return detail::evaluate_policy_tokens<T>(ref, terms, detail::policy_ref<T>{arch, policy, kept},
+      return detail::evaluate_policy_tokens<T>(ref, terms, ranks, detail::policy_ref<T>{arch, policy, kept},
                                                detail::policy_ref<T>{arch, reference, kept_of_reference}, tokens,
                                                outputs, own);
     });

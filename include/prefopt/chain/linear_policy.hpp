@@ -43,9 +43,11 @@ struct linear_policy {
   }
 
   void check(std::string_view where, gradient_write how) const {
-    work::check(where, detail::stored_head(head), tokens.labels, gradients, with({}, how));
-    work::telling(shard, [&] { tokens.check(where); });
+    work::check_own(where, detail::stored_head(head), tokens.labels, gradients, with({}, how));
+    tokens.check(where);
   }
+  [[nodiscard]] bool is_shared() const noexcept { return static_cast<bool>(shard.all_reduce); }
+  [[nodiscard]] bool any_rank_refuses(bool refuses) const { return detail::any_rank_refuses(shard, refuses); }
 
   [[nodiscard]] token_layout layout() const { return tokens.layout(); }
 

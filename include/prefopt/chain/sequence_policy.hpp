@@ -23,6 +23,10 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     backward(state, d_log_prob, how, executor)   one a token
 /// What computes on rows of numbers takes the instruction set as a template argument: `log_probs<Arch>`. One that knows the
 /// entropy of its tokens has both calls once more, with a span of entropies, or of the gradient by them, behind the first.
+/// One that ranks may share, whose log_probs then wait for each other, has two more:
+///     is_shared()                    whether there are such ranks
+///     any_rank_refuses(refuses)      all of them call it, but one that refuses what the others go on to compute, whose
+///                                    call then stands for the first in which they wait. Its log_probs throw on all
 template <class P>
 concept sequence_policy = requires(P const policy, typename P::state state, executor const run, gradient_write how,
                                    std::span<double> log_prob, std::span<double const> d_log_prob) {

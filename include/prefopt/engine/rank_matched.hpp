@@ -81,7 +81,7 @@ class rank_matched {
       bool const add = how == gradient_write::accumulate && row.gradient_of >= 0;
       for (std::size_t k = 0; k < results_[c].size(); ++k) {
         std::size_t const i = c == f::loss ? k : order[k];
-        T buffer;
+        T buffer{};
         T* const at = to.block(i, 1, &buffer, add);
         *at = add ? *at + results_[c][k] : results_[c][k];
         to.commit(i, 1, &buffer);

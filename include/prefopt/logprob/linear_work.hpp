@@ -52,6 +52,61 @@ class linear_work {
     telling(options.shard, [&] { check_own(where, head, labels, gradients, options); });
   }
 
+  /// Tells the other ranks nothing.
+  static void check_own(std::string_view where, linear_head<U> const& head, column<std::int64_t> const& labels,
+                        linear_gradients<T> const& gradients, linear_options const& options) {
+    check_arithmetic<T>(where, head.hidden.rows());
+    checked_transform(where, options.transform);
+    check_rows(where, "hidden", head.hidden);
+    check_rows(where, "weight", head.weight);
+    if (head.weight.columns() != head.hidden.columns()) {
+      fail(where, "weight is " + shape(head.weight) + ", hidden is " + shape(head.hidden) +
+                      ": their widths, the columns, differ");
+    }
+    std::size_t const vocabulary = head.weight.rows();
+    if (head.bias.is_given() && head.bias.size() != vocabulary) {
+      fail(where, "bias has " + elements(head.bias.size()) + ", weight has " + text(vocabulary) + " rows");
+    }
+    if (labels.size() != head.hidden.rows()) {
+      fail(where, "labels has " + elements(labels.size()) + ", hidden has " + text(head.hidden.rows()) + " rows");
+    }
+    check_shard(where, options.shard, vocabulary);
+    check_labels(where, labels, head.hidden.rows(), options.shard.all_reduce ? options.shard.vocabulary : vocabulary,
+                 options.ignore_index);
+    auto const check_apart = [&](std::string const& name, auto const& target) {
+      if (overlap(target, head.hidden)) fail(where, name + " overlaps hidden");
+      if (overlap(target, head.weight)) fail(where, name + " overlaps weight");
+    };
+    if (gradients.hidden.given()) {
+      check_target(where, "gradient hidden", gradients.hidden, head.hidden.rows(), head.hidden.columns(), "hidden");
+      check_apart("gradient hidden", gradients.hidden);
+    }
+    if (gradients.weight.given()) {
+      check_target(where, "gradient weight", gradients.weight, vocabulary, head.weight.columns(), "weight");
+      check_apart("gradient weight", gradients.weight);
+    }
+    if (gradients.hidden.given() && gradients.weight.given() && overlap(gradients.hidden, gradients.weight)) {
+      fail(where, "gradient hidden overlaps gradient weight");
+    }
+    if (!gradients.bias.empty() && gradients.bias.size() != vocabulary) {
+      fail(where,
+           "gradient bias has " + elements(gradients.bias.size()) + ", weight has " + text(vocabulary) + " rows");
+    }
+    // Libraries that multiply matrices take rows in order only.
+    auto const check_order = [&](std::string const& name, auto const& rows) {
+      if (rows.rows() < 2 || rows.stride() >= static_cast<std::ptrdiff_t>(rows.columns())) return;
+      fail(where, name + " has a row stride of " + std::to_string(rows.stride()) + ", expected at least its " +
+                      text(rows.columns()) + " columns");
+    };
+    check_order("weight", head.weight);
+    check_order("gradient weight", gradients.weight);
+    check_filter(where, options.filter, gradients.hidden.given() || gradients.weight.given(), vocabulary);
+    std::size_t const least = plan{head, gradients, options}.bytes_of(1);
+    if (options.memory_budget < least) {
+      fail(where, "memory_budget is " + text(options.memory_budget) + " bytes, one row of logits takes " + text(least));
+    }
+  }
+
   /// Runs a check; if it throws, the ranks that share the head are told.
   template <class Check>
   static void telling([[maybe_unused]] vocabulary_shard const& shard, Check const& check) {
@@ -59,7 +114,7 @@ class linear_work {
     try {
       check();
     } catch (...) {
-      refuse_shard(shard);
+      any_rank_refuses(shard, true);
       throw;
     }
 #else
@@ -167,60 +222,6 @@ class linear_work {
  private:
   /// A product that takes 16-bit factors gets the logits' gradient rounded to that type.
   static constexpr bool rounds_gradient = !std::same_as<factor, T>;
-
-  static void check_own(std::string_view where, linear_head<U> const& head, column<std::int64_t> const& labels,
-                        linear_gradients<T> const& gradients, linear_options const& options) {
-    check_arithmetic<T>(where, head.hidden.rows());
-    checked_transform(where, options.transform);
-    check_rows(where, "hidden", head.hidden);
-    check_rows(where, "weight", head.weight);
-    if (head.weight.columns() != head.hidden.columns()) {
-      fail(where, "weight is " + shape(head.weight) + ", hidden is " + shape(head.hidden) +
-                      ": their widths, the columns, differ");
-    }
-    std::size_t const vocabulary = head.weight.rows();
-    if (head.bias.is_given() && head.bias.size() != vocabulary) {
-      fail(where, "bias has " + elements(head.bias.size()) + ", weight has " + text(vocabulary) + " rows");
-    }
-    if (labels.size() != head.hidden.rows()) {
-      fail(where, "labels has " + elements(labels.size()) + ", hidden has " + text(head.hidden.rows()) + " rows");
-    }
-    check_shard(where, options.shard, vocabulary);
-    check_labels(where, labels, head.hidden.rows(), options.shard.all_reduce ? options.shard.vocabulary : vocabulary,
-                 options.ignore_index);
-    auto const check_apart = [&](std::string const& name, auto const& target) {
-      if (overlap(target, head.hidden)) fail(where, name + " overlaps hidden");
-      if (overlap(target, head.weight)) fail(where, name + " overlaps weight");
-    };
-    if (gradients.hidden.given()) {
-      check_target(where, "gradient hidden", gradients.hidden, head.hidden.rows(), head.hidden.columns(), "hidden");
-      check_apart("gradient hidden", gradients.hidden);
-    }
-    if (gradients.weight.given()) {
-      check_target(where, "gradient weight", gradients.weight, vocabulary, head.weight.columns(), "weight");
-      check_apart("gradient weight", gradients.weight);
-    }
-    if (gradients.hidden.given() && gradients.weight.given() && overlap(gradients.hidden, gradients.weight)) {
-      fail(where, "gradient hidden overlaps gradient weight");
-    }
-    if (!gradients.bias.empty() && gradients.bias.size() != vocabulary) {
-      fail(where,
-           "gradient bias has " + elements(gradients.bias.size()) + ", weight has " + text(vocabulary) + " rows");
-    }
-    // Libraries that multiply matrices take rows in order only.
-    auto const check_order = [&](std::string const& name, auto const& rows) {
-      if (rows.rows() < 2 || rows.stride() >= static_cast<std::ptrdiff_t>(rows.columns())) return;
-      fail(where, name + " has a row stride of " + std::to_string(rows.stride()) + ", expected at least its " +
-                      text(rows.columns()) + " columns");
-    };
-    check_order("weight", head.weight);
-    check_order("gradient weight", gradients.weight);
-    check_filter(where, options.filter, gradients.hidden.given() || gradients.weight.given(), vocabulary);
-    std::size_t const least = plan{head, gradients, options}.bytes_of(1);
-    if (options.memory_budget < least) {
-      fail(where, "memory_budget is " + text(options.memory_budget) + " bytes, one row of logits takes " + text(least));
-    }
-  }
 
   static std::vector<std::size_t> counted(column<std::int64_t> const& labels, std::int64_t ignore_index) {
     std::vector<std::size_t> rows;

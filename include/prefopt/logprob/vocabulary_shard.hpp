@@ -24,6 +24,8 @@ namespace prefopt::inline PREFOPT_ABI {
 ///     backward   d_hidden, summed in double: 8 width bytes a row that counts, so many at a time as there is room for
 ///     results    alike on all ranks, bit for bit, whatever the order of the sums; off by the roundings of R numbers
 ///                from those of one process
+///     loss       of a policy (linear_policy) it is computed twice, first without outputs; after that one more all-reduce
+///                of 8 (1 + 7 R) bytes tells whether every rank goes on
 ///     errors     what one rank refuses on entry all refuse; so do they shards that do not make a vocabulary
 struct vocabulary_shard {
   prefopt::all_reduce all_reduce{};  ///< over the ranks that share the head. Not given: the weight is whole
@@ -63,12 +65,13 @@ struct shard_terms {
 
 inline constexpr std::size_t facts_of_rank = 7;
 
-/// Tells the others that this rank goes no further: they are waiting, or will be.
-inline void refuse_shard(vocabulary_shard const& shard) {
-  if (!shard.all_reduce || shard.ranks == 0) return;
+/// Whether some rank goes no further. One that does not may say so where the others meet.
+inline bool any_rank_refuses(vocabulary_shard const& shard, bool refuses) {
+  if (!shard.all_reduce || shard.ranks == 0) return refuses;
   std::vector<double> values(1 + facts_of_rank * shard.ranks);
-  values[0] = 1;
+  values[0] = refuses ? 1 : 0;
   shard.all_reduce(values);
+  return values[0] != 0;
 }
 
 /// Throws on every rank if one has refused, or if their shards are not one vocabulary, one after the other.
