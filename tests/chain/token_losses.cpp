@@ -112,6 +112,27 @@ TEST_CASE("from logits and back, a loss of tokens is its parts") {
   CHECK(entropy == entropies);
 }
 
+TEST_CASE("entropies are there where they are wanted without a bonus, and nobody asks for them else") {
+  sampled of;
+  auto const loss = prefopt::make_token_loss("ppo_clip");
+  prefopt::policy_tokens<double> const given{.old_log_prob = of.old_log_prob, .advantage = of.advantage};
+  auto const policy = of.policy();
+  std::vector<double> log_prob(9), entropy(9), values(9), entropies(9);
+  auto const seen = evaluate(loss, policy, given, {.log_prob = log_prob, .entropy = entropy});
+  prefopt::logit_policy<double>::state kept;
+  policy.log_probs(kept, values, entropies, {});
+  CHECK(entropy == entropies);
+
+  // Log-probs as they are know no entropy.
+  prefopt::packed_tokens<double> const tokens{.log_prob = log_prob, .offsets = of.offsets};
+  std::vector<double> without = of.old_log_prob;
+  without[2] = log_prob[2];
+  double const counted = evaluate(loss, prefopt::token_policy<prefopt::packed_tokens<double>>{tokens},
+                                  {.old_log_prob = without, .advantage = of.advantage}).count;
+  CHECK(counted == 9);
+  CHECK(seen.count == 8);
+}
+
 TEST_CASE("the gradient by logits is that of the loss") {
   for (char const* const name : {"ppo_clip", "gspo", "gmpo", "sequence_clip", "sapo", "dro_token"}) {
     for (auto const mode : {prefopt::aggregation_mode::token_mean, prefopt::aggregation_mode::sequence_mean_of_means}) {
