@@ -21,6 +21,8 @@ class adapter_policy {
   /// Of the last `backward` alone.
   std::span<float const> gradient() const { return model_.adapter().gradients(); }
 
+  /// To be called before all that computes.
+  void prepare() {}
   /// To be called whenever the parameters have changed.
   void apply_parameters() {}
 

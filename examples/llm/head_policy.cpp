@@ -3,6 +3,7 @@
 #include <Eigen/Core>
 #include <cmath>
 #include <functional>
+#include <utility>
 
 #include "packed_answers.hpp"
 #include "seeded_generator.hpp"
@@ -17,10 +18,10 @@ Eigen::Map<head_matrix> matrix_at(float* first, std::size_t rows, std::size_t co
 
 }  // namespace
 
-head_policy::head_policy(trainable_llama& model, hidden_state_file const& kept,
+head_policy::head_policy(trainable_llama& model, std::function<std::unique_ptr<hidden_state_file const>()> open,
                          std::span<tokenized_pair const> sequences, lora_options const& options, std::size_t threads)
     : model_{model},
-      kept_{kept},
+      open_{std::move(open)},
       sequences_{sequences},
       rank_{options.rank},
       width_{model.width()},
@@ -39,6 +40,10 @@ head_policy::head_policy(trainable_llama& model, hidden_state_file const& kept,
   apply_parameters();
 }
 
+void head_policy::prepare() {
+  if (!kept_) kept_ = open_();
+}
+
 void head_policy::apply_parameters() {
   auto const a = matrix_at(values_.data(), rank_, width_),
              b = matrix_at(values_.data() + rank_ * width_, model_.vocabulary(), rank_);
@@ -55,7 +60,7 @@ void head_policy::read_answers(sequence_list sequences) {
     bool const is_kept =
         !before(sequence, sequences_.data()) && before(sequence, sequences_.data() + sequences_.size());
     if (is_kept) {
-      rows_.add(*sequence, kept_.rows(static_cast<std::size_t>(sequence - sequences_.data())));
+      rows_.add(*sequence, kept_->rows(static_cast<std::size_t>(sequence - sequences_.data())));
     } else {
       add_answers(model_, {&sequence, 1}, with_adapter::no, rows_);
     }

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,14 +17,16 @@
 /// a file for the sequences that it was made of. Its reference is the model with W.
 class head_policy {
  public:
-  /// B begins as zeros, A as random numbers, as in lora_adapter. `kept` are the hidden states of `sequences`; the model's
+  /// B begins as zeros, A as random numbers, as in lora_adapter. `open` gives the hidden states of `sequences`; the model's
   /// have to be without rounding, since W + alpha / rank B A is a head in f32.
-  head_policy(trainable_llama& model, hidden_state_file const& kept, std::span<tokenized_pair const> sequences,
-              lora_options const& options, std::size_t threads);
+  head_policy(trainable_llama& model, std::function<std::unique_ptr<hidden_state_file const>()> open,
+              std::span<tokenized_pair const> sequences, lora_options const& options, std::size_t threads);
 
   /// A [rank, width] and then B [vocabulary, rank].
   std::span<float> parameters() { return values_; }
   std::span<float const> gradient() const { return gradient_; }
+  /// Opens the hidden states. To be called before all that computes.
+  void prepare();
   /// To be called whenever the parameters have changed.
   void apply_parameters();
   /// W + alpha / rank B A, [vocabulary, width].
@@ -38,7 +42,8 @@ class head_policy {
   void read_answers(sequence_list sequences);
 
   trainable_llama& model_;
-  hidden_state_file const& kept_;
+  std::function<std::unique_ptr<hidden_state_file const>()> open_;
+  std::unique_ptr<hidden_state_file const> kept_;
   std::span<tokenized_pair const> sequences_;
   std::size_t rank_, width_;
   float scale_;

@@ -115,6 +115,8 @@ class llm_trainer {
     if (all_.is_first()) tell_what_is_done();
     policy_.apply_parameters();
     get_reference();
+    policy_.prepare();
+    all_.together([&] { clear_folder(); });
     if (state_.rows.empty()) judge_before();
 
     work_meter meter{remaining_work()};
@@ -150,7 +152,12 @@ class llm_trainer {
       tell("note: the file system of " + folder_.path() +
            " has no locks; a second run in this folder would spoil both");
     }
-    if (!command_.resume && folder_.clear()) tell(folder_.path() + ": replaces the results of an earlier run");
+  }
+
+  /// When nothing can be refused any more.
+  void clear_folder() {
+    if (command_.resume || !all_.is_first()) return;
+    if (folder_.clear()) tell(folder_.path() + ": replaces the results of an earlier run");
   }
 
   std::vector<std::span<float>> arrays() {
@@ -166,6 +173,7 @@ class llm_trainer {
     saved.load(arrays());
     state_ = saved.state();
     if (!state_.reliability.empty()) objective_.set_reliability(state_.reliability);
+    if (all_.is_first()) replace_file(metrics_path_, step_metrics_csv(state_.rows, known_.accuracy));
     tell("resumes after step " + std::to_string(state_.steps) + " of " + std::to_string(schedule_.steps));
     return saved.checksum();
   }
@@ -174,9 +182,9 @@ class llm_trainer {
     saved_ = std::chrono::steady_clock::now();
     state_.reliability.assign(objective_.reliability().begin(), objective_.reliability().end());
     if (!all_.is_first()) return;
-    replace_file(metrics_path_, step_metrics_csv(state_.rows, known_.accuracy));
     auto const all = arrays();
     save_llm_checkpoint(checkpoint_path_, state_, {all.begin(), all.end()});
+    replace_file(metrics_path_, step_metrics_csv(state_.rows, known_.accuracy));
   }
 
   void tell_what_is_done() {
@@ -267,9 +275,10 @@ class llm_trainer {
 
   void get_reference() {
     if (!std::filesystem::exists(command_.reference)) tell("computes the reference's log-probs");
-    work_meter meter{static_cast<double>(tokens_of(every_record(data_))) / static_cast<double>(all_.count)};
     ref_logp_ = reference_log_probs(
         command_.reference, tokens_.candidates(), data_checksum_, all_, [&](std::span<double> logp) {
+          policy_.prepare();
+          work_meter meter{static_cast<double>(tokens_of(every_record(data_))) / static_cast<double>(all_.count)};
           auto const every = every_record(data_);
           for (std::size_t const i : share_of(every)) {
             record_list const own = candidates_of({&i, 1});

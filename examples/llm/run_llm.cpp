@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,8 +35,28 @@ struct llm_inputs {
 
 void check_folder_of(char const* option, std::string const& file, std::string const& out) {
   std::filesystem::path const folder = std::filesystem::path{file}.parent_path();
-  if (folder.empty() || folder == out || std::filesystem::is_directory(folder)) return;
+  auto const place = [](std::filesystem::path const& path) { return (path / "").lexically_normal(); };
+  if (folder.empty() || place(folder) == place(out) || std::filesystem::is_directory(folder)) return;
   throw input_error{std::string{option} + ": there is no folder " + in_quotes(folder.string())};
+}
+
+std::vector<std::int32_t> sample_tokens(llm_inputs const& in, std::string const& prompt) {
+  if (!in.command.tokens.as_chat) return in.words->tokenize(prompt, true, false);
+  std::vector<chat_turn> const turns{{"user", prompt}};
+  return in.words->chat_prompt(turns);
+}
+
+void check_samples(llm_inputs const& in) {
+  for (auto const& prompt : in.command.samples) {
+    try {
+      std::size_t const tokens = sample_tokens(in, prompt).size();
+      if (tokens != 0 && tokens <= in.command.tokens.most) continue;
+      throw input_error{"a prompt of " + std::to_string(tokens) + " tokens, expected 1 to --max-tokens, " +
+                        std::to_string(in.command.tokens.most)};
+    } catch (input_error const& error) {
+      throw input_error{std::string{"--sample: "} + error.what()};
+    }
+  }
 }
 
 /// False if the help was asked for.
@@ -64,8 +85,16 @@ bool read_inputs(llm_inputs& in, int argc, char** argv, ranks const& all) {
                    "its tokenizer has " + std::to_string(in.words->vocabulary()) + " tokens, its weights have " +
                        std::to_string(in.model->vocabulary()));
   }
+  check_samples(in);
   in.data.emplace(std::move(records), in.command.data, *in.words, in.command.tokens);
-  check_llm_training(in.command, *in.data);
+  try {
+    check_llm_training(in.command, *in.data);
+  } catch (input_error const& error) {
+    // Which records are left out, and why, explains it.
+    std::string text = error.what();
+    for (auto const& note : in.data->notes()) text += "; " + note;
+    throw input_error{text};
+  }
   char checksum[32];
   std::snprintf(checksum, sizeof checksum, "checksum %016llx", static_cast<unsigned long long>(in.model->checksum()));
   // Under a head in f32 the log-probs are not quite those under the file's.
@@ -114,13 +143,7 @@ class two_runtimes {
   std::string samples() {
     std::string text;
     for (auto const& prompt : in_.command.samples) {
-      std::vector<std::int32_t> ids;
-      if (in_.command.tokens.as_chat) {
-        std::vector<chat_turn> const turns{{"user", prompt}};
-        ids = in_.words->chat_prompt(turns);
-      } else {
-        ids = in_.words->tokenize(prompt, true, false);
-      }
+      auto const ids = sample_tokens(in_, prompt);
       text += "prompt: " + prompt + "\n  before: " + in_.words->detokenize(answer(before_, ids)) +
               "\n  after:  " + in_.words->detokenize(answer(after_, ids)) + "\n\n";
     }
@@ -170,7 +193,7 @@ void write_reliability(llm_result const& result, preference_set const& data, std
 }
 
 /// From the file --hidden, or computed a record at a time.
-hidden_state_file hidden_states_of(llm_inputs& in) {
+std::unique_ptr<hidden_state_file const> hidden_states_of(llm_inputs& in) {
   std::string const& file = in.command.hidden;
   if (auto const folder = std::filesystem::path{file}.parent_path(); !folder.empty()) {
     std::filesystem::create_directories(folder);
@@ -197,7 +220,7 @@ hidden_state_file hidden_states_of(llm_inputs& in) {
     shown.show("hidden states, " + meter.text(), first, sequences.size());
     return record.size();
   };
-  return {file, sequences, in.model->width(), in.identity.data, compute};
+  return std::make_unique<hidden_state_file const>(file, sequences, in.model->width(), in.identity.data, compute);
 }
 
 /// Trains the adapter, or the head, and writes it.
@@ -217,8 +240,8 @@ llm_result tune(llm_inputs& in, results_folder& folder, tuned_files& files, rank
     }
     return result;
   }
-  hidden_state_file const hidden = hidden_states_of(in);
-  head_policy policy{*in.model, hidden, in.data->sequences(), command.lora, command.threads};
+  head_policy policy{*in.model, [&] { return hidden_states_of(in); }, in.data->sequences(), command.lora,
+                     command.threads};
   llm_result const result = train_llm(command, *in.data, policy, in.identity, folder, all);
   if (!result.is_done) return result;
   files = {folder.file("model.gguf"), {}};
@@ -233,7 +256,14 @@ int run_llm(int argc, char** argv, ranks const& all) {
   bool is_run = false;
   all.together([&] { is_run = read_inputs(in, argc, argv, all); });
   if (!is_run) return 0;
-  results_folder folder{in.command.out};
+  results_folder folder{in.command.out,
+                        {"metrics.csv", "curves.png", "curves.svg", "reliability.csv", "adapter.gguf", "model.gguf"}};
+  all.together([&] {
+    folder.check_apart("--model", in.command.model);
+    folder.check_apart("--data", in.command.data);
+    folder.check_apart("--reference", in.command.reference);
+    if (in.command.head_only) folder.check_apart("--hidden", in.command.hidden);
+  });
   tuned_files files;
   llm_result const result = tune(in, folder, files, all);
   if (!all.is_first()) return 0;

@@ -28,9 +28,11 @@ tune() {
 
 # expect_error TEXT ARGUMENTS...: exit status 2, the last line on standard error has the text, no standard output.
 expect_error() {
-  local text=$1
+  local text=$1 files=()
   shift
-  tune --data pairs.jsonl --out run "$@"
+  [[ " $* " == *' --data '* ]] || files+=(--data pairs.jsonl)
+  [[ " $* " == *' --out '* ]] || files+=(--out run)
+  tune "${files[@]}" "$@"
   ((status == 2)) || fail "$*: exit status $status, expected 2"
   [[ -s out ]] && fail "$*: wrote to standard output"
   tail -n 1 err | grep -qF -- "$text" || fail "$*: got \"$(tail -n 1 err)\", expected \"$text\""
@@ -177,6 +179,13 @@ reference() {
   expect_error '--reference: there is no folder ' --reference nowhere/kept
   head -c 100 kept >part
   expect_error 'part: ' --reference part
+  # What is refused leaves the results of the run before as they are.
+  local before
+  before=$(cksum run/adapter.gguf run/checkpoint run/metrics.csv)
+  write_pairs 18 >fewer.jsonl
+  tune --data fewer.jsonl --out run
+  ((status == 2)) || fail "another data's reference in the folder: exit status $status"
+  [[ $(cksum run/adapter.gguf run/checkpoint run/metrics.csv) == "$before" ]] || fail 'a refused run spoils the results of the one before'
   # One with other numbers is used as it is.
   expect_run --data pairs.jsonl --out again --reference kept --seed 2
 }
@@ -187,7 +196,9 @@ head_only() {
     fail "llama.cpp: $(grep read err)"
   awk -F , 'NR == 2 { first = $6 } $6 != "" { last = $6 } END { exit !(last < first - 0.1) }' run/metrics.csv || fail "$(cat run/metrics.csv)"
   cp run/model.gguf first.gguf
-  expect_run --data pairs.jsonl --out run --head-only --epochs 6
+  expect_error 'nowhere/checkpoint: cannot be opened, there is no run to resume' --out nowhere --head-only --resume
+  [[ -e nowhere ]] && fail 'hidden states are computed of a run that is refused'
+  expect_run --data pairs.jsonl --out run/ --head-only --epochs 6
   grep -q '^computes the hidden states' err && fail 'hidden states that are there are computed again'
   cmp run/model.gguf first.gguf || fail 'a second run gives another model'
   tune --data pairs.jsonl --out part --head-only --epochs 6 --stop-after 5
@@ -200,7 +211,7 @@ head_only() {
   done >ranked.jsonl
   expect_run --data ranked.jsonl --out ranked --head-only --loss adpo
   "$writer" tiny.gguf 1 q8_0
-  expect_error 'run/hidden: has the hidden states of another model' --head-only
+  expect_error 'run/hidden: has the hidden states of another model' --head-only --reference new
   expect_run --data pairs.jsonl --out q8 --head-only
   "$writer" tiny.gguf 1
   printf X | dd of=run/hidden bs=1 seek=5000 conv=notrunc status=none
@@ -211,6 +222,7 @@ head_only() {
 }
 
 bad_options() {
+  local i
   expect_error '--model: '"'none.gguf'"': there is no such file' --model none.gguf
   expect_error '--rank' --rank 0
   expect_error 'rank' --rank 65
@@ -227,6 +239,21 @@ bad_options() {
   expect_error '--batch: kto takes its reference point' --loss kto --batch 1
   expect_error '--pairs: adpo is a list loss' --loss adpo --pairs every
   expect_error '--sample: got an empty prompt' --sample ''
+  expect_error '--sample: a prompt of ' --sample "$(printf 'x%.0s' {1..2000})"
+  # Files that would be lost.
+  mkdir here
+  cp tiny.gguf here/model.gguf
+  printf 'prompt,chosen,rejected\n' >here/metrics.csv
+  for ((i = 0; i < 10; ++i)); do echo "question $i?,yes please $i,no way" >>here/metrics.csv; done
+  cp here/metrics.csv kept.csv
+  expect_error "--model: got 'here/model.gguf', which this run would replace" --model here/model.gguf --out here
+  expect_error "--model: got 'here/model.gguf', which this run would replace" --model here/model.gguf --out ./here/../here/ --head-only
+  expect_error "--data: got 'here/metrics.csv', which this run would replace" --data here/metrics.csv --out here
+  expect_error "--reference: got 'here/checkpoint', which this run would replace" --reference here/checkpoint --out here
+  expect_error "--hidden: got 'here/model.gguf', which this run would replace" --hidden here/model.gguf --head-only --out here
+  expect_error 'here/metrics.csv: lies there without the checkpoint of an earlier run' --out here
+  cmp tiny.gguf here/model.gguf || fail 'a model is lost'
+  cmp kept.csv here/metrics.csv || fail 'a file is lost'
   expect_error '--betta: unknown option' --betta 1
   [[ -e run ]] && fail 'a refused command leaves a folder'
 }

@@ -4,10 +4,12 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -15,12 +17,15 @@
 
 namespace {
 
-constexpr char const* results[] = {"checkpoint", "checkpoint.previous", "metrics.csv",  "curves.png",
-                                   "curves.svg", "reliability.csv",     "adapter.gguf", "model.gguf"};
+// The last to be removed: as long as there is one, what lies beside it is a run's.
+constexpr char const* checkpoints[] = {"checkpoint.previous", "checkpoint"};
 
 }  // namespace
 
-results_folder::results_folder(std::string path) : path_{std::move(path)} {}
+results_folder::results_folder(std::string path, std::vector<std::string> results)
+    : path_{std::move(path)}, results_{std::move(results)} {
+  results_.insert(results_.end(), std::begin(checkpoints), std::end(checkpoints));
+}
 
 results_folder::~results_folder() {
   if (lock_ >= 0) close(lock_);
@@ -52,12 +57,33 @@ bool results_folder::take() {
   return is_locked;
 }
 
+void results_folder::check_apart(std::string_view option, std::string const& read) const {
+  auto const place = [](std::filesystem::path const& path) {
+    std::error_code error;
+    auto const found = std::filesystem::weakly_canonical(path, error);
+    return error ? path : found;
+  };
+  for (std::string const& name : results_) {
+    std::error_code error;
+    if (place(read) != place(file(name)) && !std::filesystem::equivalent(read, file(name), error)) continue;
+    throw input_error{std::string{option} + ": got " + in_quotes(read) +
+                      ", which this run would replace with a result of its own; expected another file or --out"};
+  }
+}
+
 bool results_folder::clear() const {
+  bool const is_of_run =
+      std::ranges::any_of(checkpoints, [&](char const* name) { return std::filesystem::exists(file(name)); });
   bool any = false;
-  for (std::string const name : results) {
+  for (std::string const& name : results_) {
+    if (!is_of_run && std::filesystem::exists(file(name))) {
+      throw error_at(file(name), 0, "",
+                     "lies there without the checkpoint of an earlier run, and this one would replace it; expected it "
+                     "elsewhere, or another --out");
+    }
     for (std::string const& result : {file(name), file(name + ".part")}) {
       std::error_code error;
-      any |= std::filesystem::remove(result, error) && result == file(name);
+      any |= is_of_run && std::filesystem::remove(result, error) && result == file(name);
       if (error) throw error_at(result, 0, "", "is in the way of the new results: " + error.message());
     }
   }

@@ -102,7 +102,8 @@ int run_training(int argc, char** argv, ranks const& all) {
     if (all.is_first()) write_standard_output(text);
     return 0;
   }
-  results_folder folder{command->out};
+  results_folder folder{command->out, {"metrics.csv", "curves.png", "curves.svg", "reliability.csv"}};
+  all.together([&] { folder.check_apart("--data", command->data); });
   training_result const result = train(*command, data, folder, all);
   if (!all.is_first()) return 0;
   std::fprintf(stderr, "%s\n", draw_curves(command->out).c_str());

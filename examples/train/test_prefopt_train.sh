@@ -68,6 +68,14 @@ learns() {
   train --out run
   cmp -s out first || fail "a second run gives other numbers"
   grep -q 'replaces the results of an earlier run' err || fail "the second run does not tell that it replaces the first"
+  mkdir own
+  printf 'prompt,chosen,rejected\nprecious,b,c\n' >own/metrics.csv
+  train --out own
+  ((status == 2)) || fail "a file of a result's name: exit status $status"
+  grep -q '^prefopt_train: own/metrics.csv: lies there without the checkpoint of an earlier run' err || fail "got \"$(cat err)\""
+  grep -q precious own/metrics.csv || fail 'a file is lost'
+  train --data own/metrics.csv --out own
+  grep -q "^prefopt_train: --data: got 'own/metrics.csv', which this run would replace" err || fail "got \"$(cat err)\""
 }
 
 # Output that cannot be written is a failure that is told.

@@ -375,8 +375,8 @@ class trainer {
     state_.rows.push_back(row);
     state_.reliability.assign(objective_.reliability().begin(), objective_.reliability().end());
     if (!all_.is_first()) return;
-    replace_file(metrics_path_, metrics_csv(state_.rows, known_));
     save_checkpoint(checkpoint_path_, state_, saved_arrays());
+    replace_file(metrics_path_, metrics_csv(state_.rows, known_));
   }
 
   train_command const& command_;
