@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "chat_template.hpp"
+
 /// Of the further numbers of a pair that some losses read, those that come with the data: the columns of a pair_batch
 /// from the target on.
 constexpr std::size_t first_further = prefopt::pair_family::target,
@@ -25,6 +27,12 @@ constexpr std::array<double, further_columns> neutral_further() {
   return further;
 }
 
+/// The messages of a record that has some, where a text among them is one, too.
+struct record_messages {
+  std::vector<message> prompt;
+  std::vector<std::vector<message>> responses;  ///< one or more messages a response
+};
+
 /// Responses to one prompt and how good each is: ranked by rewards, a pair of which the first was liked better, or one
 /// alone that is good or bad.
 struct preference {
@@ -35,6 +43,7 @@ struct preference {
   std::vector<std::string> responses;  ///< two or more; of a pair chosen and rejected; or a completion alone
   std::vector<double> rewards;         ///< one a response; of a pair 1 and 0; of a completion alone its label
   std::vector<double> target;          ///< one a response, the probability that it should have; or none
+  record_messages messages;            ///< what the texts are made of, if reading_options::keep_messages; or none
   bool is_pair = false, is_completion = false;
   double weight = 1;
   double margin = 0;  ///< of a pair

@@ -82,6 +82,13 @@ std::uint64_t bytes_of(preference const& record) {
   constexpr std::uint64_t block = 32;  // of an allocation beside what it holds
   std::uint64_t bytes = 2 * sizeof(preference) + record.prompt.capacity() + block;
   for (auto const& response : record.responses) bytes += sizeof response + response.capacity() + block;
+  auto const add = [&](std::vector<message> const& messages) {
+    if (messages.empty()) return;
+    bytes += sizeof messages + messages.capacity() * sizeof(message) + block;
+    for (auto const& [role, text] : messages) bytes += role.capacity() + text.capacity() + block;
+  };
+  add(record.messages.prompt);
+  for (auto const& response : record.messages.responses) add(response);
   return bytes + 2 * block + sizeof(double) * (record.rewards.capacity() + record.target.capacity());
 }
 

@@ -11,5 +11,6 @@ enum class score_use { none, margin, label };
 struct reading_options {
   chat_template format = chat_template::plain;
   score_use scores = score_use::none;
+  bool keep_messages = false;  ///< beside the text that is made of them
   text_limits limits = {};
 };

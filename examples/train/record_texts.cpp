@@ -75,7 +75,7 @@ void set_messages(preference& record, turns const& prompt, std::vector<turns> co
 }  // namespace
 
 void set_texts(preference& record, std::optional<dialogue> prompt, std::vector<dialogue> responses,
-               chat_template format, left_out& out) {
+               reading_options const& options, left_out& out) {
   auto const is_text = [](dialogue const& said) { return std::holds_alternative<std::string>(said); };
   if (std::ranges::all_of(responses, is_text) && (!prompt || is_text(*prompt))) {
     std::vector<std::string> texts;
@@ -102,5 +102,6 @@ void set_texts(preference& record, std::optional<dialogue> prompt, std::vector<d
     begin = first.size();
   }
   for (auto& response : said) response.erase(response.begin(), response.begin() + static_cast<std::ptrdiff_t>(begin));
-  set_messages(record, first, said, format);
+  set_messages(record, first, said, options.format);
+  if (options.keep_messages) record.messages = {std::move(first), std::move(said)};
 }

@@ -59,7 +59,7 @@ std::string_view read_alpaca(record_fields const& record, preference_reading& re
     if (texts.empty()) record.fail("output", std::string{"got an array of another size, expected "}.append(expected));
     responses = {texts[0], texts[1]};
   }
-  set_texts(result, std::move(prompt), std::move(responses), reading.options.format, reading.out);
+  set_texts(result, std::move(prompt), std::move(responses), reading.options, reading.out);
   return result.is_completion ? "single completions of LLaMA-Factory's alpaca form (KTO)"
                               : "pairs of LLaMA-Factory's alpaca form";
 }

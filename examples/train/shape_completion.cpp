@@ -17,7 +17,7 @@ std::string_view read_completion(record_fields const& record, preference_reading
   std::optional<dialogue> prompt;
   if (record.has("prompt")) prompt = reader.read("prompt");
   bool const has_messages = completion[0].index() + (prompt ? prompt->index() : 0) != 0;
-  set_texts(alone, std::move(prompt), std::move(completion), reading.options.format, reading.out);
+  set_texts(alone, std::move(prompt), std::move(completion), reading.options, reading.out);
   return has_messages ? "single completions, conversational (TRL)" : "single completions (TRL)";
 }
 

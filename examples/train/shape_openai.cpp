@@ -28,7 +28,7 @@ std::string_view read_openai(record_fields const& record, preference_reading& re
   std::vector<dialogue> responses{
       reader.messages("preferred_output", record.required("preferred_output", "messages")),
       reader.messages("non_preferred_output", record.required("non_preferred_output", "messages"))};
-  set_texts(pair, std::move(prompt), std::move(responses), reading.options.format, reading.out);
+  set_texts(pair, std::move(prompt), std::move(responses), reading.options, reading.out);
   return "pairs of OpenAI's preference format";
 }
 

@@ -62,7 +62,7 @@ std::string_view read_pair(record_fields const& record, preference_reading& read
   std::optional<dialogue> prompt;
   if (record.has("prompt")) prompt = reader.read("prompt");
   bool const has_messages = responses[0].index() + responses[1].index() + (prompt ? prompt->index() : 0) != 0;
-  set_texts(pair, std::move(prompt), std::move(responses), reading.options.format, reading.out);
+  set_texts(pair, std::move(prompt), std::move(responses), reading.options, reading.out);
   if (has_scores(record)) return "pairs of UltraFeedback-binarized";
   if (record.has("prompt")) return has_messages ? "pairs, conversational (TRL)" : "pairs (TRL)";
   return has_messages ? "pairs, conversational, implicit prompts (TRL)" : "pairs, implicit prompts (TRL)";

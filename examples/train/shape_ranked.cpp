@@ -32,7 +32,7 @@ std::string_view read_ranked(record_fields const& record, preference_reading& re
   std::optional<dialogue> prompt;
   if (record.has("prompt")) prompt = dialogue_reader{record, reading.out}.read("prompt");
   std::vector<dialogue> responses{std::make_move_iterator(texts.begin()), std::make_move_iterator(texts.end())};
-  set_texts(ranked, std::move(prompt), std::move(responses), reading.options.format, reading.out);
+  set_texts(ranked, std::move(prompt), std::move(responses), reading.options, reading.out);
   return "ranked answers with rewards";
 }
 

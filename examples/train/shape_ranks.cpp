@@ -57,7 +57,7 @@ std::string_view read_nectar(record_fields const& record, preference_reading& re
   auto answers = read_answers(record, reading, ranked, {"answers", "answer"});
   std::optional<dialogue> prompt;
   if (record.has("prompt")) prompt = dialogue_reader{record, reading.out}.read("prompt");
-  set_texts(ranked, std::move(prompt), std::move(answers), reading.options.format, reading.out);
+  set_texts(ranked, std::move(prompt), std::move(answers), reading.options, reading.out);
   return "ranked answers of Nectar";
 }
 
@@ -66,7 +66,7 @@ bool is_nemo(record_fields const& record) { return record.has("completions"); }
 std::string_view read_nemo(record_fields const& record, preference_reading& reading, preference& ranked) {
   auto answers = read_answers(record, reading, ranked, {"completions", "completion"});
   std::optional<dialogue> prompt = dialogue_reader{record, reading.out}.read("context");
-  set_texts(ranked, std::move(prompt), std::move(answers), reading.options.format, reading.out);
+  set_texts(ranked, std::move(prompt), std::move(answers), reading.options, reading.out);
   return "ranked completions of NeMo RL";
 }
 

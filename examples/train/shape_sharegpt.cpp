@@ -37,7 +37,7 @@ std::string_view read_sharegpt(record_fields const& record, preference_reading& 
     responses = {std::vector<message>{said.back()}};
     said.pop_back();
   }
-  set_texts(result, std::move(said), std::move(responses), reading.options.format, reading.out);
+  set_texts(result, std::move(said), std::move(responses), reading.options, reading.out);
   return result.is_completion ? "single completions of LLaMA-Factory's sharegpt form (KTO)"
                               : "pairs of LLaMA-Factory's sharegpt form";
 }
