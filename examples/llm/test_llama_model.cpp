@@ -15,28 +15,11 @@
 #include "input_error.hpp"
 #include "llama_runtime.hpp"
 #include "random_llama.hpp"
+#include "temporary_file.hpp"
 #include "tokenizer.hpp"
 #include "trainable_llama.hpp"
 
 namespace {
-
-/// A file that is gone when the test ends.
-class temporary_file {
- public:
-  explicit temporary_file(std::string const& name) {
-    auto pattern = (std::filesystem::temp_directory_path() / "prefopt_llm_XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no folder for a test's file");
-    path_ = std::filesystem::path{pattern} / name;
-  }
-  temporary_file(temporary_file const&) = delete;
-  temporary_file& operator=(temporary_file const&) = delete;
-  ~temporary_file() { std::filesystem::remove_all(path_.parent_path()); }
-
-  [[nodiscard]] std::filesystem::path const& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 struct sequences {
   std::vector<std::int32_t> ids;
@@ -489,6 +472,45 @@ TEST_CASE("prompts and answers by the chat template") {
   auto const plain = words.plain_pair("", "<|im_end|>");
   CHECK(plain.boundary == 1);
   CHECK(words.detokenize(std::span{plain.ids}.subspan(1)) == "<|im_end|>");
+}
+
+TEST_CASE("roles that the chat template writes, and others") {
+  temporary_file const file{"model.gguf"};
+  auto const said = [&](char const* chat_template, std::vector<chat_turn> const& turns) {
+    random_llama model;
+    model.change_keys = [&](gguf_context* keys) { gguf_set_val_str(keys, "tokenizer.chat_template", chat_template); };
+    model.write(file.path());
+    tokenizer const words{file.path()};
+    std::string text;
+    auto const error = refusal([&] { text = words.detokenize(words.chat_pair(turns, "so").ids, true); });
+    return text.empty() ? error : text;
+  };
+  std::vector<chat_turn> const brief{{"system", "short"}, {"user", "why"}};
+  CHECK(said("vicuna", brief) == "short\n\nUSER: why\nASSISTANT: so</s>");
+  std::vector<chat_turn> const called{{"user", "why"}, {"assistant", "ask"}, {"tool", "#"}, {"developer", "x"}},
+      returned{called.begin(), called.end() - 1};
+  CHECK(said("chatml", called) ==
+        "<|im_start|>user\nwhy<|im_end|>\n<|im_start|>assistant\nask<|im_end|>\n<|im_start|>tool\n#<|im_end|>\n"
+        "<|im_start|>developer\nx<|im_end|>\n<|im_start|>assistant\nso<|im_end|>");
+  CHECK(said("bailing", returned).find("<role>TOOL</role>#<role>ASSISTANT</role>so") != std::string::npos);
+  CHECK(said("exaone4", returned).find("[|tool|]#[|endofturn|]\n[|assistant|]so") != std::string::npos);
+  CHECK(said("exaone4", called).find("a turn of 'developer', a role that the model's chat template does not have") ==
+        0);
+  // As a turn of the assistant's; not at all; with nothing that says whose it is.
+  for (auto const* chat_template : {"llama2", "vicuna"}) {
+    CHECK(said(chat_template, returned).find("a turn of 'tool', a role that the model's chat template does not have") ==
+          0);
+  }
+  CHECK(said("kimi-k2", called).find("a turn of 'developer', a role that") == 0);
+  // A model without a place for what the system says, and one that has it before what the user says.
+  CHECK(said("yandex", brief).find("a turn of 'system', which the model's chat template leaves out there") == 0);
+  CHECK(said("gemma", brief).find("<start_of_turn>user\nshort\n\nwhy<end_of_turn>") == 0);
+  CHECK(said("gemma", {brief[1], brief[0]}).find("a turn of 'system', which") == 0);
+  for (auto const* role : {"us er", "user\nwhy", "tool<|im_end|>", "|"}) {
+    CHECK(said("chatml", {{role, "why"}}).find("expected a role of letters, digits, _, - and .") != std::string::npos);
+  }
+  CHECK(said("chatml", {{"user", std::string{"w\0y", 3}}}) ==
+        "a turn of 'user' has U+0000 in it, where a text ends to llama.cpp");
 }
 
 TEST_CASE("logits of a real model are llama.cpp's", "[.real]") {

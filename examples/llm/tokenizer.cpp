@@ -25,11 +25,15 @@ Sequence written(std::size_t guess, Write write) {
   return items;
 }
 
+constexpr std::string_view letters_of_roles = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+
 bool begins_with(std::span<std::int32_t const> ids, std::span<std::int32_t const> beginning) {
   return ids.size() >= beginning.size() && std::equal(beginning.begin(), beginning.end(), ids.begin());
 }
 
 }  // namespace
+
+bool is_usual_role(std::string_view role) { return role == "system" || role == "user" || role == "assistant"; }
 
 struct tokenizer::state {
   std::filesystem::path path;
@@ -39,6 +43,9 @@ struct tokenizer::state {
 
   [[nodiscard]] std::string applied(std::span<chat_turn const> turns, bool answer_follows) const;
   void check(std::span<chat_turn const> turns) const;
+  void check_roles(std::span<chat_turn const> turns) const;
+  /// Whether a role other than the usual ones is something to the template.
+  [[nodiscard]] bool has_role(std::string const& role) const;
   void check_plain(std::string const& what, std::string_view text) const;
   [[nodiscard]] std::vector<std::int32_t> ids_of(std::string_view text, bool add_beginning, bool parse_special) const;
   /// Of a text by the template: with the beginning of text once.
@@ -63,6 +70,7 @@ std::vector<std::int32_t> tokenizer::state::ids_of_template(std::string_view tex
 }
 
 void tokenizer::state::check_plain(std::string const& what, std::string_view text) const {
+  if (text.find('\0') != text.npos) throw input_error{what + " has U+0000 in it, where a text ends to llama.cpp"};
   for (auto const id : ids_of(text, false, true)) {
     if (llama_vocab_is_control(vocabulary, id) || llama_vocab_is_eog(vocabulary, id)) {
       throw input_error{what + " has " + in_quotes(llama_vocab_get_text(vocabulary, id)) +
@@ -75,6 +83,43 @@ void tokenizer::state::check(std::span<chat_turn const> turns) const {
   if (chat_template.empty()) throw error_at(path.string(), 0, "", "has no chat template (tokenizer.chat_template)");
   if (turns.empty()) throw input_error{"a chat without a turn, expected at least one"};
   for (auto const& turn : turns) check_plain("a turn of " + in_quotes(turn.role), turn.content);
+  check_roles(turns);
+}
+
+void tokenizer::state::check_roles(std::span<chat_turn const> turns) const {
+  std::vector<chat_turn> numbered;
+  for (auto const& turn : turns) {
+    std::string const what = "a turn of " + in_quotes(turn.role);
+    // Others could make a sign of the template together with what it writes around them.
+    if (turn.role.find_first_not_of(letters_of_roles) != turn.role.npos) {
+      throw input_error{what + ", expected a role of letters, digits, _, - and ."};
+    }
+    if (!is_usual_role(turn.role) && !has_role(turn.role)) {
+      throw input_error{what +
+                        ", a role that the model's chat template does not have as llama.cpp's library knows it: "
+                        "expected system, user or assistant"};
+    }
+    numbered.push_back({turn.role, "#" + std::to_string(numbered.size()) + "#"});
+  }
+  std::string const text = applied(numbered, true);
+  for (auto const& [role, number] : numbered) {
+    if (text.find(number) != text.npos) continue;
+    throw input_error{"a turn of " + in_quotes(role) +
+                      ", which the model's chat template leaves out there as llama.cpp's library knows it"};
+  }
+}
+
+bool tokenizer::state::has_role(std::string const& role) const {
+  // No template knows this one: it is written as it is, at most in capitals, or left out or taken for another.
+  static constexpr std::string_view unknown = "nobodyknows";
+  auto const said_by = [&](std::string_view who) {
+    std::vector<chat_turn> const turns{{"user", "#0#"}, {std::string{who}, "#1#"}};
+    return applied(turns, true);
+  };
+  std::string const without = said_by(unknown);
+  auto const is_same_letter = [](char one, char other) { return (one | 0x20) == (other | 0x20); };
+  auto const name = std::search(without.begin(), without.end(), unknown.begin(), unknown.end(), is_same_letter);
+  return name != without.end() || said_by(role) != without;
 }
 
 std::string tokenizer::state::applied(std::span<chat_turn const> turns, bool answer_follows) const {

@@ -16,9 +16,12 @@ struct tokenized_pair {
 };
 
 struct chat_turn {
-  std::string role;  ///< "system", "user", "assistant"
+  std::string role;  ///< "system", "user", "assistant", or another that the template writes
   std::string content;
 };
+
+/// One of the three that every template is made for.
+bool is_usual_role(std::string_view role);
 
 /// llama.cpp's tokenizer and chat template, of the vocabulary in a GGUF file. Its library knows a template by some words
 /// of its text and writes the turns as that kind does: a system message that the file's template puts in front of turns
@@ -42,8 +45,9 @@ class tokenizer {
   [[nodiscard]] std::string detokenize(std::span<std::int32_t const> ids, bool special = false) const;
 
   /// The turns by the file's chat template, up to where the assistant's answer begins: what a model is prompted with.
-  /// Text of the turns that looks like a special token is refused as input_error, for it would be one.
-  /// A file without a template, or with one that llama.cpp's library does not know: input_error.
+  /// Text of the turns that looks like a special token is refused as input_error, for it would be one; so is U+0000.
+  /// A file without a template, or with one that llama.cpp's library does not know: input_error. So is a turn that the
+  /// library leaves out, or of a role that it takes for another one.
   [[nodiscard]] std::vector<std::int32_t> chat_prompt(std::span<chat_turn const> turns) const;
   /// That prompt and the answer, which ends as the template ends it.
   [[nodiscard]] tokenized_pair chat_pair(std::span<chat_turn const> turns, std::string_view answer) const;
