@@ -32,9 +32,12 @@ fetches a small one. Tokenizer and chat template are the file's.
 
 Data: as prefopt_train reads them, see its --help: pairs (prompt, chosen, rejected), ranked answers (prompt, responses,
 rewards), single completions (prompt, completion, label); JSON lines, a JSON array or CSV, plain, gzip or zstd. A dialogue
-that is one text ("\n\nHuman: ...\n\nAssistant: ...") becomes turns of the model's own chat template, and so do messages;
---template text takes the texts as they are instead, behind the token that begins a text and up to the one that ends it.
-What is longer than --max-tokens is left out, and how much that is is told; --truncate cuts the prompt's beginning, down to
+that is one text ("\n\nHuman: ...\n\nAssistant: ...") becomes turns of the model's own chat template, without the blanks
+around each. Messages become its turns as they are, whatever marks are in them, and a text beside messages is one of them.
+A role other than system, user and assistant is told where the template writes its name, and refused where it does not.
+Records are left out of which an answer is more than one message, or not the assistant's.
+--template text takes the texts as they are instead (messages as text, see --help of prefopt_train), behind the token that
+begins a text and up to the one that ends it. What is longer than --max-tokens is left out, and how much that is is told; --truncate cuts the prompt's beginning, down to
 a quarter, and then the answer's end.
 
 What is trained
@@ -157,7 +160,7 @@ std::optional<llm_command> parse_llm_command(int argc, char** argv) {
   command.loss = loss.chosen("dpo");
   check_list_loss(command.loss, pairs->count() != 0);
 
-  command.tokens.as_chat = form == "model";
+  command.tokens.as_chat = command.reading.keep_messages = form == "model";
   command.tokens.most = 512;
   command.epochs = command.head_only ? 2 : 1;
   command.learning_rate = command.head_only ? 0.001 : 0.0003;

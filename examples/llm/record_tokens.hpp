@@ -6,11 +6,15 @@
 #include "preference.hpp"
 #include "tokenizer.hpp"
 
-/// Whether some response goes on after its first turn, with what the user says next.
-bool has_further_turns(preference const& record);
+/// What keeps a response from being the assistant's answer: nothing, a turn of the user's behind it, another message behind
+/// it, such as what a called tool gives, or that somebody else says it.
+enum class response_fault { none, further_turn, further_message, other_role };
 
-/// Prompt and answer of each response of a record as tokens. As chat: the dialogue (see plain_dialogue) by the model's own
-/// template; otherwise the texts as they are. The first token of a text has nothing that predicts it: of an answer without
+/// Of the first response that has one.
+response_fault fault_of_responses(preference const& record);
+
+/// Prompt and answer of each response of a record as tokens. As chat: the messages as they are kept, or of a text its turns
+/// (see plain_dialogue), by the model's own template; otherwise the texts as they are. No response has a fault then. The first token of a text has nothing that predicts it: of an answer without
 /// a prompt, under a model without a token for the beginning, it counts as the prompt.
 std::vector<tokenized_pair> record_tokens(preference const& record, tokenizer const& by, bool as_chat);
 

@@ -221,6 +221,35 @@ head_only() {
   expect_run --data pairs.jsonl --out further
 }
 
+# The same dialogues as texts and as messages have the same log-probs; with a blank more in the answers they have others.
+messages() {
+  local i user
+  for ((i = 0; i < 10; ++i)); do
+    user="{\"role\": \"user\", \"content\": \"question $i?\"}"
+    echo "{\"chosen\": [$user, {\"role\": \"assistant\", \"content\": \"yes please $((i % 3))\"}], \"rejected\": [$user, {\"role\": \"assistant\", \"content\": \"no way $((i % 4)) at all\"}]}"
+  done >messages.jsonl
+  write_pairs 10 >texts.jsonl
+  expect_run --data texts.jsonl --out texts --epochs 0
+  cp out texts.out
+  expect_run --data messages.jsonl --out messages --epochs 0
+  cmp texts/reference messages/reference || fail 'messages have another reference than the texts'
+  cmp out texts.out || fail 'messages have another table than the texts'
+  sed 's/"content": "\(yes\|no\)/"content": " \1/g' messages.jsonl >blanks.jsonl
+  expect_run --data blanks.jsonl --out blanks --epochs 0
+  cmp -s texts/reference blanks/reference && fail 'a blank before an answer is lost'
+  # By the text that is made of them, if asked for.
+  expect_run --data messages.jsonl --out plain --template text --epochs 0
+  expect_run --data texts.jsonl --out plain-texts --template text --epochs 0
+  cmp plain/reference plain-texts/reference || fail 'messages have another text'
+
+  sed 's/"role": "user"/"role": "tool"/g' messages.jsonl >roles.jsonl
+  expect_run --data roles.jsonl --out roles --epochs 0
+  grep -qF 'note: the chat template writes messages of other roles than system, user and assistant by their names: tool (10)' err ||
+    fail "$(cat err)"
+  sed 's/"role": "user"/"role": "t l"/g' messages.jsonl >pairs.jsonl
+  expect_error "pairs.jsonl:1: a turn of 't l', expected a role of letters, digits, _, - and ."
+}
+
 bad_options() {
   local i
   expect_error '--model: '"'none.gguf'"': there is no such file' --model none.gguf

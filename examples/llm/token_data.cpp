@@ -2,6 +2,7 @@
 
 #include <array>
 #include <iterator>
+#include <map>
 #include <utility>
 
 #include "comparable_records.hpp"
@@ -20,8 +21,28 @@ struct sequence_comparison {
 /// Of records, how many were left out or changed for what reason.
 struct reasons {
   std::size_t seen = 0;  ///< until there were enough
-  std::size_t same_text = 0, same_tokens = 0, further_turns = 0, too_long = 0, cut = 0;
+  std::size_t same_text = 0, same_tokens = 0, further_turn = 0, further_message = 0, other_role = 0, too_long = 0,
+              cut = 0;
+  std::map<std::string, std::size_t> named;  ///< messages of used records by roles other than the usual ones
 };
+
+void count_named(std::vector<message> const& messages, std::map<std::string, std::size_t>& named) {
+  for (auto const& [role, text] : messages) {
+    if (!is_usual_role(role)) ++named[role];
+  }
+}
+
+std::string note_on_named(std::map<std::string, std::size_t> const& named) {
+  constexpr std::size_t most = 10;
+  std::string text;
+  std::size_t told = 0;
+  for (auto const& [role, count] : named) {
+    text += (told == 0 ? "" : ", ") + (told == most ? "and others" : role + " (" + std::to_string(count) + ")");
+    if (told++ == most) break;
+  }
+  return "note: the chat template writes messages of other roles than system, user and assistant by their names: " +
+         text;
+}
 
 /// The records that can be used, in their place, and their sequences.
 reasons select(preference_set& data, std::vector<tokenized_pair>& sequences, std::string const& path,
@@ -29,7 +50,16 @@ reasons select(preference_set& data, std::vector<tokenized_pair>& sequences, std
   reasons why;
   std::vector<preference> kept;
   auto const take = [&](preference& record) {
-    if (options.as_chat && has_further_turns(record)) return ++why.further_turns;
+    switch (options.as_chat ? fault_of_responses(record) : response_fault::none) {
+      case response_fault::none:
+        break;
+      case response_fault::further_turn:
+        return ++why.further_turn;
+      case response_fault::further_message:
+        return ++why.further_message;
+      case response_fault::other_role:
+        return ++why.other_role;
+    }
     std::vector<tokenized_pair> own;
     try {
       own = record_tokens(record, by, options.as_chat);
@@ -43,6 +73,8 @@ reasons select(preference_set& data, std::vector<tokenized_pair>& sequences, std
     auto const same = compared_responses(record, 0, sequence_comparison{own});
     if (same != same_responses::no) return ++(same == same_responses::texts ? why.same_text : why.same_tokens);
     sequences.insert(sequences.end(), std::move_iterator{own.begin()}, std::move_iterator{own.end()});
+    count_named(record.messages.prompt, why.named);
+    record.messages = {};  // their tokens are there
     kept.push_back(std::move(record));
     return why.cut += is_cut ? 1 : 0;
   };
@@ -68,7 +100,9 @@ token_data::token_data(preference_set data, std::string const& path, tokenizer c
   };
   note(why.same_text, " are left out: their responses are the same text");
   note(why.same_tokens, " are left out: their responses are the same tokens");
-  note(why.further_turns, " are left out: an answer goes on with what the user says next");
+  note(why.further_turn, " are left out: an answer goes on with what the user says next");
+  note(why.further_message, " are left out: an answer is more than one message");
+  note(why.other_role, " are left out: an answer is not the assistant's");
   note(why.too_long, " are left out: longer than --max-tokens " + most + " tokens; --truncate cuts them");
   note(why.cut, " are cut to --max-tokens " + most + " tokens");
   if (data_.records.empty()) {
@@ -76,6 +110,7 @@ token_data::token_data(preference_set data, std::string const& path, tokenizer c
     for (auto const& own : notes_) reasons += (reasons.empty() ? ": " : "; ") + own.substr(own.find(" of ") + 4);
     throw error_at(path, 0, "", "none of its " + std::to_string(all) + " " + noun + " can be used" + reasons);
   }
+  if (!why.named.empty()) notes_.push_back(note_on_named(why.named));
   candidates_ = candidate_list{data_};
 }
 
