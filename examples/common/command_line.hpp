@@ -31,3 +31,8 @@ inline void refuse_extras(CLI::App const& app, std::string const& hint = "") {
                                              : in_quotes(extra) + ": unexpected argument"};
   }
 }
+
+/// Throws an input_error for a folder without a name, which no message on the folder itself could show.
+inline void refuse_empty_folder(std::string const& option, std::string const& folder) {
+  if (folder.empty()) throw input_error{option + ": is empty, expected a folder"};
+}

@@ -144,7 +144,8 @@ std::optional<rl_command> parse_rl_command(int argc, char** argv) {
   number_option minibatches{app, "--minibatches", "updates in a pass" + by_default(settings.minibatches)};
   number_option rate{app, "--learning-rate", "of AdamW" + by_default(settings.learning_rate)};
   number_option kl{app, "--kl", "coefficient of the KL in the loss; by default the preset's"};
-  app.add_option("--kl-estimator", estimator, "of that KL; by default the preset's, or k3")->type_name("k1|k2|k3|...");
+  auto* const how = app.add_option("--kl-estimator", estimator, "of that KL; by default the preset's, or k3")
+                        ->type_name("k1|k2|k3|...");
   number_option kl_in_reward{app, "--kl-in-reward", "coefficient of the KL in the reward; by default 0"};
   number_option width{app, "--width", "of the policy's state" + by_default(settings.width)};
   number_option warm_up{app, "--warm-up", "steps of imitation" + by_task(&task::warm_up_steps)};
@@ -159,6 +160,7 @@ std::optional<rl_command> parse_rl_command(int argc, char** argv) {
   app.add_option("--out", command.out, "the folder for the results")->type_name("DIR")->default_val("rl-loop");
   if (!parse_command_line(app, argc, argv)) return {};
   refuse_extras(app);
+  refuse_empty_folder("--out", command.out);
 
   command.of = task_of(of_task);
   command.compares = many->count() != 0;
@@ -191,11 +193,19 @@ std::optional<rl_command> parse_rl_command(int argc, char** argv) {
   target.positive(command.target);
   kl_in_reward.non_negative(settings.kl_in_reward);
   if (kl.is_given()) kl.non_negative(settings.kl.emplace());
-  if (!estimator.empty()) settings.kl_estimator = estimator_of(estimator);
+  if (how->count() != 0) settings.kl_estimator = estimator_of(estimator);
   if (settings.minibatches > settings.groups) {
     throw input_error{"--minibatches: got " + std::to_string(settings.minibatches) + ", expected at most --groups, " +
                       std::to_string(settings.groups) + ": a group is not divided"};
   }
-  for (auto const& name : command.presets) preset_of(name, command.parameters, settings, command.of.longest);
+  bool has_kl = false;
+  for (auto const& name : command.presets) {
+    has_kl |= preset_of(name, command.parameters, settings, command.of.longest).loss.kl.coefficient != 0;
+  }
+  if (settings.kl_estimator && !has_kl) {
+    std::string const own = command.compares ? "none of the presets has one" : command.presets.front() + " has none";
+    throw input_error{"--kl-estimator: goes with " +
+                      (settings.kl ? "a KL, got --kl 0" : "--kl, " + own + " of its own")};
+  }
   return command;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "batch_advantages.hpp"
 #include "exact_sum.hpp"
@@ -10,6 +11,18 @@
 #include "mean.hpp"
 #include "number_text.hpp"
 #include "seeded.hpp"
+
+namespace {
+
+/// The options that can make a gradient endless.
+std::string causes_in(rl_settings const& settings) {
+  std::string causes = "--learning-rate";
+  if (settings.kl.value_or(0) > 0) causes += " or --kl";
+  if (settings.kl_in_reward > 0) causes += " or --kl-in-reward";
+  return causes;
+}
+
+}  // namespace
 
 rl_training::rl_training(task const& of, prompt_split const& split, preset const& by, rl_settings const& settings,
                          gru_policy<float> const& start, ranks const& all)
@@ -191,8 +204,8 @@ double rl_training::descend(std::vector<double>& sum) {
     squares += d * d;
     if (std::abs(d) <= exact) continue;
     if (!all_.is_first()) throw told_elsewhere{};  // all ranks have the same sum
-    throw input_error{"--learning-rate: in step " + std::to_string(steps_ + 1) + " a gradient has become " +
-                      number_text(d) + ", expected a number from -1024 to 1024; a smaller rate may help"};
+    throw input_error{causes_in(settings_) + ": in step " + std::to_string(steps_ + 1) + " a gradient has become " +
+                      number_text(d) + ", expected a number from -1024 to 1024; a smaller one may help"};
   }
   double const norm = std::sqrt(squares), scale = norm > longest ? longest / norm : 1;
   for (std::size_t i = 0; i < sum.size(); ++i) {

@@ -69,6 +69,12 @@ bad_options() {
   expect_error "--kl-in-reward: got 'x', expected a finite number >= 0" --kl-in-reward x
   expect_error "--kl-estimator: got 'none', expected one of k1, k2, k3, abs, k1_straight, k3_straight, k1_corrected, k3_corrected" \
     --kl-estimator none
+  expect_error "--kl-estimator: got '', expected one of k1, k2, k3, abs, k1_straight, k3_straight, k1_corrected, k3_corrected" \
+    --kl-estimator ''
+  expect_error "--kl-estimator: goes with --kl, dapo has none of its own" --kl-estimator k1 --preset dapo
+  expect_error "--kl-estimator: goes with --kl, grpo has none of its own" --kl-estimator k1 --parameter kl_coefficient=0
+  expect_error "--kl-estimator: goes with --kl, none of the presets has one of its own" --kl-estimator k1 --presets dapo,rloo
+  expect_error "--kl-estimator: goes with a KL, got --kl 0" --kl-estimator k1 --kl 0
   expect_error "--target: got '0', expected a finite number > 0" --target 0
   expect_error "--seeds: got '1', expected a whole number from 2 to 1000" --presets all --seeds 1
   expect_error "--seeds: goes with --presets, which compares" --seeds 3
@@ -82,11 +88,15 @@ bad_options() {
   loop --preset grpo --presets all
   ((status == 2)) || fail "--preset and --presets: exit status $status"
   : >file
+  expect_error "--out: is empty, expected a folder" --out ''
   expect_error "file/results: cannot be made a folder: Not a directory" --out file/results
   # A loop that goes wrong says so.
   loop --steps 60 --warm-up 5 --width 8 --learning-rate 1e30 --out wild
   ((status == 2)) && grep -q '^prefopt_rl_loop: --learning-rate: in step [0-9]* a gradient has become ' err ||
     fail "--learning-rate 1e30: exit status $status: $(tail -1 err)"
+  loop --steps 2 --warm-up 5 --width 8 --kl 1e300 --out wild
+  ((status == 2)) && grep -q '^prefopt_rl_loop: --learning-rate or --kl: in step 1 a gradient has become .*; a smaller one may help$' err ||
+    fail "--kl 1e300: exit status $status: $(tail -1 err)"
 }
 
 small=(--warm-up 400 --width 48 --learning-rate 0.005)
