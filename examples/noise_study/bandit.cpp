@@ -11,11 +11,11 @@
 #include "gaussian_matrix.hpp"
 #include "group_offsets.hpp"
 #include "random_generator.hpp"
+#include "watched_policy.hpp"
 
 namespace {
 
 constexpr Eigen::Index held_out_contexts = 2048;
-constexpr int pretraining_steps = 30;
 constexpr Eigen::Index pretraining_batch = 64;
 
 /// A random network of tanh; the first sample sets the scale.
@@ -55,10 +55,11 @@ void pretrain(mlp_policy& policy, teacher const& truth, float learning_rate, std
   adamw optimizer{policy.weights().size(), learning_rate};
   prefopt::list_step<float> step;
   prefopt::no_reference none;
+  watched_policy watched{policy, "reference"};
   auto const offsets = group_offsets(pretraining_batch, candidates);
-  for (int i = 0; i < pretraining_steps; ++i) {
+  for (std::size_t i = 0; i < pretraining_steps; ++i) {
     bandit_sample const batch = sample(truth, pretraining_batch, random);
-    step(prefopt::info_nce{}, policy, none, batch.contexts, {.offsets = offsets, .reward = batch.rewards.reshaped()});
+    step(prefopt::info_nce{}, watched, none, batch.contexts, {.offsets = offsets, .reward = batch.rewards.reshaped()});
     optimizer.update(policy.weights(), policy.gradient());
   }
 }

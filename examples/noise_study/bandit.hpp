@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <cstddef>
 #include <cstdint>
 #include <random>
 
@@ -25,6 +26,7 @@ struct bandit_problem {
 };
 
 constexpr Eigen::Index candidates = 8, context_size = 8;
+constexpr std::size_t pretraining_steps = 30;  ///< of the reference
 
 /// The true rewards are a random network's, with mean 0 and variance 1. Of one seed everything is the same under all
 /// corruptions, except what these change.

@@ -1,10 +1,14 @@
 #include "bandit_study.hpp"
 
+#include <cmath>
+#include <string_view>
+
 #include "bandit.hpp"
 #include "corruption.hpp"
 #include "method.hpp"
 #include "method_training.hpp"
 #include "parallel_for.hpp"
+#include "watched_policy.hpp"
 
 std::vector<double> bandit_results::values(std::size_t corruption, std::size_t name, double bandit_score::*what) const {
   std::vector<double> all;
@@ -27,9 +31,14 @@ bandit_results run_bandit_study(bandit_settings const& settings, std::size_t thr
     bandit_problem const problem = make_bandit_problem(seed, how, settings);
     results.turned_pairs[place] = problem.turned_pairs;
     bandit_score* score = &results.scores[place * results.names.size()];
-    *score++ = score_of(problem.reference, problem.held_out);
+    auto const add = [&](std::string_view name, mlp_policy const& policy, std::size_t steps) {
+      *score = score_of(policy, problem.held_out);
+      if (std::isnan(score->win_mass)) refuse_log_prob(name, steps, score->win_mass);
+      ++score;
+    };
+    add(results.names.front(), problem.reference, pretraining_steps);
     for (method const& by : make_methods(settings, problem.turned_pairs)) {
-      *score++ = score_of(train_by(by, problem, settings, seed), problem.held_out);
+      add(by.name, train_by(by, problem, settings, seed), settings.steps);
     }
   };
   parallel_for(problems, threads, run, [&](std::size_t done) { shown.show("bandit", done, problems); });

@@ -56,13 +56,14 @@ Eigen::VectorXd fit(Loss const& loss, Eigen::MatrixXd const& drawn) {
 
 }  // namespace
 
-std::string flip_correction_table(std::size_t pairs, std::size_t repetitions, std::size_t threads, progress& shown) {
+std::string flip_correction_table(std::size_t pairs, std::uint64_t seed, std::size_t repetitions, std::size_t threads,
+                                  progress& shown) {
   constexpr std::size_t losses = 3;
   std::vector<double> errors(std::size(rates) * losses * repetitions), cosines(errors.size());
   auto const place = [&](std::size_t rate, std::size_t loss) { return (rate * losses + loss) * repetitions; };
   auto const run = [&](std::size_t repetition) {
     for (std::size_t i = 0; i < std::size(rates); ++i) {
-      auto random = random_generator(drawn_for::flips, {repetition});
+      auto random = random_generator(drawn_for::flips, {of_seed(seed, repetition)});
       Eigen::VectorXd const theta = length_of_theta * gaussian_matrix<double>(features, 1, random).col(0).normalized();
       Eigen::MatrixXd const drawn = draw_pairs(theta, static_cast<Eigen::Index>(pairs), rates[i], random);
       Eigen::VectorXd const fitted[losses] = {fit(prefopt::dpo{.beta = 1}, drawn),

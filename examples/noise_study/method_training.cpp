@@ -11,12 +11,14 @@
 #include <prefopt/train/step.hpp>
 #include <random>
 #include <span>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "adamw.hpp"
 #include "group_offsets.hpp"
 #include "random_generator.hpp"
+#include "watched_policy.hpp"
 
 namespace {
 
@@ -57,7 +59,7 @@ class list_training {
       : loss_{loss}, offsets_{offsets} {}
 
   template <class Anchor>
-  void step(mlp_policy& policy, Anchor& anchor, bandit_sample const& batch) {
+  void step(watched_policy& policy, Anchor& anchor, bandit_sample const& batch) {
     step_(loss_, policy, anchor, batch.contexts, {.offsets = offsets_, .reward = batch.rewards.reshaped()}, strict);
   }
 
@@ -82,7 +84,7 @@ class pair_training {
   }
 
   template <class Anchor>
-  void step(mlp_policy& policy, Anchor& anchor, bandit_sample const& batch) {
+  void step(watched_policy& policy, Anchor& anchor, bandit_sample const& batch) {
     policy.log_probs(batch.contexts, {logp_, {}});
     anchor.log_probs(batch.contexts, prefopt::list_log_probs<float>{ref_logp_, {}});
     prefopt::list_batch<float> groups{.logp = logp_, .reward = batch.rewards.reshaped(), .offsets = offsets_};
@@ -134,7 +136,7 @@ class unpaired_training {
   }
 
   template <class Anchor>
-  void step(mlp_policy& policy, Anchor& anchor, bandit_sample const& batch) {
+  void step(watched_policy& policy, Anchor& anchor, bandit_sample const& batch) {
     policy.log_probs(batch.contexts, {logp_, {}});
     anchor.log_probs(batch.contexts, prefopt::list_log_probs<float>{ref_logp_, {}});
     Eigen::Map<Eigen::MatrixXf> label{label_.data(), batch.rewards.rows(), batch.rewards.cols()};
@@ -169,15 +171,16 @@ double divergence(Training const& training) {
 }
 
 template <class Training, class Anchor>
-mlp_policy train(Training training, Anchor anchor, bandit_problem const& problem, bandit_settings const& settings,
-                 std::uint64_t seed) {
+mlp_policy train(std::string_view name, Training training, Anchor anchor, bandit_problem const& problem,
+                 bandit_settings const& settings, std::uint64_t seed) {
   mlp_policy policy = problem.reference;
+  watched_policy watched{policy, name};
   adamw optimizer{policy.weights().size(), static_cast<float>(settings.learning_rate)};
   batches data{problem.training, settings.batch, seed};
   bandit_sample batch;
   for (std::size_t i = 0; i < settings.steps; ++i) {
     data.next(batch);
-    training.step(policy, anchor, batch);
+    training.step(watched, anchor, batch);
     optimizer.update(policy.weights(), policy.gradient());
     training.after_update();
     if constexpr (requires { anchor.update(policy, 0.0); }) {
@@ -195,7 +198,7 @@ mlp_policy train_by(method const& by, bandit_problem const& problem, bandit_sett
                     std::uint64_t seed) {
   auto const offsets = group_offsets(static_cast<Eigen::Index>(settings.batch), candidates);
   auto const anchored = [&](auto training) {
-    auto const at = [&](auto anchor) { return train(training, anchor, problem, settings, seed); };
+    auto const at = [&](auto anchor) { return train(by.name, training, anchor, problem, settings, seed); };
     auto const following = [&](auto schedule) { return at(prefopt::moving_reference{problem.reference, schedule}); };
     switch (by.anchor) {
       case anchoring::none:

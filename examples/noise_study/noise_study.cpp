@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -20,23 +21,37 @@
 
 namespace {
 
-std::string study_bandit(study_command const& command, progress& shown) {
-  std::filesystem::path const folder{command.out};
+/// A folder that takes no files shows now and not after the work. True if there are results of an earlier run, which stay
+/// until there are new ones.
+bool check_folder(std::filesystem::path const& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  if (error) throw error_at(command.out, 0, "", "cannot be made a folder: " + error.message());
-  bool replaced = false;
+  if (error) throw error_at(folder.string(), 0, "", "cannot be made a folder: " + error.message());
+  bool has_results = false;
   for (char const* name : {"runs.csv", "means.csv", "results.png", "results.svg"}) {
-    replaced |= std::filesystem::remove(folder / name, error);
+    auto const file = folder / name;
+    if (std::filesystem::is_directory(file, error)) {
+      throw error_at(file.string(), 0, "", "is in the way of the new results: it is a folder");
+    }
+    has_results |= std::filesystem::exists(file, error);
   }
-  if (replaced) shown.line(command.out + ": replaces the results of an earlier run");
-  // A folder that takes no files shows now and not after the work.
-  replace_file((folder / "runs.csv").string(), "");
+  auto const trial = folder / "runs.csv.trial";
+  replace_file(trial.string(), "");
+  std::filesystem::remove(trial, error);
+  return has_results;
+}
+
+std::string study_bandit(study_command const& command, progress& shown) {
+  std::filesystem::path const folder{command.out};
+  if (check_folder(folder)) shown.line(command.out + ": replaces the results of an earlier run at the end");
 
   bandit_settings const& settings = command.bandit;
   bandit_results const results = run_bandit_study(settings, command.threads, shown);
   replace_file((folder / "runs.csv").string(), runs_csv(results));
   replace_file((folder / "means.csv").string(), means_csv(results));
+  // Without gnuplot no new picture takes the place of an old one, whose numbers are gone.
+  std::error_code error;
+  for (char const* name : {"results.png", "results.svg"}) std::filesystem::remove(folder / name, error);
   shown.line(draw_results(command.out));
   return "bandit: WinMass, mean and 95 % interval over " + std::to_string(settings.seeds) + " seeds; " +
          std::to_string(settings.steps) + " steps, tau " + number_text(settings.tau) + ", beta_reward " +
@@ -52,21 +67,22 @@ int run(int argc, char** argv) {
     shown.clear();
     write_standard_output(text + "\n");
   };
+  std::uint64_t const seed = command->bandit.first_seed;
   std::string const over = " over " + std::to_string(command->repetitions) + " repetitions\n\n";
   if (command->wants("bandit")) write(study_bandit(*command, shown));
   if (command->wants("rankings")) {
     write("rankings: |theta - theta*| from 400 rankings of K candidates, mean and 95 % interval" + over +
-          ranking_length_table(command->repetitions, command->threads, shown));
+          ranking_length_table(seed, command->repetitions, command->threads, shown));
   }
   if (command->wants("flips")) {
     write("flips: |theta - theta*|, |theta*| = 2, from " + std::to_string(command->flipped_pairs) +
           " pairs, mean and 95 % interval" + over +
-          flip_correction_table(command->flipped_pairs, command->repetitions, command->threads, shown));
+          flip_correction_table(command->flipped_pairs, seed, command->repetitions, command->threads, shown));
   }
   if (command->wants("reliability")) {
     write("reliability: what lcpo finds where an annotator is right with probability eta*, from " +
           std::to_string(command->told_pairs) + " pairs\n\n" +
-          reliability_table(command->told_pairs, command->threads, shown));
+          reliability_table(command->told_pairs, seed, command->threads, shown));
   }
   return 0;
 }

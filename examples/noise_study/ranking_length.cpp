@@ -54,7 +54,7 @@ double error_of(Loss const& loss, Eigen::MatrixXd const& ranked, Eigen::Index le
 
 }  // namespace
 
-std::string ranking_length_table(std::size_t repetitions, std::size_t threads, progress& shown) {
+std::string ranking_length_table(std::uint64_t seed, std::size_t repetitions, std::size_t threads, progress& shown) {
   constexpr std::size_t losses = 3;
   std::vector<double> errors(std::size(lengths) * losses * repetitions);
   auto const error = [&](std::size_t length, std::size_t loss) {
@@ -63,7 +63,7 @@ std::string ranking_length_table(std::size_t repetitions, std::size_t threads, p
   auto const run = [&](std::size_t repetition) {
     for (std::size_t i = 0; i < std::size(lengths); ++i) {
       // The same theta for every length.
-      auto random = random_generator(drawn_for::rankings, {repetition});
+      auto random = random_generator(drawn_for::rankings, {of_seed(seed, repetition)});
       Eigen::VectorXd const theta = gaussian_matrix<double>(ranked_features, 1, random).col(0);
       Eigen::MatrixXd const ranked = draw_rankings(theta, lengths[i], random);
       error(i, 0)[repetition] = error_of(prefopt::plackett_luce{}, ranked, lengths[i], theta);

@@ -106,10 +106,10 @@ hovering follow(std::span<double const> margins) {
 
 }  // namespace
 
-std::string reliability_table(std::size_t pairs, std::size_t threads, progress& shown) {
+std::string reliability_table(std::size_t pairs, std::uint64_t seed, std::size_t threads, progress& shown) {
   std::vector<std::vector<std::string>> rows(std::size(truths));
   auto const run = [&](std::size_t i) {
-    auto random = random_generator(drawn_for::annotators, {i});
+    auto random = random_generator(drawn_for::annotators, {of_seed(seed, i)});
     auto const margins = draw_margins(truths[i], pairs, random);
     auto& row = rows[i];
     row.push_back(decimals(truths[i], 2));

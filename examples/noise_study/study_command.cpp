@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <string_view>
 #include <thread>
 
@@ -69,7 +70,8 @@ std::optional<study_command> parse_study_command(int argc, char** argv) {
   app.add_option("PART", command.parts, "see below")->type_name("");
   auto const by_default = [](auto value) { return "; by default " + number_text(value); };
   number_option seeds{app, "--seeds", "of the bandit, each a problem of its own" + by_default(bandit.seeds)};
-  number_option seed{app, "--seed", "the first of them" + by_default(bandit.first_seed)};
+  number_option seed{app, "--seed",
+                     "the first of them, and of what the other parts draw" + by_default(bandit.first_seed)};
   number_option steps{app, "--steps", "of AdamW, by each method" + by_default(bandit.steps)};
   number_option width{app, "--width", "of the hidden layer" + by_default(bandit.width)};
   number_option rate{app, "--learning-rate", "of AdamW" + by_default(bandit.learning_rate)};
@@ -79,11 +81,12 @@ std::optional<study_command> parse_study_command(int argc, char** argv) {
   number_option threads{app, "--threads", "by default all cores, " + std::to_string(cores)};
   for (auto* whole : {&seeds, &seed, &steps, &width, &repetitions, &threads}) whole->option().type_name("N");
   for (auto* real : {&rate, &tau, &beta_reward}) real->option().type_name("X");
-  app.add_option("--out", command.out, "the folder for the files of the bandit")
-      ->type_name("DIR")
-      ->default_val("noise-study");
+  auto* const out = app.add_option("--out", command.out, "the folder for the files of the bandit")
+                        ->type_name("DIR")
+                        ->default_val("noise-study");
   bool quick = false;
-  app.add_flag("--quick", quick, "few seeds, steps and data: seconds, and wide intervals");
+  app.add_flag("--quick", quick,
+               "few seeds, steps, repetitions and data, but for those given: seconds, and wide intervals");
   if (!parse_command_line(app, argc, argv)) return {};
   refuse_extras(app);
 
@@ -92,6 +95,8 @@ std::optional<study_command> parse_study_command(int argc, char** argv) {
     bandit.steps = 60;
     bandit.contexts = 512;
     command.repetitions = 10;
+    command.flipped_pairs = 4000;
+    command.told_pairs = 50'000;
   }
   for (std::string const& part : command.parts) {
     if (std::ranges::count(known_parts, part) == 0) {
@@ -99,6 +104,14 @@ std::optional<study_command> parse_study_command(int argc, char** argv) {
     }
   }
   if (command.parts.empty()) command.parts.assign(std::begin(known_parts), std::end(known_parts));
+  for (auto* only :
+       {&seeds.option(), &steps.option(), &width.option(), &rate.option(), &tau.option(), &beta_reward.option(), out}) {
+    if (only->count() != 0 && !command.wants("bandit")) throw input_error{only->get_name() + ": goes with bandit"};
+  }
+  if (repetitions.is_given() && !command.wants("rankings") && !command.wants("flips")) {
+    throw input_error{"--repetitions: goes with rankings and flips"};
+  }
+  refuse_empty_folder("--out", command.out);
   constexpr std::size_t most = 1'000'000;
   command.threads = cores;
   seeds.whole<std::uint64_t>(bandit.seeds, 2, 1000);
@@ -110,5 +123,8 @@ std::optional<study_command> parse_study_command(int argc, char** argv) {
   rate.positive(bandit.learning_rate);
   tau.positive(bandit.tau);
   beta_reward.positive(bandit.beta_reward);
+  if (!std::isfinite(1 / bandit.tau)) {
+    throw input_error{"--tau: got " + number_text(bandit.tau) + ", expected a number with a finite inverse"};
+  }
   return command;
 }

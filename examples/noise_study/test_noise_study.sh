@@ -61,6 +61,13 @@ bad_options() {
   expect_error "--learning-rate: got 'fast', expected a finite number > 0" --learning-rate fast
   expect_error "PART: got 'bandits', expected bandit, rankings, flips or reliability" bandits
   expect_error "--sedes: unknown option, see --help" --sedes 3
+  expect_error "--tau: got 1e-310, expected a number with a finite inverse" --tau 1e-310
+  local option
+  for option in --seeds --steps --width --learning-rate --tau --beta-reward --out; do
+    expect_error "$option: goes with bandit" rankings flips reliability $option 3
+  done
+  expect_error "--repetitions: goes with rankings and flips" bandit reliability --repetitions 3
+  expect_error "--out: is empty, expected a folder" --out ''
   : >file
   expect_error "file/results: cannot be made a folder: Not a directory" bandit --quick --out file/results
 }
@@ -89,6 +96,43 @@ quick() {
   if [[ -c /dev/full ]]; then
     "$program" reliability --quick >/dev/full 2>err && fail "status 0 on a full disk"
   fi
+}
+
+# Other seeds draw other numbers in every part; the standard one is 1.
+seeds() {
+  local part
+  for part in rankings flips reliability; do
+    expect_success $part --quick
+    cp out first
+    expect_success $part --quick --seed 1
+    cmp -s out first || fail "$part: seed 1 is not the standard one"
+    expect_success $part --quick --seed 2
+    cmp -s out first && fail "$part: another seed gives the same numbers"
+    expect_success $part --quick --seed 0
+    cmp -s out first && fail "$part: seed 0 gives the numbers of seed 1"
+  done
+}
+
+# What is refused in the middle of the work leaves the results of an earlier run.
+endless() {
+  local option causes
+  expect_success bandit --quick --steps 5 --out run
+  cp -r run before
+  for option in '--learning-rate 1e30' '--tau 1e-30' '--beta-reward 1e-300'; do
+    causes='--learning-rate, --tau or --beta-reward'
+    [[ $option == *e30 ]] && causes=--learning-rate
+    # shellcheck disable=SC2086
+    study bandit --quick --steps 5 --threads 1 --out run $option
+    ((status == 2)) || fail "$option: exit status $status"
+    tail -n 1 err | grep -q "^noise_study: $causes: in step [0-9]* of [a-z_ ]* a log-prob has become -\?[a-z]*; a smaller rate .*may help$" ||
+      fail "$option: $(tail -n 1 err)"
+    diff -r run before || fail "$option: the earlier results are not what they were"
+  done
+  # The last step's policy is not trained further, and scored all the same.
+  study bandit --quick --steps 1 --threads 1 --tau 1e-30 --out run
+  ((status == 2)) && grep -q 'in step 1 of dpo a log-prob has become nan' err || fail "one step: exit status $status: $(tail -n 1 err)"
+  mkdir -p other/means.csv
+  expect_error "other/means.csv: is in the way of the new results: it is a folder" bandit --quick --out other
 }
 
 # K, then mean and interval for plackett_luce, info_nce, best_versus_worst.
