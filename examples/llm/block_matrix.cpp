@@ -35,11 +35,11 @@ std::vector<block_matrix> block_matrices_of(std::string_view text) {
     auto const name = text.substr(begin, end - begin);
     auto const found = std::find_if(names.begin(), names.end(), [&](auto const& known) { return known.name == name; });
     if (found == names.end()) {
-      throw input_error{"got the matrix " + in_quotes(name) + ", expected all, or some of q,k,v,o,gate,up,down"};
+      throw input_error{"--matrices: got " + in_quotes(name) + ", expected all, or some of q,k,v,o,gate,up,down"};
     }
     auto const matrix = static_cast<block_matrix>(found - names.begin());
     if (std::find(matrices.begin(), matrices.end(), matrix) != matrices.end()) {
-      throw input_error{"got the matrix " + in_quotes(name) + " twice in " + in_quotes(text)};
+      throw input_error{"--matrices: got " + in_quotes(name) + " twice in " + in_quotes(text)};
     }
     matrices.push_back(matrix);
     begin = end + 1;

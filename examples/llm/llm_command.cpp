@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <string_view>
 #include <thread>
 
@@ -157,6 +158,7 @@ std::optional<llm_command> parse_llm_command(int argc, char** argv) {
   for (auto* real : {&alpha, &rate, &clip, &warm_up, &holdout}) real->option().type_name("X");
 
   if (!parse_command_line(app, argc, argv)) return {};
+  refuse_empty_folder("--out", command.out);
   command.loss = loss.chosen("dpo");
   check_list_loss(command.loss, pairs->count() != 0);
 
@@ -170,6 +172,14 @@ std::optional<llm_command> parse_llm_command(int argc, char** argv) {
   most.whole<std::size_t>(command.tokens.most, 8, many);
   rank.whole<std::size_t>(command.lora.rank, 1, 4096);
   alpha.positive(command.lora.alpha);
+  // The file has it in f32, and so is the update's factor.
+  using f32 = std::numeric_limits<float>;
+  if (command.lora.alpha > double{f32::max()} ||
+      command.lora.alpha / static_cast<double>(command.lora.rank) < double{f32::min()}) {
+    throw input_error{"--lora-alpha: got " + number_text(command.lora.alpha) +
+                      ", expected a number that f32 can hold, also divided by --rank, " +
+                      std::to_string(command.lora.rank)};
+  }
   rate.positive(command.learning_rate);
   epochs.whole<std::size_t>(command.epochs, 0, many);
   batch.whole<std::size_t>(command.batch, 1, many);

@@ -338,6 +338,7 @@ class llm_trainer {
         }
       }
       all_.sum(ratios);
+      check_log_probs(ratios);
     }
     double const mean = std::accumulate(ratios.begin(), ratios.end(), 0.0) / static_cast<double>(count);
     return std::vector<double>(count, mean);
@@ -363,6 +364,7 @@ class llm_trainer {
       if (all_.is_first()) progress_.show(what, static_cast<std::size_t>(&record - own.data()), own.size());
     }
     all_.sum(logp);
+    check_log_probs(logp);
     if (kl != nullptr) all_.sum(*kl);
     return logp;
   }
@@ -391,6 +393,18 @@ class llm_trainer {
     save();
   }
 
+  std::string remedy() const {
+    return "expected a rate below " + number_text(command_.learning_rate) + ", or a --lora-alpha below " +
+           number_text(command_.lora.alpha);
+  }
+
+  /// A loss would refuse them by their place in a column.
+  void check_log_probs(std::span<double const> logp) const {
+    if (std::ranges::all_of(logp, [](double of) { return std::isfinite(of); })) return;
+    throw input_error{"--learning-rate: a log-prob after step " + std::to_string(state_.steps) + " is not finite, " +
+                      remedy()};
+  }
+
   void step(work_meter& meter) {
     std::size_t const epoch = state_.steps / steps_in_epoch(), in_epoch = state_.steps % steps_in_epoch();
     record_list order = training_;
@@ -405,7 +419,7 @@ class llm_trainer {
     double const norm = gradient_.take(all_, command_.clip);
     if (!std::isfinite(norm)) {
       throw input_error{"--learning-rate: the gradient of step " + std::to_string(state_.steps + 1) +
-                        " is not finite, expected a rate below " + number_text(command_.learning_rate)};
+                        " is not finite, " + remedy()};
     }
     optimizer_.set_learning_rate(static_cast<float>(rate));
     // In an array of Eigen's, see gradient_sum.
@@ -469,6 +483,7 @@ class llm_trainer {
       auto const judge_record = [&](std::span<double const> scores) -> std::span<double const> {
         if (!apart) return std::span{d_logp}.subspan(at, count);
         std::span<double const> const own_kl = kl.empty() ? kl : std::span{kl}.subspan(at, count);
+        check_log_probs(scores);
         judge({&record, 1}, scores, given(these), own_kl, denominator);
         return objective_.d_logp();
       };

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "input_error.hpp"
+#include "number_text.hpp"
 
 namespace {
 
@@ -29,11 +30,11 @@ std::vector<lora_matrix> layout_of(llama_shape const& shape, lora_options const&
 
 lora_adapter::lora_adapter(llama_shape const& shape, lora_options options) : options_{std::move(options)} {
   if (options_.rank == 0 || options_.rank > shape.width) {
-    throw input_error{"an adapter of rank " + std::to_string(options_.rank) + ", expected 1 to the model's width, " +
-                      std::to_string(shape.width)};
+    throw input_error{"--rank: got " + std::to_string(options_.rank) + ", expected 1 to the model's width, " +
+                      std::to_string(shape.width) + "; --head-only takes larger ones"};
   }
   if (!(options_.alpha > 0 && std::isfinite(options_.alpha))) {
-    throw input_error{"an adapter with alpha " + std::to_string(options_.alpha) + ", expected a positive number"};
+    throw input_error{"--lora-alpha: got " + number_text(options_.alpha) + ", expected a finite number > 0"};
   }
   if (options_.matrices.empty()) throw input_error{"an adapter over no matrix, expected at least one"};
   std::sort(options_.matrices.begin(), options_.matrices.end());

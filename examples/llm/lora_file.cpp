@@ -7,6 +7,7 @@
 #include "gguf_file.hpp"
 #include "input_error.hpp"
 #include "lora_adapter.hpp"
+#include "number_text.hpp"
 #include "replace_file.hpp"
 
 namespace {
@@ -24,7 +25,7 @@ void expect(gguf_file const& file, char const* key, char const* expected) {
 }
 
 /// The matrices that the first block has, and their rank.
-lora_options options_in(gguf_file& file) {
+lora_options options_in(gguf_file& file, llama_shape const& shape) {
   auto const alpha = file.number("adapter.lora.alpha");
   if (!alpha) file.refuse("has no adapter.lora.alpha");
   lora_options options{.rank = 0, .alpha = static_cast<double>(*alpha), .matrices = {}};
@@ -35,6 +36,13 @@ lora_options options_in(gguf_file& file) {
     if (options.rank == 0) options.rank = static_cast<std::size_t>(a->ne[1]);
   }
   if (options.matrices.empty()) file.refuse("has no blk.0.*.weight.lora_a over a matrix that is trained here");
+  if (options.rank == 0 || options.rank > shape.width) {
+    file.refuse("is an adapter of rank " + std::to_string(options.rank) + ", expected 1 to the model's width, " +
+                std::to_string(shape.width));
+  }
+  if (!(options.alpha > 0 && std::isfinite(options.alpha))) {
+    file.refuse("is an adapter with alpha " + number_text(options.alpha) + ", expected a finite number > 0");
+  }
   return options;
 }
 
@@ -63,17 +71,7 @@ lora_adapter lora_adapter::load(std::filesystem::path const& path, llama_shape c
   expect(file, "general.type", "adapter");
   expect(file, "general.architecture", "llama");
   expect(file, "adapter.type", "lora");
-  auto const refuse = [&](input_error const& error) { file.refuse(std::string{"is "} + error.what()); };
-  auto const make = [&] {
-    auto options = options_in(file);
-    try {
-      return lora_adapter{shape, std::move(options)};
-    } catch (input_error const& error) {
-      refuse(error);
-      throw;
-    }
-  };
-  lora_adapter adapter = make();
+  lora_adapter adapter{shape, options_in(file, shape)};
   std::size_t const rank = adapter.options_.rank;
   for (auto const& [layer, matrix, inputs, outputs, a, b] : adapter.matrices_) {
     auto const name = weight_name(layer, matrix);

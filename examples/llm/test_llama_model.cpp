@@ -387,7 +387,7 @@ TEST_CASE("an adapter's file is read back, bit for bit, or refused") {
   CHECK(refusal([&] { block_matrices_of("q,q"); }).find("twice") != std::string::npos);
   CHECK(refusal([&] { block_matrices_of("q,w"); }).find("'w'") != std::string::npos);
   CHECK(refusal([&] { block_matrices_of(""); }).find("''") != std::string::npos);
-  CHECK(refusal([&] { lora_adapter(model.shape(), {.rank = 0}); }).find("rank 0") != std::string::npos);
+  CHECK(refusal([&] { lora_adapter(model.shape(), {.rank = 0}); }).find("--rank: got 0") != std::string::npos);
   CHECK(refusal([&] { lora_adapter(model.shape(), {.alpha = NAN}); }).find("alpha") != std::string::npos);
 }
 

@@ -254,9 +254,15 @@ bad_options() {
   local i
   expect_error '--model: '"'none.gguf'"': there is no such file' --model none.gguf
   expect_error '--rank' --rank 0
-  expect_error 'rank' --rank 65
+  expect_error "prefopt_llm: --rank: got 65, expected 1 to the model's width, 64; --head-only takes larger ones" --rank 65
   expect_error "--lora-alpha: got '-1', expected a finite number > 0" --lora-alpha -1
-  expect_error "'qq'" --matrices q,qq
+  expect_error "--lora-alpha: got 1e-50, expected a number that f32 can hold, also divided by --rank, 8" --lora-alpha 1e-50
+  expect_error "--lora-alpha: got 1e-37, expected a number that f32 can hold, also divided by --rank, 64" --lora-alpha 1e-37 --rank 64
+  expect_error '--lora-alpha: got 1e+39, expected a number that f32 can hold' --lora-alpha 1e39
+  expect_error "--matrices: got 'qq', expected all, or some of q,k,v,o,gate,up,down" --matrices q,qq
+  expect_error "--matrices: got 'q' twice in 'q,q'" --matrices q,q
+  tune --data pairs.jsonl --out ''
+  ((status == 2)) && [[ $(cat err) == 'prefopt_llm: --out: is empty, expected a folder' ]] || fail "--out '': $status: $(cat err)"
   expect_error '--warm-up: got 1, expected a number below 1' --warm-up 1
   expect_error "--train-limit: got '0', expected a whole number" --train-limit 0
   expect_error '--holdout: got 1, expected a number below 1' --holdout 1
@@ -285,6 +291,18 @@ bad_options() {
   cmp kept.csv here/metrics.csv || fail 'a file is lost'
   expect_error '--betta: unknown option' --betta 1
   [[ -e run ]] && fail 'a refused command leaves a folder'
+}
+
+# A policy that has gone astray is told of by its options, whichever pass it shows in.
+endless() {
+  local options
+  for options in '--loss dpo' '--loss simpo' '--loss kto' '--loss aot' '--head-only' '--loss dpo --batch 16'; do
+    rm -rf run
+    # shellcheck disable=SC2086  # words
+    expect_error 'prefopt_llm: --learning-rate: ' --learning-rate 1e30 --epochs 3 $options
+    tail -n 1 err | grep -qE '(a log-prob after|the gradient of) step [0-9]+ is not finite, expected a rate below 1e\+30, or a --lora-alpha below 16$' ||
+      fail "$options: $(tail -n 1 err)"
+  done
 }
 
 bad_model() {

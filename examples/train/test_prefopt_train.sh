@@ -319,6 +319,8 @@ bad_options() {
   expect_error 'dpo has no parameter "gamma", it has beta' --gamma 1
   expect_error '--betta: unknown option, see --help; the parameters of dpo are --beta' --betta 0.1
   expect_error "'data.jsonl': unexpected argument" data.jsonl
+  train --out ''
+  ((status == 2)) && [[ $(cat err) == 'prefopt_train: --out: is empty, expected a folder' ]] || fail "--out '': $status: $(cat err)"
   expect_error 'prefopt_train: dpo: beta is -1, expected a finite number > 0' --beta -1
   expect_error '--beta' --beta abc
   expect_error 'smoothed is a modifier and needs a base' --loss smoothed

@@ -208,6 +208,7 @@ std::optional<train_command> parse_train_command(int argc, char** argv) {
 
   if (!parse_command_line(app, argc, argv)) return {};
 
+  refuse_empty_folder("--out", command.out);
   command.check = check->count() != 0;
   auto const& standard = *std::ranges::find(defaults, command.policy, &policy_defaults::policy);
   command.loss = loss.chosen(standard.loss);
