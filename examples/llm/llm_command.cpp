@@ -109,7 +109,8 @@ std::optional<llm_command> parse_llm_command(int argc, char** argv) {
       ->default_val("model")
       ->check(CLI::IsMember({"model", "text"}).description(""));
   number_option limit{app, "--limit", "the first so many records of the file that can be used; by default all"};
-  number_option most{app, "--max-tokens", "of a prompt and an answer; by default 512"};
+  number_option most{app, "--max-tokens",
+                     "of a prompt and an answer; by default 512, or what the model was made for if that is less"};
   app.add_flag("--truncate", command.tokens.truncate, "cuts what is longer, instead of leaving it out");
   loss_options const loss{app, "see below; by default dpo"};
   auto const* const pairs = add_pairs_option(app, command.pairs);
@@ -163,7 +164,6 @@ std::optional<llm_command> parse_llm_command(int argc, char** argv) {
   check_list_loss(command.loss, pairs->count() != 0);
 
   command.tokens.as_chat = command.reading.keep_messages = form == "model";
-  command.tokens.most = 512;
   command.epochs = command.head_only ? 2 : 1;
   command.learning_rate = command.head_only ? 0.001 : 0.0003;
   command.threads = cores;

@@ -75,6 +75,8 @@ bool read_inputs(llm_inputs& in, int argc, char** argv, ranks const& all) {
   auto records = read_preferences(in.command.data, in.command.reading);
   auto const threads = static_cast<int>(in.command.threads);
   in.model.emplace(in.command.model, threads);
+  // Not given.
+  if (in.command.tokens.most == 0) in.command.tokens.most = std::min<std::size_t>(512, in.model->context_length());
   if (in.command.tokens.most > in.model->context_length()) {
     throw input_error{"--max-tokens: got " + std::to_string(in.command.tokens.most) + ", the model was made for " +
                       std::to_string(in.model->context_length())};

@@ -987,6 +987,7 @@ out_folder() {
 
   # What stands in the way is found at once: nothing is trained.
   mkdir -p blocked/metrics.csv/in-the-way
+  touch blocked/checkpoint
   run=blocked expect_error 'blocked/metrics.csv: is in the way of the new results: ' "${quick[@]}"
   if (($(id -u) != 0)); then
     mkdir closed && chmod 555 closed

@@ -156,6 +156,7 @@ failing() {
 
   # Before a run: the first rank, which alone writes, finds the folder as it should not be.
   mkdir -p run/metrics.csv/in-the-way
+  touch run/checkpoint
   train_over 2 --out run --epochs 1
   ((status != 0 && status != 124)) || fail "a file in the way: exit status $status"
   grep -q '^prefopt_train_mpi: rank 0: run/metrics.csv: is in the way of the new results: ' err || fail "a file in the way: $(cat err)"
