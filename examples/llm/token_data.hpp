@@ -14,7 +14,7 @@
 /// How the texts of records become tokens, and of which records.
 struct token_options {
   bool as_chat = true;    ///< dialogues, by the model's chat template; otherwise the texts as they are
-  std::size_t most = 0;   ///< tokens of a sequence; 0: as many as usual
+  std::size_t most = 0;   ///< tokens of a sequence
   bool truncate = false;  ///< what is longer; otherwise its record is left out
   std::size_t limit = 0;  ///< the first so many records that can be used; 0: all
 };
