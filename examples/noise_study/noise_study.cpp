@@ -1,18 +1,17 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <system_error>
 
 #include "bandit_claims.hpp"
 #include "bandit_csv.hpp"
 #include "bandit_study.hpp"
 #include "flip_correction.hpp"
-#include "input_error.hpp"
 #include "number_text.hpp"
 #include "progress.hpp"
 #include "ranking_length.hpp"
 #include "reliability_recovery.hpp"
 #include "replace_file.hpp"
+#include "result_files.hpp"
 #include "results_picture.hpp"
 #include "run_program.hpp"
 #include "standard_output.hpp"
@@ -21,37 +20,16 @@
 
 namespace {
 
-/// A folder that takes no files shows now and not after the work. True if there are results of an earlier run, which stay
-/// until there are new ones.
-bool check_folder(std::filesystem::path const& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) throw error_at(folder.string(), 0, "", "cannot be made a folder: " + error.message());
-  bool has_results = false;
-  for (char const* name : {"runs.csv", "means.csv", "results.png", "results.svg"}) {
-    auto const file = folder / name;
-    if (std::filesystem::is_directory(file, error)) {
-      throw error_at(file.string(), 0, "", "is in the way of the new results: it is a folder");
-    }
-    has_results |= std::filesystem::exists(file, error);
-  }
-  auto const trial = folder / "runs.csv.trial";
-  replace_file(trial.string(), "");
-  std::filesystem::remove(trial, error);
-  return has_results;
-}
-
 std::string study_bandit(study_command const& command, progress& shown) {
   std::filesystem::path const folder{command.out};
-  if (check_folder(folder)) shown.line(command.out + ": replaces the results of an earlier run at the end");
+  result_files const earlier{folder, {"runs.csv", "means.csv", "results.png", "results.svg"}};
+  if (earlier.any()) shown.line(command.out + ": replaces the results of an earlier run at the end");
 
   bandit_settings const& settings = command.bandit;
   bandit_results const results = run_bandit_study(settings, command.threads, shown);
+  earlier.remove();
   replace_file((folder / "runs.csv").string(), runs_csv(results));
   replace_file((folder / "means.csv").string(), means_csv(results));
-  // Without gnuplot no new picture takes the place of an old one, whose numbers are gone.
-  std::error_code error;
-  for (char const* name : {"results.png", "results.svg"}) std::filesystem::remove(folder / name, error);
   shown.line(draw_results(command.out));
   return "bandit: WinMass, mean and 95 % interval over " + std::to_string(settings.seeds) + " seeds; " +
          std::to_string(settings.steps) + " steps, tau " + number_text(settings.tau) + ", beta_reward " +

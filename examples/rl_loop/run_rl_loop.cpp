@@ -4,15 +4,15 @@
 #include <mutex>
 #include <optional>
 #include <string_view>
-#include <system_error>
+#include <vector>
 
 #include "checksum.hpp"
-#include "input_error.hpp"
 #include "mean.hpp"
 #include "number_text.hpp"
 #include "parallel_for.hpp"
 #include "progress.hpp"
 #include "replace_file.hpp"
+#include "result_files.hpp"
 #include "rl_command.hpp"
 #include "rl_report.hpp"
 #include "rl_results.hpp"
@@ -22,22 +22,6 @@
 #include "text_table.hpp"
 
 namespace {
-
-/// A folder that takes no files shows now and not after the work. True if there were results of an earlier run.
-bool take_folder(std::filesystem::path const& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) throw error_at(folder.string(), 0, "", "cannot be made a folder: " + error.message());
-  bool replaced = false;
-  for (char const* name : {"curves.csv", "runs.csv", "weights", "curves.png", "curves.svg", "curves.gnuplot"}) {
-    replaced |= std::filesystem::remove(folder / name, error);
-    if (error) {
-      throw error_at((folder / name).string(), 0, "", "is in the way of the new results: " + error.message());
-    }
-  }
-  replace_file((folder / "curves.csv").string(), "");
-  return replaced;
-}
 
 std::string settings_text(rl_settings const& of) {
   return std::to_string(of.steps) + " steps of " + std::to_string(of.groups) + " prompts x " +
@@ -130,14 +114,19 @@ int run_rl_loop(int argc, char** argv, ranks const& all) {
   check_same_options(argc, argv, all);
   rl_loop loop{*command, all};
   std::filesystem::path const folder{command->out};
+  std::optional<result_files> earlier;
   all.together([&] {
-    if (all.is_first() && take_folder(folder)) loop.tell(command->out + ": replaces the results of an earlier run");
+    if (!all.is_first()) return;
+    earlier.emplace(folder,
+                    std::vector{"curves.csv", "runs.csv", "weights", "curves.png", "curves.svg", "curves.gnuplot"});
+    if (earlier->any()) loop.tell(command->out + ": replaces the results of an earlier run at the end");
   });
   loop.tell(std::string{command->of.name} + ": " + std::string{command->of.about});
   loop.tell(settings_text(command->settings));
 
   auto const runs = command->compares ? loop.compare() : loop.run_one();
   if (!all.is_first()) return 0;
+  earlier->remove();
   replace_file((folder / "curves.csv").string(), curves_csv(runs));
   replace_file((folder / "runs.csv").string(), runs_csv(runs, command->target));
   if (!command->compares) {

@@ -166,12 +166,17 @@ outputs() {
   # Of the first update of all ratios are 1; with one update a step nothing is ever clipped.
   expect_success "${small[@]}" --steps 3 --epochs 1 --minibatches 1
   awk -F, 'NR > 1 && !($6 == 0 && $9 == 0) { exit 1 }' rl-loop/curves.csv || fail "clipped in the only update"
-  grep -q '^rl-loop: replaces the results of an earlier run$' err || fail "does not tell that it replaces results"
+  grep -q '^rl-loop: replaces the results of an earlier run at the end$' err || fail "does not tell that it replaces results"
   if command -v gnuplot >/dev/null; then
     ls rl-loop/curves.[ps][nv]g >/dev/null || fail "no picture: $(cat err)"
   else
     grep -q 'gnuplot is not installed' err || fail "no note that there is no picture"
   fi
+  # A run that does not come to its end leaves the results of the one before.
+  cp rl-loop/weights kept
+  loop "${small[@]}" --steps 3 --kl 1e300
+  ((status == 2)) || fail "an endless gradient: exit status $status"
+  cmp -s kept rl-loop/weights || fail 'a run that failed spoils the results of the one before'
   mkdir -p run/weights/in-the-way
   loop "${small[@]}" --steps 3 --out run
   ((status == 2)) && grep -q '^prefopt_rl_loop: run/weights: is in the way of the new results: ' err || fail "$(cat err)"
