@@ -19,11 +19,12 @@
 
 namespace {
 
-constexpr std::size_t shards = 2, sequences = 4, length = 3, rows = sequences * length, vocabulary = 13, width = 5;
-constexpr double untouched = -77;
-
 /// One rank's arguments, for a test to spoil, and its results.
 struct rank_call {
+  static constexpr std::size_t shards = 2, sequences = 4, length = 3, rows = sequences * length, vocabulary = 13,
+                               width = 5;
+  static constexpr double untouched = -77;
+
   linear_data<double> data{rows, vocabulary, width};
   double beta = 0.1;
   std::vector<double> reference = std::vector<double>(sequences, -7), weight = std::vector<double>(sequences, 1),
@@ -110,10 +111,11 @@ struct grid_outcome {
 };
 grid_outcome run_grid(std::size_t batches, call_type const& body, std::function<void(rank_call&)> const& change,
                       std::function<void(rank_call&)> const& spoil, std::size_t spoilt) {
-  std::size_t const all = shards * batches;
+  std::size_t const all = rank_call::shards * batches;
   std::vector<std::unique_ptr<rank_group>> with_one_head, with_one_shard;
-  for (std::size_t batch = 0; batch < batches; ++batch) with_one_head.push_back(std::make_unique<rank_group>(shards));
-  for (std::size_t s = 0; s < shards; ++s) with_one_shard.push_back(std::make_unique<rank_group>(batches));
+  for (std::size_t batch = 0; batch < batches; ++batch)
+    with_one_head.push_back(std::make_unique<rank_group>(rank_call::shards));
+  for (std::size_t s = 0; s < rank_call::shards; ++s) with_one_shard.push_back(std::make_unique<rank_group>(batches));
   grid_outcome got{std::vector<rank_call>(all), {}};
   got.ranks = run_ranks(all, [&](std::size_t rank, rank_sum&) {
     struct ending {
@@ -122,16 +124,18 @@ grid_outcome run_grid(std::size_t batches, call_type const& body, std::function<
         head.end();
         shard.end();
       }
-    } const ends{*with_one_head[rank / shards], *with_one_shard[rank % shards]};
+    } const ends{*with_one_head[rank / rank_call::shards], *with_one_shard[rank % rank_call::shards]};
     rank_sum over_head{&ends.head}, over_batches{&ends.shard};
     rank_call& call = got.calls[rank];
     change(call);
     if (rank == spoilt) spoil(call);
     if (batches > 1) call.options.all_reduce = over_batches;
-    std::size_t const own = rank % shards;
-    call.loss = body(
-        call,
-        {.all_reduce = over_head, .first = own == 0 ? 0U : 6U, .vocabulary = vocabulary, .rank = own, .ranks = shards});
+    std::size_t const own = rank % rank_call::shards;
+    call.loss = body(call, {.all_reduce = over_head,
+                            .first = own == 0 ? 0U : 6U,
+                            .vocabulary = rank_call::vocabulary,
+                            .rank = own,
+                            .ranks = rank_call::shards});
   });
   return got;
 }
@@ -140,7 +144,7 @@ void check_refused(
     char const* expected, call_type const& body, std::function<void(rank_call&)> const& spoil,
     std::function<void(rank_call&)> const& change = [](rank_call&) {}) {
   for (std::size_t const batches : {1U, 2U}) {
-    for (std::size_t spoilt = 0; spoilt < shards * batches; ++spoilt) {
+    for (std::size_t spoilt = 0; spoilt < rank_call::shards * batches; ++spoilt) {
       grid_outcome const got = run_grid(batches, body, change, spoil, spoilt);
       for (std::size_t rank = 0; rank < got.ranks.size(); ++rank) {
         CAPTURE(expected, batches, spoilt, rank, got.ranks[rank].error);

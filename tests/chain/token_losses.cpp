@@ -127,9 +127,9 @@ TEST_CASE("entropies are there where they are wanted without a bonus, and nobody
   prefopt::packed_tokens<double> const tokens{.log_prob = log_prob, .offsets = of.offsets};
   std::vector<double> without = of.old_log_prob;
   without[2] = log_prob[2];
-  double const counted = evaluate(loss, prefopt::token_policy<prefopt::packed_tokens<double>>{tokens},
-                                  {.old_log_prob = without, .advantage = of.advantage})
-                             .count;
+  std::size_t const counted = evaluate(loss, prefopt::token_policy<prefopt::packed_tokens<double>>{tokens},
+                                       {.old_log_prob = without, .advantage = of.advantage})
+                                  .count;
   CHECK(counted == 9);
   CHECK(seen.count == 8);
 }
